@@ -23,7 +23,9 @@ test('a lock is free again when its process is killed', async () => {
   const path = fresh();
   const program = `import { tryLock } from ${JSON.stringify(new URL('./lock.ts', import.meta.url).href)};
     console.log(tryLock(${JSON.stringify(path)}) !== null); setInterval(() => {}, 1000);`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   const [said] = await once(child.stdout, 'data');
   expect(String(said).trim()).toBe('true');
   expect(tryLock(path)).toBeNull();
