@@ -1,0 +1,228 @@
+// The operator's routes: accounts, their credit and their keys.
+import { z } from 'zod';
+import { line, optional, wholeNumber, withDefault } from './fields.ts';
+import { defineRoute, scopes } from './route.ts';
+
+const admin = { tag: 'Administration', auth: 'admin', family: 'read', scope: 'admin', dialect: 'native' } as const;
+
+const dollars = z.number().max(1_000_000_000);
+const time = z.iso.datetime({ offset: true, error: 'must be a time such as 2026-01-31T00:00:00Z' });
+const count = z.int().min(0).nullable();
+const identity = z.object({ id: line(100) });
+const page = z.object({
+  limit: withDefault(wholeNumber(1, 1000), 100),
+  after: optional(line(100).meta({ description: 'The `id` of the last item of the page before.' })),
+});
+const pageOf = <Item extends z.ZodType>(item: Item) => z.object({ data: z.array(item), has_more: z.boolean() });
+
+/** What an account has instead of its plan's numbers; null within means unlimited. */
+export const limits = z.strictObject({
+  vectors_per_minute: count.optional(),
+  vectors_per_hour: count.optional(),
+  batch: z.int().min(1).max(100_000).optional(),
+  data_per_minute: count.optional(),
+  data_per_day: count.optional(),
+  storage_bytes: count.optional(),
+  jobs: count.optional(),
+  max_keys: count.optional(),
+  monthly_credit_usd: dollars.min(0).optional(),
+});
+
+const account = z.object({
+  id: z.string(),
+  email: z.string(),
+  plan: z.string(),
+  limits: limits.nullable(),
+  default_model: z.string(),
+  billed: z.boolean(),
+  balance_usd: z.number().nullable().meta({ description: 'null on an account that is not billed.' }),
+  created_at: z.string(),
+});
+
+const key = z.object({
+  id: z.string(),
+  account_id: z.string(),
+  name: z.string(),
+  admin: z.boolean(),
+  scopes: z.array(z.string()).nullable(),
+  models: z.array(z.string()).nullable(),
+  budget_usd: z.number().nullable(),
+  expires_at: z.string().nullable(),
+  revoked_at: z.string().nullable(),
+  created_at: z.string(),
+});
+
+const credit = z.object({
+  id: z.string(),
+  amount_usd: z.number(),
+  note: z.string().nullable(),
+  created_at: z.string(),
+});
+
+const secret = z.string().meta({ description: 'Shown this once; only a hash of it is kept.' });
+
+export const createAccount = defineRoute({
+  ...admin,
+  id: 'createAccount',
+  method: 'POST',
+  path: '/admin/accounts',
+  summary: 'Make an account and its first key',
+  idempotent: true,
+  body: z.strictObject({
+    email: line(254).pipe(z.email({ error: 'must be an e-mail address' })),
+    plan: withDefault(line(100), 'free'),
+    credit_usd: optional(dollars.min(0).meta({ description: "Opening balance; the plan's when absent." })),
+  }),
+  answer: z.object({ account_id: z.string(), api_key: secret }),
+  errors: ['INVALID_PARAMETER', 'CONFLICT'],
+  example: {
+    body: { email: 'person@example.com', plan: 'starter', credit_usd: 25 },
+    answer: { account_id: 'acc_3f9c2a', api_key: 'sk-…' },
+  },
+});
+
+export const listAccounts = defineRoute({
+  ...admin,
+  id: 'listAccounts',
+  method: 'GET',
+  path: '/admin/accounts',
+  summary: 'All accounts',
+  query: page.extend({ email: optional(line(254)) }),
+  answer: pageOf(account),
+  errors: ['INVALID_PARAMETER'],
+});
+
+export const getAccount = defineRoute({
+  ...admin,
+  id: 'getAccount',
+  method: 'GET',
+  path: '/admin/accounts/{id}',
+  summary: 'One account',
+  params: identity,
+  answer: account,
+  errors: ['NOT_FOUND'],
+});
+
+export const changeAccount = defineRoute({
+  ...admin,
+  id: 'changeAccount',
+  method: 'PATCH',
+  path: '/admin/accounts/{id}',
+  summary: "Change an account's plan, limits or default model",
+  description: 'Fields that are absent stay; `limits: null` goes back to the plan.',
+  params: identity,
+  body: z.strictObject({
+    plan: optional(line(100)),
+    limits: limits.nullable().optional(),
+    default_model: optional(line(200)),
+  }),
+  answer: account,
+  errors: ['INVALID_PARAMETER', 'NOT_FOUND', 'MODEL_NOT_FOUND'],
+  example: { body: { plan: 'pro', limits: { vectors_per_minute: 1000 } } },
+});
+
+export const addCredit = defineRoute({
+  ...admin,
+  id: 'addCredit',
+  method: 'POST',
+  path: '/admin/accounts/{id}/credit',
+  summary: 'Add to the balance of an account',
+  description: 'A negative amount takes back.',
+  idempotent: true,
+  params: identity,
+  body: z.strictObject({
+    amount_usd: dollars.min(-1_000_000_000).refine(amount => amount !== 0, 'must not be 0'),
+    note: optional(line(500)),
+  }),
+  answer: z.object({ account_id: z.string(), balance_usd: z.number().nullable() }),
+  errors: ['INVALID_PARAMETER', 'NOT_FOUND'],
+  example: { body: { amount_usd: 10, note: 'invoice 1042' }, answer: { account_id: 'acc_3f9c2a', balance_usd: 35 } },
+});
+
+export const listCredit = defineRoute({
+  ...admin,
+  id: 'listCredit',
+  method: 'GET',
+  path: '/admin/accounts/{id}/credit',
+  summary: 'What was added to the balance, newest first',
+  params: identity,
+  query: page,
+  answer: pageOf(credit),
+  errors: ['INVALID_PARAMETER', 'NOT_FOUND'],
+});
+
+export const createKey = defineRoute({
+  ...admin,
+  id: 'createKey',
+  method: 'POST',
+  path: '/admin/accounts/{id}/keys',
+  summary: 'Make a key for an account',
+  idempotent: true,
+  params: identity,
+  body: z.strictObject({
+    name: withDefault(line(100), 'key'),
+    scopes: optional(z.array(z.enum(scopes)).min(1).meta({ description: 'What the key may do; all when absent.' })),
+    models: optional(z.array(line(200)).min(1).max(1000).meta({ description: 'Models it may use; all when absent.' })),
+    budget_usd: optional(dollars.min(0).meta({ description: 'Dollars a calendar month (UTC).' })),
+    expires_at: optional(time),
+  }),
+  answer: z.object({ key_id: z.string(), api_key: secret }),
+  errors: ['INVALID_PARAMETER', 'NOT_FOUND', 'KEY_LIMIT_REACHED'],
+  example: {
+    body: {
+      name: 'search service',
+      scopes: ['vectors'],
+      models: ['e5_small'],
+      budget_usd: 20,
+      expires_at: '2027-01-31T00:00:00Z',
+    },
+    answer: { key_id: 'key_8d21', api_key: 'sk-…' },
+  },
+});
+
+export const listKeys = defineRoute({
+  ...admin,
+  id: 'listKeys',
+  method: 'GET',
+  path: '/admin/accounts/{id}/keys',
+  summary: "An account's keys, without their secrets",
+  params: identity,
+  query: page,
+  answer: pageOf(key),
+  errors: ['INVALID_PARAMETER', 'NOT_FOUND'],
+});
+
+export const getKey = defineRoute({
+  ...admin,
+  id: 'getKey',
+  method: 'GET',
+  path: '/admin/keys/{id}',
+  summary: 'One key, without its secret',
+  params: identity,
+  answer: key,
+  errors: ['NOT_FOUND'],
+});
+
+export const revokeKey = defineRoute({
+  ...admin,
+  id: 'revokeKey',
+  method: 'DELETE',
+  path: '/admin/keys/{id}',
+  summary: 'Revoke a key for good',
+  params: identity,
+  answer: key,
+  errors: ['NOT_FOUND'],
+});
+
+export const adminRoutes = {
+  createAccount,
+  listAccounts,
+  getAccount,
+  changeAccount,
+  addCredit,
+  listCredit,
+  createKey,
+  listKeys,
+  getKey,
+  revokeKey,
+};

@@ -1,0 +1,90 @@
+// Building blocks of the bodies: texts, optional fields, and the rule that tells a wrong type from a wrong value.
+//
+// Two kinds of fault have two statuses: a field that is missing or has the wrong JSON type is VALIDATION_ERROR (422),
+// one of the right type with a value that isn't allowed is a 400. The kind follows from Zod's issue code; a custom
+// check names its error code in `params.code`.
+import { z } from 'zod';
+import type { ErrorCode } from './errors.ts';
+
+export const maxTextCharacters = 1_000_000;
+export const maxBatchCharacters = 10_000_000;
+
+/** A field that may be left out or null, which means the same. */
+export function optional<Schema extends z.ZodType>(schema: Schema) {
+  return schema.nullish().transform(value => value ?? undefined);
+}
+
+/** A field that has `value` when it is left out or null. */
+export function withDefault<Schema extends z.ZodType>(schema: Schema, value: z.output<Schema>) {
+  return schema
+    .nullish()
+    .meta({ default: value })
+    .transform((given): z.output<Schema> => (given ?? value) as z.output<Schema>);
+}
+
+/** The number of Unicode code points of a well-formed text. */
+export function countCharacters(text: string): number {
+  let count = text.length;
+  for (let at = 0; at < text.length; at++) if ((text.charCodeAt(at) & 0xfc00) === 0xdc00) count--;
+  return count;
+}
+
+/** Adds a fault with an error code of its own. */
+export function fault(code: ErrorCode, message: string, path: PropertyKey[] = []) {
+  return { code: 'custom' as const, message, path, params: { code } };
+}
+
+const blank = /^\s*$/;
+
+/** A text to be turned into a vector: 1 to 1,000,000 characters, not only white space, proper Unicode. */
+export const text = z
+  .string()
+  .superRefine((value, context) => {
+    if (!value.isWellFormed())
+      context.addIssue(fault('INVALID_PARAMETER', 'holds half of a surrogate pair, which is no character'));
+    else if (blank.test(value))
+      context.addIssue(fault('EMPTY_TEXT', value === '' ? 'is empty' : 'holds nothing but white space'));
+    else if (value.length > maxTextCharacters && countCharacters(value) > maxTextCharacters)
+      context.addIssue(
+        fault('TEXT_TOO_LONG', `has ${countCharacters(value)} characters; at most ${maxTextCharacters} are taken`),
+      );
+  })
+  .meta({ minLength: 1, maxLength: maxTextCharacters });
+
+/** Refuses texts that are too long together, naming the first that doesn't fit. */
+export function checkTotal(values: readonly string[], context: z.RefinementCtx): void {
+  let total = 0;
+  for (const [index, value] of values.entries()) {
+    total += countCharacters(value);
+    if (total <= maxBatchCharacters) continue;
+    const message = `is where the texts together pass ${maxBatchCharacters} characters`;
+    context.addIssue(fault('PAYLOAD_TOO_LARGE', message, [index]));
+    return;
+  }
+}
+
+/** At least one text, each as `text`, at most 10,000,000 characters together. */
+export const texts = z.array(text).min(1, 'needs at least one text').superRefine(checkTotal);
+
+/** A short string that every database can keep: proper Unicode without NUL. */
+export function line(maxCharacters: number) {
+  return z
+    .string()
+    .trim()
+    .min(1, 'must not be empty')
+    .max(maxCharacters)
+    .refine(value => value.isWellFormed() && !value.includes('\0'), 'holds characters that are not allowed');
+}
+
+/** `true` or `false` in a query. */
+export const flag = z.enum(['true', 'false', 'True', 'False', '1', '0']).transform(value => /^(true|1)$/i.test(value));
+
+/** A whole number in a query. */
+export function wholeNumber(least: number, most: number) {
+  return z
+    .string()
+    .regex(/^-?\d{1,15}$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.int().min(least).max(most))
+    .meta({ type: 'integer', minimum: least, maximum: most });
+}

@@ -1,0 +1,32 @@
+// The contract: every route, field and error code, from which types, validation and the OpenAPI document come.
+import { adminRoutes } from './admin.ts';
+import type { Route } from './route.ts';
+import { systemRoutes } from './system.ts';
+import { vectorRoutes } from './vectors.ts';
+
+export { check, type Checked, type Refusal } from './check.ts';
+export {
+  errorBody,
+  errorKinds,
+  errorSchemas,
+  statusOf,
+  type Dialect,
+  type ErrorCode,
+  type ErrorDetails,
+} from './errors.ts';
+export { countCharacters, maxBatchCharacters, maxTextCharacters } from './fields.ts';
+export { errorCodesOf, openApiDocument } from './openapi.ts';
+export type { AnswerOf, BodyOf, ParamsOf, QueryOf, Route, Scope } from './route.ts';
+export { chunkingMethods, defaultChunkOverlap, defaultChunkSize, usagePeriods } from './vectors.ts';
+
+/** Every route of the API by its id's name. */
+export const routes = { ...vectorRoutes, ...systemRoutes, ...adminRoutes };
+
+/** The route with this id. */
+export function routeById(id: string): Route {
+  const route = byId.get(id);
+  if (!route) throw new Error(`no route ${id}`);
+  return route;
+}
+
+const byId = new Map<string, Route>(Object.values(routes).map(route => [route.id, route]));

@@ -1,0 +1,206 @@
+// The OpenAPI 3.1 document, made from the same records that validate and mount the routes.
+import { z } from 'zod';
+import { type Dialect, type ErrorCode, errorBody, errorKinds, errorSchemas, statusOf } from './errors.ts';
+import type { Route } from './route.ts';
+
+type Json = Record<string, unknown>;
+
+/** The document of `routes`; `version` is the product's. */
+export function openApiDocument(routes: readonly Route[], { version }: { version: string }): Json {
+  const paths: Record<string, Json> = {};
+  for (const route of routes) {
+    const places = [route.path, ...(route.aliases ?? [])];
+    for (const [index, path] of places.entries()) {
+      (paths[path] ??= {})[route.method.toLowerCase()] = operation(route, index === 0 ? '' : `Alias${index}`);
+    }
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Vectorium',
+      version,
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      description: introduction(),
+    },
+    servers: [{ url: '/' }],
+    tags: [...new Set(routes.map(route => route.tag))].map(name => ({ name })),
+    paths,
+    components: {
+      securitySchemes: {
+        key: { type: 'http', scheme: 'bearer', description: 'A key that begins with `sk-`.' },
+      },
+      schemas: Object.fromEntries(
+        Object.entries(errorSchemas).map(([name, schema]) => [name, jsonSchema(schema, 'output')]),
+      ),
+      headers: limitHeaders,
+      examples: { ...errorExamples('native'), ...errorExamples('openai') },
+    },
+  };
+}
+
+/** The codes that a route may answer with: its own and those that come with its authentication, limits and body. */
+export function errorCodesOf(route: Route): ErrorCode[] {
+  const codes = new Set<ErrorCode>(route.errors);
+  if (route.auth !== 'none') codes.add('MISSING_API_KEY').add('INVALID_API_KEY').add('EXPIRED_API_KEY');
+  if (route.auth === 'admin') codes.add('ADMIN_REQUIRED');
+  if (route.scope) codes.add('SCOPE_NOT_ALLOWED');
+  if (route.family !== 'none') codes.add('RATE_LIMIT_EXCEEDED');
+  if (route.body) {
+    codes.add('INVALID_JSON').add('INVALID_PARAMETER').add('REQUEST_TIMEOUT');
+    codes.add('PAYLOAD_TOO_LARGE').add('UNSUPPORTED_MEDIA_TYPE');
+  }
+  if (route.body || route.query) codes.add('VALIDATION_ERROR');
+  if (route.idempotent) codes.add('IDEMPOTENCY_KEY_REUSED').add('IDEMPOTENCY_UNFINISHED');
+  if (route.auth !== 'none') codes.add('INTERNAL_ERROR').add('SERVICE_UNAVAILABLE');
+  return (Object.keys(errorKinds) as ErrorCode[]).filter(code => codes.has(code));
+}
+
+function operation(route: Route, idSuffix: string): Json {
+  const parameters = [
+    ...parametersOf(route.params, 'path'),
+    ...parametersOf(route.query, 'query'),
+    ...headersOf(route),
+  ];
+  return {
+    operationId: route.id + idSuffix,
+    summary: route.summary,
+    ...(route.description && { description: route.description }),
+    tags: [route.tag],
+    security: route.auth === 'none' ? [] : [{ key: [] }],
+    ...(parameters.length > 0 && { parameters }),
+    ...(route.body && {
+      requestBody: {
+        required: true,
+        content: {
+          'application/json': {
+            schema: jsonSchema(route.body, 'input'),
+            ...(route.example?.body !== undefined && { example: route.example.body }),
+          },
+        },
+      },
+    }),
+    responses: { 200: success(route), ...failures(route) },
+  };
+}
+
+function success(route: Route): Json {
+  const others = Object.entries(route.alternatives ?? {}).map(([type, description]) => [
+    type,
+    { schema: { type: 'string', description } },
+  ]);
+  return {
+    description: 'Done',
+    ...(route.family !== 'none' && {
+      headers: Object.fromEntries(
+        Object.keys(limitHeaders).map(name => [name, { $ref: `#/components/headers/${name}` }]),
+      ),
+    }),
+    content: {
+      [route.contentType ?? 'application/json']: {
+        schema: jsonSchema(route.answer, 'output'),
+        ...(route.example?.answer !== undefined && { example: route.example.answer }),
+      },
+      ...Object.fromEntries(others),
+    },
+  };
+}
+
+function failures(route: Route): Json {
+  const byStatus = Map.groupBy(errorCodesOf(route), code => statusOf(code, route.dialect));
+  const schema = { $ref: `#/components/schemas/${route.dialect === 'openai' ? 'OpenAIError' : 'Error'}` };
+  const answers = [...byStatus].map(([status, codes]) => [
+    String(status),
+    {
+      description: codes.map(code => `\`${code}\`: ${errorKinds[code].about}`).join('\n\n'),
+      content: {
+        'application/json': {
+          schema,
+examples: Object.fromEntries(codes.map(code => [code, { $ref: `#/components/examples/${exampleName(code, route.dialect)}` }])),
+        },
+      },
+    },
+  ]);
+  return Object.fromEntries(answers);
+}
+
+function exampleName(code: ErrorCode, dialect: Dialect): string {
+  return dialect === 'openai' ? `openai_${code}` : code;
+}
+
+function errorExamples(dialect: Dialect): Json {
+  const codes = Object.keys(errorKinds) as ErrorCode[];
+  return Object.fromEntries(
+    codes.map(code => [
+      exampleName(code, dialect),
+      { value: errorBody({ code, message: errorKinds[code].about, requestId: 'req_7f3c' }, dialect) },
+    ]),
+  );
+}
+
+function parametersOf(whole: z.ZodType | undefined, place: 'path' | 'query'): Json[] {
+  if (!whole) return [];
+  const { properties = {}, required = [] } = jsonSchema(whole, 'input') as {
+    properties?: Record<string, Json>;
+    required?: string[];
+  };
+  return Object.entries(properties).map(([name, schema]) => ({
+    name,
+    in: place,
+    required: place === 'path' || required.includes(name),
+    schema: withoutNull(schema),
+  }));
+}
+
+/** A parameter of an address can be left out but can't be null. */
+function withoutNull({ anyOf, ...rest }: Json): Json {
+  if (!Array.isArray(anyOf)) return rest;
+  const kinds = (anyOf as Json[]).filter(kind => kind['type'] !== 'null');
+  return kinds.length === 1 ? { ...kinds[0], ...rest } : { ...rest, anyOf: kinds };
+}
+
+function headersOf(route: Route): Json[] {
+  if (!route.idempotent) return [];
+  const description =
+    'Any string of up to 255 characters. The same key and body again within 24 hours give the first answer again instead of making another.';
+  return [
+    { name: 'Idempotency-Key', in: 'header', required: false, description, schema: { type: 'string', maxLength: 255 } },
+  ];
+}
+
+function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any', override: withoutSafeBounds }) as Json;
+  return rest;
+}
+
+/** The bounds of exact integers are JavaScript's matter, not the caller's. */
+function withoutSafeBounds({ jsonSchema: schema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+  if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
+  if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
+}
+
+const limitHeaders: Record<string, Json> = {
+  RateLimit: {
+    description: 'What is left of each window and the seconds until it ends: `"minute";r=9;t=42`.',
+    schema: { type: 'string' },
+  },
+  'RateLimit-Policy': {
+    description: 'The windows of the plan: `"minute";q=10;w=60, "hour";q=100;w=3600`.',
+    schema: { type: 'string' },
+  },
+  'x-ratelimit-limit-requests': { description: 'Limit of the tightest window.', schema: { type: 'integer' } },
+  'x-ratelimit-remaining-requests': { description: 'Requests left in it.', schema: { type: 'integer' } },
+  'x-ratelimit-reset-requests': { description: 'Time until it ends, such as `42s`.', schema: { type: 'string' } },
+};
+
+function introduction(): string {
+  const rows = Object.entries(errorKinds).map(
+    ([code, kind]) => `| \`${code}\` | ${kind.status} | \`${kind.type}\` | ${kind.about} |`,
+  );
+  return [
+    'Text to vectors, on your own machine.',
+    'Every request has `Authorization: Bearer sk-…`, except where a route says otherwise. Every answer has `x-request-id`; one that you send is kept.',
+    '`null` for an optional field means absent. Unknown fields are ignored on the vector routes and refused on the administration routes. Where a name appears twice in a body, the last one counts.',
+    '## Errors',
+    ['| code | status | type | meaning |', '|---|---|---|---|', ...rows].join('\n'),
+  ].join('\n\n');
+}

@@ -1,0 +1,56 @@
+// What a route is: a record from which the server mounts it, the validator checks it and the document describes it.
+import type { z } from 'zod';
+import type { Dialect, ErrorCode } from './errors.ts';
+
+/** What a key may be restricted to. A key without scopes may do all. */
+export const scopes = ['vectors', 'usage', 'admin'] as const;
+export type Scope = (typeof scopes)[number];
+
+export interface Route {
+  /** Unique; the operationId of the document. */
+  id: string;
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  /** As in OpenAPI: `/v1/models/{id}`. */
+  path: string;
+  /** Other paths that are the same route. */
+  aliases?: readonly string[];
+  summary: string;
+  description?: string;
+  tag: string;
+  auth: 'key' | 'admin' | 'none';
+  /** The counters of the plan that a request counts against. */
+  family: 'vectors' | 'data' | 'read' | 'none';
+  /** The scope that a restricted key needs; without it any key may. */
+  scope?: Scope;
+  dialect: Dialect;
+  body?: z.ZodType;
+  query?: z.ZodType;
+  params?: z.ZodType;
+  /** The JSON answer; a route whose answer is no JSON names its `contentType` and has a string here. */
+  answer: z.ZodType;
+  contentType?: string;
+  /** Other forms that the caller may ask for: media type → what it is. */
+  alternatives?: Readonly<Record<string, string>>;
+  /** Codes beyond those that authentication, limits and validation bring. */
+  errors: readonly ErrorCode[];
+  /** Bytes of body taken at most; the default is 1 MiB. */
+  maxBodyBytes?: number;
+  /** JSON values in the body at most (numbers, strings, lists …), so that checking them stays quick. The default is 100,000. */
+  maxBodyValues?: number;
+  /** Takes an Idempotency-Key: the same key and body again give the stored answer. */
+  idempotent?: boolean;
+  example?: { body?: unknown; answer?: unknown };
+}
+
+/** A route whose schemas keep their types. */
+export function defineRoute<const R extends Route>(route: R): R {
+  return route;
+}
+
+type Output<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
+/** The body as a handler gets it: checked, defaults filled in. */
+export type BodyOf<R extends Route> = Output<R['body']>;
+export type QueryOf<R extends Route> = Output<R['query']>;
+export type ParamsOf<R extends Route> = Output<R['params']>;
+/** The answer as a handler gives it. */
+export type AnswerOf<R extends Route> = z.input<R['answer']>;
