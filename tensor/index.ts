@@ -1,0 +1,6 @@
+// The door of the tensor library: models as expressions, written out as ONNX.
+export { toOnnx } from './onnx/emit.ts';
+export * from './fused.ts';
+export * from './operators.ts';
+export type { DataType, External, Tensor } from './expression.ts';
+export { type Dimension, type Shape, ShapeError } from './shape.ts';

@@ -1,0 +1,262 @@
+// Writes expressions as an ONNX model: one total table from operators to ONNX nodes, walked from the outputs.
+import { type Expression, inOrder, type Operator, type Tensor } from '../expression.ts';
+import type { Dimension, Shape } from '../shape.ts';
+import {
+  type Attribute,
+  modelBytes,
+  ONNX_TYPE,
+  type OnnxGraph,
+  type OnnxInitializer,
+  type OnnxNode,
+} from './messages.ts';
+
+/** One ONNX model (opset 21) that computes `outputs` from the inputs that they reach. The same expressions give the same
+ *  bytes. Parameters stay in their files, whose names are relative to wherever the model is put. */
+export const toOnnx = (outputs: Readonly<Record<string, Tensor>>): Uint8Array => modelBytes(toGraph(outputs));
+
+export function toGraph(outputs: Readonly<Record<string, Tensor>>): OnnxGraph {
+  const ordered = inOrder(Object.values(outputs));
+  const inputs = ordered.filter(tensor => tensor.op === 'input');
+  const scope = new Scope(inputs);
+  for (const tensor of ordered) scope.emit(tensor);
+  const renamed = new Map<string, string>();
+  for (const [name, tensor] of Object.entries(outputs)) {
+    const value = scope.nameOf(tensor);
+    // A leaf can't carry an output's name, nor can one value carry two.
+    if (tensor.of.length === 0 || renamed.has(value)) scope.node('Identity', [value], { outputs: [name] });
+    else renamed.set(value, name);
+  }
+  const rename = (names: readonly string[]) => names.map(name => renamed.get(name) ?? name);
+  return {
+    nodes: scope.nodes.map(node => ({ ...node, inputs: rename(node.inputs), outputs: rename(node.outputs) })),
+    initializers: scope.initializers,
+    inputs: inputs.map(({ attributes, dtype, shape }) => ({ name: attributes.name, dtype, shape })),
+    outputs: Object.entries(outputs).map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
+  };
+}
+
+interface NodeOptions {
+  attributes?: Readonly<Record<string, Attribute>>;
+  domain?: 'com.microsoft';
+  outputs?: readonly string[];
+}
+
+/** The graph as it grows: names are given in order of appearance, so that they don't change between runs. */
+class Scope {
+  readonly nodes: OnnxNode[] = [];
+  readonly initializers: OnnxInitializer[] = [];
+  readonly #names = new Map<Tensor, readonly string[]>();
+  readonly #taken = new Set<string>();
+  readonly #runtimeSizes = new Map<string, string>();
+  readonly #integers = new Map<string, string>();
+  readonly #inputs: readonly Expression<'input'>[];
+  #count = 0;
+
+  constructor(inputs: readonly Expression<'input'>[]) {
+    this.#inputs = inputs;
+  }
+
+  emit(tensor: Tensor): void {
+    const of = tensor.of.map(operand => this.nameOf(operand));
+    // The table's row for `op` takes exactly the expression that has this `op`.
+    const rule = EMIT[tensor.op] as Emit<Operator>;
+    this.#names.set(tensor, rule(this, tensor as Expression<Operator>, of));
+  }
+
+  nameOf(tensor: Tensor, index = 0): string {
+    const name = this.#names.get(tensor)?.[index];
+    if (name === undefined) throw new Error(`toOnnx: ${tensor.op} has no result ${index}`);
+    return name;
+  }
+
+  node(operator: string, inputs: readonly string[], { attributes = {}, domain, outputs }: NodeOptions = {}): string[] {
+    const names = outputs ?? [this.fresh(operator)];
+    this.nodes.push({ operator, domain: domain ?? '', inputs, outputs: names, attributes });
+    return [...names];
+  }
+
+  /** As `node`, for an operator with one result that another node takes. */
+  value(operator: string, inputs: readonly string[], options: NodeOptions = {}): string {
+    const [name] = this.node(operator, inputs, options);
+    if (name === undefined) throw new Error(`toOnnx: ${operator} has no result`);
+    return name;
+  }
+
+  initializer(initializer: OnnxInitializer): string {
+    this.initializers.push(initializer);
+    return initializer.name;
+  }
+
+  fresh(stem: string): string {
+    return this.claim(`${stem}_${this.#count++}`);
+  }
+
+  claim(name: string): string {
+    if (this.#taken.has(name)) throw new Error(`toOnnx: two values are named ${name}`);
+    this.#taken.add(name);
+    return name;
+  }
+
+  /** A constant list of i64, shared by all that need the same one. */
+  integers(values: readonly number[]): string {
+    const key = values.join();
+    const data = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
+    const name =
+      this.#integers.get(key) ??
+      this.initializer({ name: this.fresh('integers'), dtype: 'i64', shape: [values.length], data });
+    this.#integers.set(key, name);
+    return name;
+  }
+
+  /** A shape as a list of i64. One unknown is left to ONNX as −1 where `infer` allows it. */
+  shape(shape: Shape, infer = false): string {
+    const unknown = shape.filter(dimension => typeof dimension === 'string');
+    const known = shape.every(dimension => dimension !== 0);
+    if (unknown.length === 0 || (infer && unknown.length === 1 && known))
+      return this.integers(shape.map(dimension => (typeof dimension === 'number' ? dimension : -1)));
+    return this.value(
+      'Concat',
+      shape.map(dimension => this.size(dimension)),
+      { attributes: { axis: 0 } },
+    );
+  }
+
+  /** One dimension as a list of one i64; a named one is read off the first input that has it. */
+  size(dimension: Dimension): string {
+    if (typeof dimension === 'number') return this.integers([dimension]);
+    const known = this.#runtimeSizes.get(dimension);
+    if (known !== undefined) return known;
+    const factors = dimension.split('*');
+    const [first = '', ...rest] = factors.map(factor =>
+      factors.length === 1 ? this.#readSize(factor) : this.size(Number(factor) || factor),
+    );
+    const name = rest.reduce((a, b) => this.value('Mul', [a, b]), first);
+    this.#runtimeSizes.set(dimension, name);
+    return name;
+  }
+
+  #readSize(dimension: string): string {
+    for (const { attributes, shape } of this.#inputs) {
+      const axis = shape.indexOf(dimension);
+      if (axis >= 0) return this.value('Shape', [attributes.name], { attributes: { start: axis, end: axis + 1 } });
+    }
+    throw new Error(`toOnnx: no input has the dimension ${dimension}, so its length can't be known`);
+  }
+}
+
+type Emit<O extends Operator> = (scope: Scope, tensor: Expression<O>, of: readonly string[]) => readonly string[];
+
+const plain =
+  <O extends Operator>(
+    operator: string,
+    attributes: (tensor: Expression<O>) => Record<string, Attribute> = () => ({}),
+    domain?: 'com.microsoft',
+  ): Emit<O> =>
+  (scope, tensor, of) =>
+    scope.node(operator, of, { attributes: attributes(tensor), ...(domain && { domain }) });
+
+const microsoft = <O extends Operator>(
+  operator: string,
+  attributes?: (tensor: Expression<O>) => Record<string, Attribute>,
+): Emit<O> => plain(operator, attributes, 'com.microsoft');
+
+const EMIT: { readonly [O in Operator]: Emit<O> } = {
+  input: (scope, { attributes }) => [scope.claim(attributes.name)],
+  constant: (scope, { attributes: { data }, shape, dtype }) => [
+    scope.initializer({
+      name: scope.fresh('constant'),
+      dtype,
+      shape: shape.map(Number),
+      data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+    }),
+  ],
+  parameter: (scope, { attributes: { name, data }, shape, dtype }) => [
+    scope.initializer({ name: scope.claim(name), dtype, shape: shape.map(Number), data }),
+  ],
+  add: plain('Add'),
+  sub: plain('Sub'),
+  mul: plain('Mul'),
+  div: plain('Div'),
+  max: plain('Max'),
+  equal: plain('Equal'),
+  gelu: plain('Gelu', ({ attributes }) => ({ approximate: attributes.approximate })),
+  silu: microsoft('QuickGelu', () => ({ alpha: { float: 1 } })),
+  relu: plain('Relu'),
+  tanh: plain('Tanh'),
+  cast: plain('Cast', ({ dtype }) => ({ to: ONNX_TYPE[dtype] })),
+  reshape: (scope, { shape }, [x = '']) => scope.node('Reshape', [x, scope.shape(shape, true)]),
+  expand: (scope, { shape }, [x = '']) => scope.node('Expand', [x, scope.shape(shape)]),
+  transpose: plain('Transpose', ({ attributes }) => ({ perm: attributes.permutation })),
+  concat: plain('Concat', ({ attributes }) => ({ axis: attributes.axis })),
+  slice: (scope, { shape, attributes: { axis, start } }, [x = '']) => {
+    const length = scope.size(shape[axis] ?? 0);
+    const end = start === 0 ? length : scope.value('Add', [length, scope.integers([start])]);
+    return scope.node('Slice', [x, scope.integers([start]), end, scope.integers([axis])]);
+  },
+  range: (scope, { shape }) => {
+    const scalar = (list: string) => scope.value('Squeeze', [list]);
+    return scope.node('Range', [
+      scalar(scope.integers([0])),
+      scalar(scope.size(shape[0] ?? 0)),
+      scalar(scope.integers([1])),
+    ]);
+  },
+  sum: (scope, { attributes }, [x = '']) =>
+    scope.node('ReduceSum', [x, scope.integers(attributes.axes)], {
+      attributes: { keepdims: attributes.keep ? 1 : 0 },
+    }),
+  softmax: plain('Softmax', ({ attributes }) => ({ axis: attributes.axis })),
+  topK: (scope, { attributes }, [x = '']) =>
+    scope.node('TopK', [x, scope.integers([attributes.k])], { outputs: [scope.fresh('TopK'), scope.fresh('TopK')] }),
+  nonZero: plain('NonZero'),
+  gather: plain('Gather', ({ attributes }) => ({ axis: attributes.axis })),
+  scatterAdd: (scope, _, [base = '', indices = '', rows = '']) =>
+    scope.node('ScatterND', [base, scope.value('Unsqueeze', [indices, scope.integers([1])]), rows], {
+      attributes: { reduction: 'add' },
+    }),
+  output: (scope, { of: [whole], attributes }) => (whole ? [scope.nameOf(whole, attributes.index)] : []),
+  matmul: (scope, { attributes: { transA, transB, alpha } }, of) =>
+    transA || transB || alpha !== 1
+      ? scope.node('FusedMatMul', of, {
+          attributes: { transA: Number(transA), transB: Number(transB), alpha: { float: alpha } },
+          domain: 'com.microsoft',
+        })
+      : scope.node('MatMul', of),
+  matmulNBits: (scope, tensor, [x = '', values = '', scales = '', ...bias]) => {
+    const { bits, blockSize, accuracyLevel } = tensor.attributes;
+    const [rows, inner] = [Number(tensor.shape.at(-1)), Number(tensor.of[0]?.shape.at(-1))];
+    return scope.node('MatMulNBits', bias.length > 0 ? [x, values, scales, '', '', ...bias] : [x, values, scales], {
+      attributes: { K: inner, N: rows, bits, block_size: blockSize, accuracy_level: accuracyLevel },
+      domain: 'com.microsoft',
+    });
+  },
+  gatherBlockQuantized: microsoft('GatherBlockQuantized', ({ attributes: { bits, blockSize } }) => ({
+    bits,
+    block_size: blockSize,
+    gather_axis: 0,
+    quantize_axis: 1,
+  })),
+  layerNorm: plain('LayerNormalization', ({ attributes }) => ({ axis: -1, epsilon: { float: attributes.epsilon } })),
+  skipLayerNorm: microsoft('SkipLayerNormalization', ({ attributes }) => ({ epsilon: { float: attributes.epsilon } })),
+  biasGelu: microsoft('BiasGelu'),
+  fastGelu: microsoft('FastGelu'),
+  multiHeadAttention: (scope, { attributes: { heads, scale, present } }, of) => {
+    const operand = (name: (typeof present)[number]) => of[present.indexOf(name)] ?? '';
+    const inputs = [
+      operand('query'),
+      operand('key'),
+      operand('value'),
+      operand('bias'),
+      operand('mask'),
+      operand('attentionBias'),
+    ];
+    return scope.node('MultiHeadAttention', inputs.slice(0, inputs.findLastIndex(Boolean) + 1), {
+      attributes: { num_heads: heads, scale: { float: scale } },
+      domain: 'com.microsoft',
+    });
+  },
+  rotaryEmbedding: microsoft('RotaryEmbedding', ({ attributes }) => ({
+    num_heads: attributes.heads,
+    interleaved: Number(attributes.interleaved),
+  })),
+};
