@@ -1,0 +1,100 @@
+// A prefix of an S3 bucket that holds a model's files, laid out as in the catalog.
+import type { S3Client } from '@aws-sdk/client-s3';
+import { join } from 'node:path';
+import type { CatalogEntry, CatalogFile } from '../catalog.ts';
+import { download, Refused, type RemoteFile } from './download.ts';
+import type { FileRecord, ModelSource } from './source.ts';
+
+/** Where S3 is when it is not Amazon's; keys and region come from the usual AWS_ variables or files. */
+export interface S3Place {
+  endpoint?: string | undefined;
+  region?: string | undefined;
+}
+
+export function s3Source(entry: CatalogEntry, url: string, place: S3Place): ModelSource {
+  const [, bucket = '', prefix = ''] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(url) ?? [];
+  const keyOf = (file: CatalogFile) => [prefix.replace(/\/+$/, ''), file.path].filter(Boolean).join('/');
+  return {
+    name: url,
+    async reachable() {
+      const [first] = entry.files;
+      if (!first) return false;
+      const s3 = await connect(place);
+      try {
+        await describe(s3, bucket, keyOf(first), AbortSignal.timeout(2_000));
+        return true;
+      } catch {
+        return false;
+      } finally {
+        s3.client.destroy();
+      }
+    },
+    async fetch(job) {
+      const s3 = await connect(place);
+      try {
+        const remotes: { file: CatalogFile; remote: RemoteFile }[] = [];
+        for (const file of entry.files) {
+          const remote = await describe(s3, bucket, keyOf(file), job.signal);
+          remotes.push({ file, remote: { ...remote, sha256: file.sha256 } });
+        }
+        const total = remotes.reduce((sum, { remote }) => sum + (remote.bytes ?? 0), 0);
+        await job.reserve(total);
+        const records: Record<string, FileRecord> = {};
+        let before = 0;
+        for (const { file, remote } of remotes) {
+          const got = await download(remote, join(job.files, file.path), {
+            signal: job.signal,
+            report: done => job.report(before + done, total),
+          });
+          before += got.bytes;
+          records[file.path] = {
+            sha256: got.sha256,
+            bytes: got.bytes,
+            verified: file.sha256 ? 'catalog' : 'first use',
+          };
+        }
+        return records;
+      } finally {
+        s3.client.destroy();
+      }
+    },
+  };
+}
+
+type Connection = { client: S3Client; sdk: typeof import('@aws-sdk/client-s3') };
+
+/** The SDK takes a while to load, so it is loaded by those who need it. */
+async function connect(place: S3Place): Promise<Connection> {
+  const sdk = await import('@aws-sdk/client-s3');
+  const client = new sdk.S3Client({
+    ...(place.region ? { region: place.region } : {}),
+    ...(place.endpoint ? { endpoint: place.endpoint, forcePathStyle: true } : {}),
+  });
+  return { client, sdk };
+}
+
+async function describe({ client, sdk }: Connection, Bucket: string, Key: string, signal: AbortSignal) {
+  const head = await client
+    .send(new sdk.HeadObjectCommand({ Bucket, Key }), { abortSignal: signal })
+    .catch((error: unknown) => {
+      throw new Error(`s3://${Bucket}/${Key}: ${error instanceof Error ? error.name : String(error)}`, {
+        cause: error,
+      });
+    });
+  // Objects of a prefix can be overwritten: a changed one is refused rather than glued to the old one's beginning.
+  const IfMatch = head.ETag;
+  const remote: RemoteFile = {
+    bytes: head.ContentLength ?? null,
+    sha256: null,
+    gitBlob: null,
+    async open(offset, reading) {
+      const range = offset > 0 ? { Range: `bytes=${offset}-` } : {};
+      const get = new sdk.GetObjectCommand({ Bucket, Key, ...range, ...(IfMatch ? { IfMatch } : {}) });
+      const { Body, ContentRange } = await client.send(get, { abortSignal: reading });
+      if (!Body) throw new Refused('an answer without a body');
+      const start = Number(/^bytes (\d+)-/.exec(ContentRange ?? '')?.[1] ?? 0);
+      return { start, body: Body as AsyncIterable<Uint8Array> };
+    },
+  };
+  return remote;
+}
