@@ -115,7 +115,9 @@ function failures(route: Route): Json {
       content: {
         'application/json': {
           schema,
-examples: Object.fromEntries(codes.map(code => [code, { $ref: `#/components/examples/${exampleName(code, route.dialect)}` }])),
+          examples: Object.fromEntries(
+            codes.map(code => [code, { $ref: `#/components/examples/${exampleName(code, route.dialect)}` }]),
+          ),
         },
       },
     },
@@ -168,7 +170,11 @@ function headersOf(route: Route): Json[] {
 }
 
 function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any', override: withoutSafeBounds }) as Json;
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, {
+    io,
+    unrepresentable: 'any',
+    override: withoutSafeBounds,
+  }) as Json;
   return rest;
 }
 

@@ -1,0 +1,130 @@
+// Puts a route of the contract on the server: key, scope, limits, body and checks come before the handler, once for all.
+import type { AnswerOf, BodyOf, ParamsOf, QueryOf, Route } from '@vectorium/contract';
+import { check } from '@vectorium/contract';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
+import type { App } from './app.ts';
+import { accept } from './body.ts';
+import { ApiError } from './errors.ts';
+import { once } from './idempotency.ts';
+import { limitExceeded, limitHeaders } from './limits.ts';
+import type { Caller } from './ports.ts';
+
+export interface Context<R extends Route> {
+  /** Null only on routes that need no key. */
+  caller: R['auth'] extends 'none' ? null : Caller;
+  body: BodyOf<R>;
+  query: QueryOf<R>;
+  params: ParamsOf<R>;
+  headers: IncomingHttpHeaders;
+  /** Aborted when the client leaves before the answer is out. */
+  signal: AbortSignal;
+  requestId: string;
+  /** For headers and the status of the answer; the answer itself is what the handler returns. */
+  reply: FastifyReply;
+}
+
+/** An answer that is not to be turned into JSON: CSV, HTML, or JSON that is written already. */
+export class Raw {
+  readonly body: string | Buffer | Readable;
+  readonly contentType: string;
+
+  constructor(body: string | Buffer | Readable, contentType = 'application/json; charset=utf-8') {
+    this.body = body;
+    this.contentType = contentType;
+  }
+}
+
+export type Handler<R extends Route> = (context: Context<R>) => Promise<AnswerOf<R> | Raw> | AnswerOf<R> | Raw;
+
+/** Serves `route`, which must be of the contract, and its aliases with `handler`. */
+export function mount<const R extends Route>(app: App, route: R, handler: Handler<R>): void {
+  app.mounted.push(route);
+  for (const path of [route.path, ...(route.aliases ?? [])]) {
+    app.fastify.route({
+      method: route.method,
+      url: path.replaceAll(/\{(\w+)\}/g, ':$1'),
+      config: { route },
+      handler: (request, reply) => serve(app, { route, handler, request, reply }),
+    });
+  }
+}
+
+interface Exchange<R extends Route> {
+  route: R;
+  handler: Handler<R>;
+  request: FastifyRequest;
+  reply: FastifyReply;
+}
+
+async function serve<R extends Route>(
+  app: App,
+  { route, handler, request, reply }: Exchange<R>,
+): Promise<FastifyReply> {
+  const secret = bearerOf(request);
+  const caller = route.auth === 'none' ? null : await admit(app, { route, secret, request, reply });
+  const query = route.query ? accept(check(route.query, request.query, 'the query')) : undefined;
+  const params = route.params ? accept(check(route.params, request.params, 'the address')) : undefined;
+  const body = route.body ? await app.bodies.read(request.raw, route) : undefined;
+  const context = {
+    caller,
+    body,
+    query,
+    params,
+    headers: request.headers,
+    signal: leaving(reply),
+    requestId: request.id,
+    reply,
+  } as Context<R>;
+  const key = request.headers['idempotency-key'];
+  const answer =
+    route.idempotent && caller && key !== undefined
+      ? await once(
+          app.database,
+          { route, caller, secret, key: String(key), content: { params, body }, reply },
+          async () => handler(context),
+        )
+      : await handler(context);
+  if (answer instanceof Raw) return reply.type(answer.contentType).send(answer.body);
+  return reply.type('application/json; charset=utf-8').send(JSON.stringify(answer));
+}
+
+/** The caller, once the key is known to be good for the route and the limits let it in. */
+async function admit(
+  app: App,
+  { route, secret, request, reply }: { route: Route; secret: string; request: FastifyRequest; reply: FastifyReply },
+): Promise<Caller> {
+  if (secret === '')
+    throw new ApiError('MISSING_API_KEY', { message: 'An API key is needed: Authorization: Bearer sk-…' });
+  const caller = await app.keys.authenticate(secret);
+  if (!caller) throw new ApiError('INVALID_API_KEY', { message: 'The API key is not valid' });
+  request.accountId = caller.account.id;
+  const { key } = caller;
+  if (key.expiresAt && key.expiresAt.getTime() <= Date.now())
+    throw new ApiError('EXPIRED_API_KEY', { message: 'The API key has expired' });
+  if (route.auth === 'admin' && !key.admin)
+    throw new ApiError('ADMIN_REQUIRED', { message: 'This route needs the key of an administrator' });
+  if (route.scope && key.scopes && !key.scopes.includes(route.scope))
+    throw new ApiError('SCOPE_NOT_ALLOWED', { message: `The key does not have the scope "${route.scope}"` });
+  if (route.family !== 'none') {
+    const { admitted, counters, refusedBy } = await app.limiter.admit(caller, route.family);
+    const now = new Date();
+    reply.headers(limitHeaders(counters, now));
+    if (!admitted) throw refusedBy ? limitExceeded(refusedBy, now) : new Error('refused by no counter');
+  }
+  return caller;
+}
+
+function bearerOf(request: FastifyRequest): string {
+  return /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
+}
+
+function leaving(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished)
+      controller.abort(new ApiError('CLIENT_CLOSED_REQUEST', { message: 'The client left' }));
+  });
+  return controller.signal;
+}
