@@ -1,0 +1,60 @@
+// Everything that crosses a thread boundary: one union of messages each way for each kind of thread.
+//
+// A thread serves one model: a text thread its tokenizer, a session thread one ONNX session. Loading a model therefore
+// holds up nobody else, and unloading it is the end of its threads, which gives back all that they held.
+import type { EncoderGraph } from '@vectorium/nets';
+
+export interface TextThreadData {
+  folder: string;
+}
+
+export interface Chunking {
+  /** As the caller wants it; the thread lowers it to what fits beside special tokens and prefix. */
+  chunkSize: number;
+  overlap: number;
+  method: 'sentence_aware' | 'fixed';
+  prefix: string;
+  maxTokens: number;
+}
+
+export type ToText =
+  | { type: 'prepare'; job: number; texts: string[]; chunking: Chunking }
+  | { type: 'count'; job: number; texts: string[] }
+  | { type: 'tokenize'; job: number; text: string }
+  | { type: 'frame'; job: number; prefix: string }
+  | { type: 'cancel'; job: number }
+  | { type: 'close' };
+
+export type TextAnswer =
+  /** `ids` of all texts in a row; `tokens` and `chunks` a text; `spans` four a chunk: start, end, from, to. */
+  | { type: 'prepared'; job: number; ids: Int32Array; tokens: Int32Array; chunks: Int32Array; spans: Int32Array }
+  | { type: 'counted'; job: number; tokens: Int32Array }
+  | { type: 'tokenized'; job: number; ids: Int32Array; starts: Int32Array; ends: Int32Array }
+  | { type: 'frame'; job: number; before: Int32Array; after: Int32Array };
+
+export type FromText =
+  | TextAnswer
+  | { type: 'failed'; job: number; message: string }
+  /** The tokenizer did not load; the thread ends. */
+  | { type: 'unusable'; message: string };
+
+export interface SessionThreadData {
+  folder: string;
+  pooling: 'mean' | 'first';
+  normalize: boolean;
+}
+
+/** Each is answered before the next is sent. */
+export type ToSession =
+  | { type: 'compile' }
+  | { type: 'create'; path: string }
+  /** `ids` of all texts in a row, frame included. With `spans` (one text): sums of token vectors instead of the pooled vector. */
+  | { type: 'run'; ids: Int32Array; lengths: Int32Array; spans: Int32Array | null }
+  | { type: 'close' };
+
+export type FromSession =
+  | { type: 'compiled'; graph: EncoderGraph }
+  | { type: 'created' }
+  /** `[rows, dimension]`, a row a text or a span. */
+  | { type: 'vectors'; vectors: Float32Array; milliseconds: number }
+  | { type: 'failed'; message: string };

@@ -1,0 +1,120 @@
+// What the engine takes and gives: the interface behind which the threads are hidden.
+
+/** A model as the engine needs to know it. `id` is its identity (`alias@revision`); the rest must not change under one id. */
+export interface ModelHandle {
+  id: string;
+  folder: string;
+  pooling: 'mean' | 'first';
+  /** Tokens that one pass takes, special tokens and prefix included. */
+  maxTokens: number;
+  dimension: number;
+  normalize: boolean;
+  prefixes: { query?: string; document?: string; default?: string };
+}
+
+export type InputType = 'query' | 'document';
+
+export interface ChunkOptions {
+  /** Tokens of text a chunk holds at most; lowered to what the model takes beside special tokens and prefix. */
+  chunkSize: number;
+  /** Share of its tokens that a chunk has in common with its neighbour, 0 to 0.8. */
+  overlap: number;
+  method: 'sentence_aware' | 'fixed' | 'late';
+  inputType?: InputType;
+  signal?: AbortSignal;
+}
+
+export interface PreparedChunk {
+  /** Characters of the text (UTF-16 units), half-open. */
+  start: number;
+  end: number;
+  tokens: number;
+  /** The chunk's first token, counted from the start of the text. */
+  from: number;
+  /** Without special tokens and prefix. */
+  ids: Int32Array;
+}
+
+export interface Prepared {
+  /** Tokens of the whole text, each counted once. */
+  tokens: number;
+  chunks: PreparedChunk[];
+  late: boolean;
+}
+
+export interface EmbedOptions {
+  inputType?: InputType;
+  signal?: AbortSignal;
+}
+
+export interface ModelStatus {
+  id: string;
+  state: 'unloaded' | 'loading' | 'ready' | 'failing';
+  /** What is under way while `loading`: tracing the graph, waiting for room, or creating the session. */
+  loading: { step: 'compile' | 'room' | 'create'; forMs: number } | null;
+  /** Weights × sessions. */
+  residentBytes: number;
+  sessions: number;
+  precision: 'f32' | 'q8' | 'q4' | null;
+  lastUsedAt: number;
+  /** Milliseconds of the last load: thread, graph and session together. */
+  lastLoadMs: number | null;
+  queuedTokens: number;
+  queuedTexts: number;
+  /** Requests with work waiting or running. */
+  requests: number;
+  /** Since the engine started: batches, their texts, their real tokens, and the padding computed beside them. */
+  batches: number;
+  texts: number;
+  tokens: number;
+  paddingTokens: number;
+  /** Measured, of one session. */
+  tokensPerSecond: number | null;
+}
+
+export interface EngineStatus {
+  /** Batches that may run at one time, and that do. */
+  workers: number;
+  busyWorkers: number;
+  /** Threads that died without being asked to. */
+  lostWorkers: number;
+  memoryBudgetBytes: number;
+  residentBytes: number;
+  models: ModelStatus[];
+}
+
+export interface EngineOptions {
+  /** Batches that run at one time, each on one thread. Default: `availableCores()`. */
+  workers?: number;
+  /** For the weights of all sessions. Default: half of the memory that the process may use. */
+  memoryBudgetBytes?: number;
+  /** Longest × count of a batch. One text is always admitted. */
+  maxBatchTokens?: number;
+  /** Tokens that wait for one model before QUEUE_FULL. */
+  maxQueuedTokens?: number;
+  idleUnloadMs?: number;
+  log?: (event: string, fields: object) => void;
+}
+
+export interface Engine {
+  /** Tokenises and chunks off the event loop. */
+  prepare(model: ModelHandle, texts: string[], options: ChunkOptions): Promise<Prepared[]>;
+  /** Tokens of each text, without special tokens and prefix. */
+  count(model: ModelHandle, texts: string[], signal?: AbortSignal): Promise<number[]>;
+  /** Token ids and their characters (UTF-16 units, half-open), without special tokens and prefix. */
+  tokenize(
+    model: ModelHandle,
+    text: string,
+    signal?: AbortSignal,
+  ): Promise<{ ids: number[]; offsets: [number, number][] }>;
+  /**
+   * One vector `[dimension]` a chunk, in order, normalised if the model says so; every array is the caller's own.
+   * Throws EngineError: QUEUE_FULL, WORKER_LOST, MODEL_FAILED, MODEL_TOO_LARGE, CANCELLED.
+   */
+  embed(model: ModelHandle, prepared: Prepared[], options: EmbedOptions): Promise<Float32Array[][]>;
+  status(): EngineStatus;
+  /** Frees the model's threads when their work is done; the next request loads it again. */
+  unload(id: string): Promise<void>;
+  /** Takes no new work, finishes what is queued, then stops all threads. */
+  close(): Promise<void>;
+}
