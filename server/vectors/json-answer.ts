@@ -1,4 +1,6 @@
 // Writes an answer that holds vectors as JSON, piece by piece, so that a thousand vectors never hold up other requests.
+import { Readable } from 'node:stream';
+import { setImmediate as turn } from 'node:timers/promises';
 import { MAX_NUMBER_BYTES, writeFloat32s } from './float32-text.ts';
 
 /** JSON values, with vectors among them. A `Base64Vector` is written as OpenAI's base64: float32, little-endian. */
@@ -35,20 +37,13 @@ export function* jsonPieces(answer: Answer): Generator<Buffer, void, void> {
   if (writer.used > 0) yield writer.take();
 }
 
-/** The same in one buffer, or null when it would take more than one piece. */
-export function smallJson(answer: Answer): Buffer | null {
+/** The JSON text as a body to send: one buffer, or a stream that lets others have a turn between any two pieces. */
+export function jsonBody(answer: Answer): Buffer | Readable {
   const pieces = jsonPieces(answer);
   const first = pieces.next();
-  if (first.done) return null;
-  return pieces.next().done ? first.value : null;
-}
-
-/** The pieces with a turn of the event loop between any two of them. */
-export async function* jsonStream(answer: Answer): AsyncGenerator<Buffer, void, void> {
-  for (const piece of jsonPieces(answer)) {
-    yield piece;
-    await new Promise(resolve => setImmediate(resolve));
-  }
+  const second = pieces.next();
+  if (first.done || second.done) return first.value ?? Buffer.alloc(0);
+  return Readable.from(inTurns([first.value, second.value], pieces), { objectMode: false });
 }
 
 const PIECE_BYTES = 64 * 1024;
@@ -84,6 +79,14 @@ class PieceWriter {
     const larger = Buffer.allocUnsafe(Math.max(2 * this.bytes.length, this.used + more));
     this.bytes.copy(larger, 0, 0, this.used);
     this.bytes = larger;
+  }
+}
+
+async function* inTurns(begun: Buffer[], rest: Iterable<Buffer>): AsyncGenerator<Buffer, void, void> {
+  yield* begun;
+  for (const piece of rest) {
+    yield piece;
+    await turn();
   }
 }
 

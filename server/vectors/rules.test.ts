@@ -46,3 +46,9 @@ test('picodollars read as the price list says', () => {
   expect(dollarsPerMillionTokens(2_000n)).toBe(0.002);
   expect(dollars(10_000_000_000_000n)).toBe(10);
 });
+
+test('a vector with NaN or infinity in it is never given out', () => {
+  for (const broken of [Number.NaN, Infinity]) {
+    expect(() => shapeVector(Float32Array.of(1, broken), { normalize: false })).toThrow(/NaN/);
+  }
+});

@@ -19,13 +19,16 @@ export function weightedMean(vectors: readonly Float32Array[], weights: readonly
   return Float32Array.from(sums, sum => sum / total);
 }
 
-/** Cuts to the first `dimensions` numbers (matryoshka), then scales to length 1: in this order, or the length would not be 1. */
+/** Cuts to the first `dimensions` numbers (matryoshka), then scales to length 1: in this order, or the length would not be 1.
+ * Throws at a vector that is no vector: nobody is charged for that. */
 export function shapeVector(
   vector: Float32Array,
   { dimensions, normalize }: { dimensions?: number | undefined; normalize: boolean },
 ): Float32Array {
   const cut = dimensions === undefined ? vector : vector.subarray(0, dimensions);
-  return normalize ? scaledToLengthOne(cut) : cut;
+  const length = Math.sqrt(dotProduct(cut, cut));
+  if (!Number.isFinite(length)) throw new Error('the model gave a vector with NaN or infinity in it');
+  return normalize && length > 0 ? cut.map(value => value / length) : cut;
 }
 
 /** From -1 to 1; 0 when one of the vectors is zero. */
@@ -42,11 +45,6 @@ export function dollars(picodollars: bigint): number {
 /** The price list's unit. */
 export function dollarsPerMillionTokens(picodollarsPerToken: bigint): number {
   return Number(picodollarsPerToken) / 1e6;
-}
-
-function scaledToLengthOne(vector: Float32Array): Float32Array {
-  const length = Math.sqrt(dotProduct(vector, vector));
-  return length === 0 ? vector : vector.map(value => value / length);
 }
 
 function dotProduct(one: Float32Array, other: Float32Array): number {
