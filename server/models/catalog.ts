@@ -1,6 +1,7 @@
 // The catalog of models: what each one is, what it costs, which files it has, and where they can be had.
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hexadecimal digits');
@@ -97,7 +98,7 @@ export type CatalogFile = z.infer<typeof fileSchema>;
 export type CatalogEntry = z.infer<typeof entrySchema> & { alias: string; precision: Precision };
 
 /** The catalog that comes with the server. */
-export const shippedCatalog = new URL('./catalog.json', import.meta.url).pathname;
+export const shippedCatalog = fileURLToPath(new URL('./catalog.json', import.meta.url));
 
 /**
  * Reads catalog files, later ones over earlier ones: a new alias adds a model, a known one replaces the fields it gives,

@@ -122,7 +122,7 @@ function progressPrinter(alias: string, output: Output) {
   let drawn = false;
   return {
     show({ doneBytes, totalBytes, source }: Progress) {
-      if (totalBytes === 0) return;
+      if (totalBytes === 0) return void output.write(`${alias}: from ${source}\n`);
       const part = Math.min(1, doneBytes / totalBytes);
       const amount = `${megabytes(doneBytes)} of ${megabytes(totalBytes)}`;
       if (output.isTTY) {

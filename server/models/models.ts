@@ -4,7 +4,7 @@
 // the system gives back when its holder dies); others wait for it and find the model ready.
 import { mkdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { waitForLock } from '../files/lock.ts';
+import { tryLock, waitForLock } from '../files/lock.ts';
 import { loadCatalog, type CatalogEntry, type Precision, type Source } from './catalog.ts';
 import {
   findInstalled,
@@ -256,9 +256,10 @@ export async function openModels(options: ModelsOptions): Promise<Models> {
     },
 
     async remove(alias) {
-      const found = installed(alias);
-      const lock = await waitForLock(await lockPath(options.folder, entryOf(alias).alias));
+      const entry = entryOf(alias);
+      const lock = await waitForLock(await lockPath(options.folder, alias));
       try {
+        const found = findInstalled(options.folder, entry);
         if (found) await rm(found.folder, { recursive: true, force: true });
         ready.delete(alias);
         answers.delete(alias);
@@ -277,7 +278,12 @@ async function install(
   entry: CatalogEntry,
   o: { from: string | undefined; signal: AbortSignal; report(progress: Progress): void },
 ): Promise<Installed> {
-  const lock = await waitForLock(await lockPath(options.folder, entry.alias), { signal: o.signal });
+  const path = await lockPath(options.folder, entry.alias);
+  let lock = tryLock(path);
+  if (!lock) {
+    o.report({ doneBytes: 0, totalBytes: 0, source: 'another process, which is being waited for' });
+    lock = await waitForLock(path, { signal: o.signal });
+  }
   try {
     const already = findInstalled(options.folder, entry);
     if (already && o.from === undefined) return already;

@@ -81,9 +81,7 @@ async function describeFile(o: {
 
 async function openFile(url: string, offset: number, o: { hub: Hub; signal: AbortSignal }) {
   const range: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {};
-  // Compressed bytes can't be resumed by offset.
-  const headers = { ...range, 'accept-encoding': 'identity' };
-  const { response } = await follow(url, { method: 'GET', headers, ...o });
+  const { response } = await follow(url, { method: 'GET', headers: range, ...o });
   const start =
     response.status === 206 ? Number(/^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '')?.[1] ?? 0) : 0;
   if (!response.body || start > offset) throw new Error('the server answered without the bytes asked for');
@@ -105,7 +103,8 @@ async function follow(
       method: o.method,
       redirect: 'manual',
       signal: o.signal,
-      headers: { 'user-agent': 'vectorium', ...o.headers, ...token },
+      // Compressed bytes could not be resumed by offset, and their length would say nothing.
+      headers: { 'user-agent': 'vectorium', 'accept-encoding': 'identity', ...o.headers, ...token },
     });
     if (at.host === home) {
       for (const name of ['x-repo-commit', 'x-linked-etag', 'x-linked-size']) {
