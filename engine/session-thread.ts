@@ -27,6 +27,8 @@ async function answer(message: ToSession): Promise<void> {
         graphOptimizationLevel: 'all',
         // A pattern is kept for every shape seen, and texts come in all shapes: slower, and memory would grow.
         enableMemPattern: false,
+        // Errors are thrown; printed as well, they would put token ids of callers' texts into the log.
+        logSeverityLevel: 4,
       });
       return send({ type: 'created' });
     case 'run':

@@ -107,8 +107,6 @@ function tokenizer(): object {
     normalized: false,
     special: true,
   });
-  const once = (id: string) => ({ SpecialToken: { id, type_id: 0 } });
-  const sequence = (id: string, type: number) => ({ Sequence: { id, type_id: type } });
   return {
     version: '1.0',
     truncation: null,
@@ -139,4 +137,12 @@ function tokenizer(): object {
       vocab: Object.fromEntries(vocabulary.map((word, index) => [word, index])),
     },
   };
+}
+
+function once(id: string): object {
+  return { SpecialToken: { id, type_id: 0 } };
+}
+
+function sequence(id: string, type: number): object {
+  return { Sequence: { id, type_id: type } };
 }

@@ -1,0 +1,123 @@
+// This side of a model's text thread: started on the first question, again after it died, ended when the model is unloaded.
+import { Backoff } from './backoff.ts';
+import { EngineError } from './errors.ts';
+import type { Frame } from './late.ts';
+import type { FromText, TextAnswer, TextThreadData, ToText } from './protocol.ts';
+import { Thread } from './thread.ts';
+
+type Question = Exclude<ToText, { type: 'close' | 'cancel' }>;
+type WithoutJob<T> = T extends unknown ? Omit<T, 'job'> : never;
+
+export class TextThread {
+  readonly #name: string;
+  readonly #data: TextThreadData;
+  readonly #onLost: (reason: string) => void;
+  readonly #backoff = new Backoff();
+  readonly #jobs = new Map<number, { resolve: (answer: TextAnswer) => void; reject: (error: EngineError) => void }>();
+  readonly #frames = new Map<string, Promise<Frame>>();
+  #thread: Thread<ToText, FromText> | null = null;
+  #failure: EngineError | null = null;
+  #nextJob = 0;
+
+  constructor(name: string, data: TextThreadData, onLost: (reason: string) => void) {
+    this.#name = name;
+    this.#data = data;
+    this.#onLost = onLost;
+  }
+
+  /** Questions that wait for their answer. */
+  get jobs(): number {
+    return this.#jobs.size;
+  }
+
+  get running(): boolean {
+    return this.#thread !== null;
+  }
+
+  ask(question: WithoutJob<Question>, signal?: AbortSignal): Promise<TextAnswer> {
+    if (signal?.aborted) return Promise.reject(cancelled());
+    const waitMs = this.#backoff.waitMs(Date.now());
+    if (this.#failure && waitMs > 0)
+      return Promise.reject(new EngineError(this.#failure.code, this.#failure.message, Math.ceil(waitMs / 1000)));
+    const job = this.#nextJob++;
+    const thread = (this.#thread ??= this.#start());
+    return new Promise((resolve, reject) => {
+      const abort = () => {
+        thread.send({ type: 'cancel', job });
+        settle();
+        reject(cancelled());
+      };
+      const settle = () => {
+        this.#jobs.delete(job);
+        signal?.removeEventListener('abort', abort);
+      };
+      this.#jobs.set(job, {
+        resolve: answer => {
+          settle();
+          resolve(answer);
+        },
+        reject: error => {
+          settle();
+          reject(error);
+        },
+      });
+      signal?.addEventListener('abort', abort, { once: true });
+      thread.send({ ...question, job });
+    });
+  }
+
+  /** The special tokens and the prefix that stand around each text. */
+  frame(prefix: string): Promise<Frame> {
+    const known = this.#frames.get(prefix);
+    if (known) return known;
+    const frame = this.ask({ type: 'frame', prefix }).then(answer => {
+      if (answer.type !== 'frame') throw new Error(`the text thread answered ${answer.type}`);
+      return { before: answer.before, after: answer.after };
+    });
+    this.#frames.set(prefix, frame);
+    frame.catch(() => this.#frames.delete(prefix));
+    return frame;
+  }
+
+  async close(): Promise<void> {
+    const thread = this.#thread;
+    this.#thread = null;
+    this.#frames.clear();
+    await thread?.close({ type: 'close' });
+  }
+
+  #start(): Thread<ToText, FromText> {
+    const thread: Thread<ToText, FromText> = new Thread('./text-thread.ts', {
+      name: this.#name,
+      data: this.#data,
+      onMessage: message => {
+        if (message.type === 'unusable') {
+          void thread.close({ type: 'close' });
+          this.#fail(thread, new EngineError('MODEL_FAILED', message.message));
+          return;
+        }
+        this.#backoff.succeeded();
+        const job = this.#jobs.get(message.job);
+        if (message.type === 'failed') job?.reject(new EngineError('MODEL_FAILED', message.message));
+        else job?.resolve(message);
+      },
+      onLost: reason => {
+        this.#onLost(reason);
+        this.#fail(thread, new EngineError('WORKER_LOST', `the text worker of ${this.#name} was lost: ${reason}`));
+      },
+    });
+    return thread;
+  }
+
+  #fail(thread: Thread<ToText, FromText>, error: EngineError): void {
+    if (this.#thread !== thread) return;
+    this.#thread = null;
+    this.#failure = error;
+    this.#backoff.failed(Date.now());
+    for (const job of this.#jobs.values()) job.reject(error);
+  }
+}
+
+export function cancelled(): EngineError {
+  return new EngineError('CANCELLED', 'the caller has left');
+}
