@@ -91,6 +91,7 @@ function explain(issue: Issue): string {
 function bound(issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig): string {
   const small = issue.code === 'too_small';
   const edge = small ? issue.minimum : issue.maximum;
+  if (Math.abs(Number(edge)) === Number.MAX_SAFE_INTEGER) return 'is far out of range';
   const side = `${issue.inclusive === false ? (small ? 'more than' : 'less than') : small ? 'at least' : 'at most'} ${edge}`;
   if (issue.origin === 'string') return `must have ${side} characters`;
   if (issue.origin === 'array') return `must have ${side} items`;

@@ -11,7 +11,7 @@ export function openApiDocument(routes: readonly Route[], { version }: { version
   for (const route of routes) {
     const places = [route.path, ...(route.aliases ?? [])];
     for (const [index, path] of places.entries()) {
-      (paths[path] ??= {})[route.method.toLowerCase()] = operation(route, index === 0 ? '' : `Alias${index}`);
+      (paths[path] ??= {})[route.method.toLowerCase()] = index === 0 ? operation(route) : alias(route, index);
     }
   }
   return {
@@ -24,6 +24,7 @@ export function openApiDocument(routes: readonly Route[], { version }: { version
     },
     servers: [{ url: '/' }],
     tags: [...new Set(routes.map(route => route.tag))].map(name => ({ name })),
+    security: [{ key: [] }],
     paths,
     components: {
       securitySchemes: {
@@ -55,14 +56,18 @@ export function errorCodesOf(route: Route): ErrorCode[] {
   return (Object.keys(errorKinds) as ErrorCode[]).filter(code => codes.has(code));
 }
 
-function operation(route: Route, idSuffix: string): Json {
+function alias(route: Route, index: number): Json {
+  return { ...operation(route), operationId: `${route.id}Alias${index}`, summary: `Same as ${route.path}` };
+}
+
+function operation(route: Route): Json {
   const parameters = [
     ...parametersOf(route.params, 'path'),
     ...parametersOf(route.query, 'query'),
     ...headersOf(route),
   ];
   return {
-    operationId: route.id + idSuffix,
+    operationId: route.id,
     summary: route.summary,
     ...(route.description && { description: route.description }),
     tags: [route.tag],
@@ -199,14 +204,12 @@ const limitHeaders: Record<string, Json> = {
 };
 
 function introduction(): string {
-  const rows = Object.entries(errorKinds).map(
-    ([code, kind]) => `| \`${code}\` | ${kind.status} | \`${kind.type}\` | ${kind.about} |`,
-  );
+  const rows = Object.entries(errorKinds).map(([code, kind]) => `- \`${code}\` (${kind.status}): ${kind.about}`);
   return [
     'Text to vectors, on your own machine.',
     'Every request has `Authorization: Bearer sk-…`, except where a route says otherwise. Every answer has `x-request-id`; one that you send is kept.',
     '`null` for an optional field means absent. Unknown fields are ignored on the vector routes and refused on the administration routes. Where a name appears twice in a body, the last one counts.',
     '## Errors',
-    ['| code | status | type | meaning |', '|---|---|---|---|', ...rows].join('\n'),
+    rows.join('\n'),
   ].join('\n\n');
 }

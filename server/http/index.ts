@@ -3,3 +3,5 @@ export { type App, type AppOptions, createApp } from './app.ts';
 export { ApiError } from './errors.ts';
 export { createLogger, type Logger } from './log.ts';
 export { type Context, type Handler, Raw, mount } from './mount.ts';
+export { type Readiness, mountProbes } from './probes.ts';
+export { mountReference } from './reference.ts';
