@@ -1,0 +1,73 @@
+// What an operator may set, read from environment variables; docs/configuration.md is the table for people.
+import { resolve } from 'node:path';
+
+export interface Settings {
+  host: string;
+  port: number;
+  dataFolder: string;
+  modelsFolder: string;
+  /** PostgreSQL instead of the embedded database. */
+  databaseUrl: string | undefined;
+  adminKey: string | undefined;
+  corsOrigins: string[] | undefined;
+  trustProxy: boolean | string | undefined;
+  logLevel: string;
+  hubEndpoint: string | undefined;
+  hubToken: string | undefined;
+  python: string | undefined;
+  s3: { endpoint: string | undefined; region: string | undefined };
+  engine: { workers?: number; memoryBudgetBytes?: number; idleUnloadMs?: number };
+  /** Days that single usage rows are kept; daily sums stay. */
+  usageRetentionDays: number;
+  /** The model fetched and loaded at the start, so that the first request finds it; `none` for none. */
+  preload: string | undefined;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Throws an Error that names the variable when one can't be read. */
+export function readSettings(environment: Environment): Settings {
+  const text = (name: string) => environment[name]?.trim() || undefined;
+  const number = (name: string, fallback: number, [least, most]: [number, number]): number => {
+    const given = text(name);
+    if (given === undefined) return fallback;
+    const value = Number(given);
+    if (!Number.isFinite(value) || value < least || value > most)
+      throw new Error(`${name} is "${given}"; it must be a number from ${least} to ${most}`);
+    return value;
+  };
+  const optional = (name: string, range: [number, number]) =>
+    text(name) === undefined ? undefined : number(name, 0, range);
+
+  const dataFolder = resolve(text('VECTORIUM_DATA') ?? './data');
+  const workers = optional('VECTORIUM_WORKERS', [1, 1024]);
+  const memoryGb = optional('VECTORIUM_MEMORY_GB', [0.1, 1e6]);
+  const idleMinutes = optional('VECTORIUM_IDLE_UNLOAD_MINUTES', [0.1, 1e6]);
+  return {
+    host: text('HOST') ?? '127.0.0.1',
+    port: number('PORT', 8080, [0, 65_535]),
+    dataFolder,
+    modelsFolder: resolve(text('VECTORIUM_MODELS') ?? `${dataFolder}/models`),
+    databaseUrl: text('DATABASE_URL'),
+    adminKey: text('VECTORIUM_ADMIN_KEY'),
+    corsOrigins: text('VECTORIUM_CORS_ORIGINS')?.split(/[\s,]+/),
+    trustProxy: proxies(text('VECTORIUM_TRUST_PROXY')),
+    logLevel: text('VECTORIUM_LOG_LEVEL') ?? 'info',
+    hubEndpoint: text('HF_ENDPOINT'),
+    hubToken: text('HF_TOKEN'),
+    python: text('VECTORIUM_PYTHON'),
+    s3: { endpoint: text('AWS_ENDPOINT_URL'), region: text('AWS_REGION') },
+    engine: {
+      ...(workers !== undefined && { workers }),
+      ...(memoryGb !== undefined && { memoryBudgetBytes: memoryGb * 1e9 }),
+      ...(idleMinutes !== undefined && { idleUnloadMs: idleMinutes * 60_000 }),
+    },
+    usageRetentionDays: number('VECTORIUM_USAGE_DAYS', 90, [1, 36_500]),
+    preload: text('VECTORIUM_PRELOAD'),
+  };
+}
+
+function proxies(given: string | undefined): boolean | string | undefined {
+  if (given === undefined || given === 'false') return undefined;
+  return given === 'true' ? true : given;
+}
