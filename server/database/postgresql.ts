@@ -1,0 +1,89 @@
+// The database port over a PostgreSQL server, through a pool of connections.
+import { DatabaseError as PostgresqlError, Pool, types } from 'pg';
+import type { CustomTypesConfig, PoolClient } from 'pg';
+import { writeDump } from './dump.ts';
+import { DatabaseError, typeParsers } from './port.ts';
+import type { Database, Row, Statement } from './port.ts';
+import { errorFields } from './calls.ts';
+
+const parsers: CustomTypesConfig = {
+  getTypeParser: (type: number, format?: 'text' | 'binary') =>
+    (format === 'binary' ? undefined : typeParsers[type]) ?? types.getTypeParser(type, format),
+};
+
+type Log = (event: string, fields: object) => void;
+
+/** Opens a pool at a `postgres://` address. Throws when no server answers there. */
+export async function openPostgresql({ url, log }: { url: string; log: Log }): Promise<Database> {
+  const pool = new Pool({ connectionString: url, types: parsers, max: 10, connectionTimeoutMillis: 10_000 });
+  // Without a listener, a connection that breaks while nobody uses it would end the process.
+  pool.on('error', error => log('database.connection_lost', { message: error.message }));
+  const database: Database = {
+    kind: 'postgresql',
+    async query<T>(sql: string, values?: unknown[]) {
+      return (await guarded(pool.query(sql, values))).rows as T[];
+    },
+    transaction: statements => inTransaction(pool, 'BEGIN', client => runAll(client, statements)),
+    async script(sql) {
+      await guarded(pool.query(sql));
+    },
+    async dump(target) {
+      await inTransaction(pool, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', client =>
+        writeDump({ query: async (sql, values) => (await client.query<Row>(sql, values)).rows }, target),
+      );
+    },
+    close: () => pool.end(),
+  };
+  try {
+    await database.query('SELECT 1');
+  } catch (error) {
+    await pool.end();
+    throw error;
+  }
+  return database;
+}
+
+async function inTransaction<T>(pool: Pool, begin: string, work: (client: PoolClient) => Promise<T>): Promise<T> {
+  const client = await guarded(pool.connect());
+  let broken = true;
+  try {
+    await client.query(begin);
+    const result = await work(client);
+    await client.query('COMMIT');
+    broken = false;
+    return result;
+  } catch (error) {
+    broken = await client.query('ROLLBACK').then(
+      () => false,
+      () => true,
+    );
+    throw asDatabaseError(error);
+  } finally {
+    client.release(broken);
+  }
+}
+
+async function runAll(client: PoolClient, statements: Statement[]): Promise<Row[][]> {
+  const rows: Row[][] = [];
+  for (const { sql, values } of statements) rows.push((await client.query<Row>(sql, values)).rows);
+  return rows;
+}
+
+async function guarded<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw asDatabaseError(error);
+  }
+}
+
+/** What is not PostgreSQL's own refusal (five letters) is trouble with the connection. */
+function asDatabaseError(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(String(error));
+  if (error instanceof PostgresqlError) return new DatabaseError(error.message, errorFields(error));
+  const fields = errorFields(error);
+  if (fields.code.startsWith('E') || /connection|timeout/i.test(error.message)) {
+    return new DatabaseError(error.message || fields.code, { code: 'CONNECTION_LOST' });
+  }
+  return error;
+}
