@@ -25,6 +25,7 @@ export interface Attributes {
   mul: None;
   div: None;
   max: None;
+  addAll: None;
   equal: None;
   gelu: { readonly approximate: 'none' | 'tanh' };
   silu: None;

@@ -35,33 +35,40 @@ export function fastGelu(x: Tensor, bias?: Tensor): Tensor {
 }
 
 export interface AttentionOperands {
-  /** [batch, tokens, hidden], each. */
+  /** [batch, tokens, heads · size]. */
   query: Tensor;
+  /** [batch, keys, heads · size]. */
   key: Tensor;
+  /** [batch, keys, heads · valueSize]. */
   value: Tensor;
-  /** [3 · hidden]: of query, key and value. */
+  /** Of query, key and value one behind the other. */
   bias?: Tensor | undefined;
-  /** [batch, tokens] i32, 1 where a key may be seen. */
+  /** [batch, keys] i32, 1 where a key may be seen. */
   mask?: Tensor | undefined;
-  /** Added to the scores: broadcasts to [batch, heads, tokens, tokens] in its first two axes. */
+  /** Added to the scores: broadcasts to [batch, heads, tokens, keys] in its first two axes. */
   attentionBias?: Tensor | undefined;
 }
 
-/** softmax(scale · Q Kᵀ + attentionBias) V for each head. `scale` is 1/√(hidden/heads) unless given. */
+/** softmax(scale · Q Kᵀ + attentionBias) V for each head: [batch, tokens, heads · valueSize]. `scale` is 1/√size unless given.
+ *  Without mask and attentionBias, ONNX Runtime works in blocks and never holds all scores. */
 export function multiHeadAttention(
   operands: AttentionOperands,
   { heads, scale }: { heads: number; scale?: number },
 ): Tensor {
   const { query, key, value, bias, mask, attentionBias } = operands;
   const name = 'multiHeadAttention';
-  const hidden = at(name, query.shape, -1);
-  require(query.shape.length === 3, `${name}: query is [batch, tokens, hidden], not ${show(query.shape)}`);
-  require(typeof hidden === 'number' &&
-    hidden % heads === 0, `${name}: ${heads} heads do not divide ${show(query.shape)}`);
-  require(sameShape(key.shape, value.shape), `${name}: key ${show(key.shape)} and value ${show(value.shape)} differ`);
-  require(key.shape[0] === query.shape[0] &&
-    key.shape[2] === hidden, `${name}: query ${show(query.shape)} and key ${show(key.shape)} do not fit`);
-  if (bias) vector(name, bias, 3 * hidden);
+  const [hidden, valueHidden] = [query, value].map(({ shape }) => {
+    const last = at(name, shape, -1);
+    require(shape.length === 3 &&
+      typeof last === 'number' &&
+      last % heads === 0, `${name}: ${heads} heads do not divide ${show(shape)}`);
+    return Number(last);
+  });
+  require(sameShape(key.shape.slice(0, 2), value.shape.slice(0, 2)) &&
+    key.shape[0] === query.shape[0] &&
+    key.shape[2] ===
+      hidden, `${name}: query ${show(query.shape)}, key ${show(key.shape)} and value ${show(value.shape)} do not fit`);
+  if (bias) vector(name, bias, 2 * Number(hidden) + Number(valueHidden));
   if (mask) exactly(name, mask, { shape: key.shape.slice(0, 2), dtype: 'i32' });
   if (attentionBias) {
     const scores = [at(name, query.shape, 0), heads, at(name, query.shape, 1), at(name, key.shape, 1)];
@@ -74,9 +81,9 @@ export function multiHeadAttention(
     'multiHeadAttention',
     present.flatMap(operand => given[operand] ?? []),
     {
-      shape: query.shape,
+      shape: [...query.shape.slice(0, 2), at(name, value.shape, -1)],
       dtype: query.dtype,
-      attributes: { heads, scale: scale ?? 1 / Math.sqrt(hidden / heads), present },
+      attributes: { heads, scale: scale ?? 1 / Math.sqrt(Number(hidden) / heads), present },
     },
   );
 }

@@ -49,6 +49,14 @@ export const sub = binary('sub');
 export const mul = binary('mul');
 export const div = binary('div');
 export const max = binary('max');
+
+/** The sum of all operands. ONNX Runtime leaves it as it is, whereas it turns `layerNorm(add(x, y))` into its
+ *  SkipLayerNormalization, which takes six times as long on a CPU (1.30; [8, 128, 384]: 1.9 ms against 0.3 ms). */
+export function addAll(first: Tensor, ...others: readonly Tensor[]): Tensor {
+  const shape = others.reduce((sofar, { shape: next }) => broadcast('addAll', sofar, next), first.shape);
+  for (const other of others) sameType('addAll', [first, other]);
+  return expression('addAll', [first, ...others], { shape, dtype: first.dtype, attributes: {} });
+}
 export const equal = (a: Tensor, b: Tensor): Tensor =>
   expression('equal', sameType('equal', [a, b]), {
     shape: broadcast('equal', a.shape, b.shape),

@@ -8,7 +8,10 @@ import { Parameters } from '../weights/parameters.ts';
 import { findTensors, type StoredTensor } from '../weights/safetensors.ts';
 import { bert } from './bert.ts';
 import { Config } from './config.ts';
+import { gte } from './gte.ts';
 import type { EncoderInputs, Traced } from './layers.ts';
+import { mpnet } from './mpnet.ts';
+import { nomic } from './nomic.ts';
 
 /** How the hidden states become one vector: their mean, or the first token's. */
 export type Pooling = 'mean' | 'first';
@@ -74,6 +77,9 @@ const ARCHITECTURES: Readonly<Record<string, (config: Config, weights: Parameter
     bert,
     roberta: bert,
     'xlm-roberta': bert,
+    mpnet,
+    new: gte,
+    nomic_bert: nomic,
   };
 
 /** What stands before the architecture's own names, such as 'bert.'. */

@@ -1,6 +1,7 @@
 // The pieces that encoders share: lookups, linear layers and norms on weights that may be quantised.
 import {
   add,
+  addAll,
   biasGelu,
   fastGelu,
   gather,
@@ -11,7 +12,6 @@ import {
   matmulNBits,
   relu,
   silu,
-  skipLayerNorm,
   slice,
   type Tensor,
 } from '@vectorium/tensor';
@@ -60,6 +60,12 @@ export function lookup(
   return gather(weights.tensor(table, shape), ids);
 }
 
+/** The embedding that every token gets for being of type 0; none if the model has no types. */
+export function typeEmbedding(config: Config, weights: Parameters, hidden: number): Tensor[] {
+  const types = config.integer('type_vocab_size');
+  return types === 0 ? [] : [weights.row('embeddings.token_type_embeddings.weight', [types, hidden], 0)];
+}
+
 /** The position embeddings of all tokens, [tokens, hidden]. Padding stands on the right, so positions just count. */
 export function positionRows(
   weights: Parameters,
@@ -84,8 +90,15 @@ export function project(x: Tensor, weights: Parameters, { name, inner, outer }: 
   return matmul(x, weights.tensor(matrix, [outer, inner]), { transB: true });
 }
 
-/** As `project`, with only some rows of a packed weight and of its bias, if it has one. */
-export function projectRows(x: Tensor, weights: Parameters, { name, inner, outer }: Linear, rows: Rows): Tensor {
+/** x Wᵀ + b, without b if the weights have none. */
+export function linear(x: Tensor, weights: Parameters, shape: Linear): Tensor {
+  const bias = biasOf(weights, shape);
+  const product = project(x, weights, shape);
+  return bias ? add(product, bias) : product;
+}
+
+/** As `linear`, with only some rows of a packed weight and of its bias. */
+export function linearRows(x: Tensor, weights: Parameters, { name, inner, outer }: Linear, rows: Rows): Tensor {
   const product = matmul(x, weights.rows(`${name}.weight`, [outer, inner], rows), { transB: true });
   return weights.has(`${name}.bias`) ? add(product, weights.rows(`${name}.bias`, [outer], rows)) : product;
 }
@@ -114,17 +127,21 @@ export function activate(x: Tensor, name: string, bias?: Tensor): Tensor {
   }
 }
 
+export interface FeedForward {
+  weights: Parameters;
+  sizes: Sizes;
+  up: string;
+  down: string;
+  norm: string;
+}
+
 /** norm(x + down(activation(up(x)))), the block that ends a layer. */
-export function feedForward(
-  x: Tensor,
-  { weights, sizes, ...names }: { weights: Parameters; sizes: Sizes; up: string; down: string; norm: string },
-): Tensor {
+export function feedForward(x: Tensor, { weights, sizes, ...names }: FeedForward): Tensor {
   const { hidden, intermediate, activation, epsilon } = sizes;
   const up = { name: names.up, inner: hidden, outer: intermediate };
   const down = { name: names.down, inner: intermediate, outer: hidden };
   const inside = activate(project(x, weights, up), activation, biasOf(weights, up));
-  const skip = project(inside, weights, down);
-  return skipNorm({ x, skip, bias: biasOf(weights, down) }, weights, { name: names.norm, size: hidden, epsilon });
+  return residualNorm(x, weights, { from: inside, linear: down, norm: { name: names.norm, size: hidden, epsilon } });
 }
 
 export interface Norm {
@@ -133,17 +150,19 @@ export interface Norm {
   epsilon: number;
 }
 
-export const norm = (x: Tensor, weights: Parameters, { name, size, epsilon }: Norm): Tensor =>
-  layerNorm(x, normWeights(weights, name, size), epsilon);
-
-/** norm(x + skip + bias). */
-export const skipNorm = (
-  operands: { x: Tensor; skip: Tensor; bias?: Tensor | undefined },
+/** norm(x + linear(from)). */
+export function residualNorm(
+  x: Tensor,
   weights: Parameters,
-  { name, size, epsilon }: Norm,
-): Tensor => skipLayerNorm(operands, normWeights(weights, name, size), epsilon);
+  { from, linear: shape, norm: after }: { from: Tensor; linear: Linear; norm: Norm },
+): Tensor {
+  const bias = biasOf(weights, shape);
+  return norm(addAll(x, project(from, weights, shape), ...(bias ? [bias] : [])), weights, after);
+}
 
-const normWeights = (weights: Parameters, name: string, size: number): { scale: Tensor; shift: Tensor } => ({
-  scale: weights.tensor(`${name}.weight`, [size]),
-  shift: weights.tensor(`${name}.bias`, [size]),
-});
+export const norm = (x: Tensor, weights: Parameters, { name, size, epsilon }: Norm): Tensor =>
+  layerNorm(
+    x,
+    { scale: weights.tensor(`${name}.weight`, [size]), shift: weights.tensor(`${name}.bias`, [size]) },
+    epsilon,
+  );

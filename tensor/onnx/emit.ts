@@ -178,6 +178,7 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
   mul: plain('Mul'),
   div: plain('Div'),
   max: plain('Max'),
+  addAll: plain('Sum'),
   equal: plain('Equal'),
   gelu: plain('Gelu', ({ attributes }) => ({ approximate: attributes.approximate })),
   silu: microsoft('QuickGelu', () => ({ alpha: { float: 1 } })),
