@@ -1,0 +1,250 @@
+// Accounts: who pays, on which plan, with which limits of their own, and with which model when none is named.
+import { DatabaseError, newId } from '../database/index.ts';
+import type { Database, Row, Statement } from '../database/index.ts';
+import { overridesSchema, withOverrides } from '../plans/index.ts';
+import type { Overrides, Plan, Plans } from '../plans/index.ts';
+
+export interface Account {
+  id: string;
+  email: string;
+  /** With the account's own limits merged in. */
+  plan: Plan;
+  limits: Overrides | null;
+  defaultModel: string;
+  /** Unbilled accounts have usage rows, but no money. */
+  billed: boolean;
+  balancePicodollars: bigint;
+  createdAt: Date;
+}
+
+export interface NewAccount {
+  email: string;
+  plan: string;
+  /** The opening balance, in place of this month's credit of the plan. Without it, that credit. */
+  creditPicodollars?: bigint | undefined;
+  /** Made by the person in the console: adds the sign-up credit. */
+  signUp?: boolean;
+  limits?: Overrides | null;
+  billed?: boolean;
+}
+
+export interface AccountPatch {
+  plan?: string | undefined;
+  /** Replaces the account's own limits; null takes them away. */
+  limits?: Overrides | null | undefined;
+  defaultModel?: string | undefined;
+}
+
+export interface Accounts {
+  /** Throws AccountError. */
+  create(account: NewAccount): Promise<Account>;
+  get(id: string): Promise<Account | undefined>;
+  byEmail(email: string): Promise<Account | undefined>;
+  /** Oldest first; `after` is the id of the last one of the page before. */
+  list(page?: { limit?: number; after?: string | undefined }): Promise<Account[]>;
+  /** Undefined when there is no such account. Throws AccountError. */
+  patch(id: string, patch: AccountPatch): Promise<Account | undefined>;
+  /** Adds money. Undefined when there is no such account. Throws AccountError. */
+  credit(id: string, credit: { amountPicodollars: bigint; note: string }): Promise<Account | undefined>;
+  /** Called with the id of an account whose row has changed in this process. */
+  onChange(listener: (accountId: string) => void): void;
+}
+
+export class AccountError extends Error {
+  override readonly name = 'AccountError';
+  readonly code: 'EMAIL_TAKEN' | 'UNKNOWN_PLAN' | 'BAD_AMOUNT' | 'UNBILLED';
+  constructor(code: AccountError['code'], message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export interface AccountsOptions {
+  database: Database;
+  plans: Plans;
+  /** The alias of the model that a new account on this plan gets when it names none. */
+  defaultModelFor: (plan: Plan) => Promise<string>;
+  now?: () => Date;
+}
+
+/** A million dollars: the balance's column holds nine. */
+const mostPicodollars = 10n ** 18n;
+const uniqueViolation = '23505';
+const outOfRange = '22003';
+
+/** Throws when an account is on a plan that plans.json doesn't have. */
+export async function createAccounts(options: AccountsOptions): Promise<Accounts> {
+  const { database, plans, defaultModelFor, now = () => new Date() } = options;
+  const listeners: ((accountId: string) => void)[] = [];
+  const used = await database.query<{ plan: string }>('SELECT DISTINCT plan FROM accounts');
+  for (const { plan } of used) {
+    if (!plans.get(plan)) throw new Error(`There are accounts on the plan "${plan}", which plans.json doesn't have`);
+  }
+
+  function planNamed(name: string): Plan {
+    const plan = plans.get(name);
+    if (plan) return plan;
+    const names = plans.list().map(each => each.name);
+    throw new AccountError('UNKNOWN_PLAN', `There is no plan "${name}"; there are ${names.join(', ')}`);
+  }
+
+  async function one(where: string, value: string): Promise<Account | undefined> {
+    const [row] = await database.query(`SELECT * FROM accounts WHERE ${where} = $1`, [value]);
+    return row && accountFrom(row, plans);
+  }
+
+  function changed(id: string): void {
+    for (const listener of listeners) listener(id);
+  }
+
+  return {
+    get: id => one('id', id),
+    byEmail: email => one('email', normalized(email)),
+
+    async create({ email, plan: planName, creditPicodollars, signUp = false, limits = null, billed = true }) {
+      const plan = withOverrides(planNamed(planName), limits);
+      if (creditPicodollars !== undefined) checkAmount(creditPicodollars, 0n);
+      const id = `acc_${newId().replaceAll('-', '')}`;
+      const at = now();
+      const month = monthOf(at);
+      const entries: { kind: string; amount: bigint; note: string }[] = [];
+      if (billed && creditPicodollars !== undefined)
+        entries.push({ kind: 'opening', amount: creditPicodollars, note: '' });
+      if (billed && creditPicodollars === undefined) {
+        entries.push({ kind: 'monthly', amount: plan.monthlyCreditPicodollars, note: month });
+      }
+      if (billed && signUp) entries.push({ kind: 'sign_up', amount: plans.signUpCreditPicodollars, note: '' });
+      const booked = entries.filter(({ amount }) => amount > 0n);
+      const balance = booked.reduce((sum, { amount }) => sum + amount, 0n);
+      const account: Statement = {
+        sql: `INSERT INTO accounts (id, email, plan, limits, default_model, billed, balance_picodollars, credited_month, created_at)
+              VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7, $8::date, $9) RETURNING *`,
+        values: [
+          id,
+          normalized(email),
+          plan.name,
+          limits && JSON.stringify(limits),
+          await defaultModelFor(plan),
+          billed,
+          balance,
+          // An opening balance that is given stands in place of the first month's credit.
+          `${month}-01`,
+          at,
+        ],
+      };
+      const ledger = booked.map(({ kind, amount, note }) => ledgerEntry({ accountId: id, kind, amount, note, at }));
+      try {
+        const [rows] = await database.transaction([account, ...ledger]);
+        return accountFrom(firstOf(rows), plans);
+      } catch (error) {
+        if (!(error instanceof DatabaseError) || error.code !== uniqueViolation) throw error;
+        throw new AccountError('EMAIL_TAKEN', `There is an account for ${normalized(email)} already`);
+      }
+    },
+
+    async list({ limit = 100, after } = {}) {
+      const rows = await database.query(
+        'SELECT * FROM accounts WHERE $1::text IS NULL OR id > $1 ORDER BY id LIMIT $2',
+        [after ?? null, limit],
+      );
+      return rows.map(row => accountFrom(row, plans));
+    },
+
+    async patch(id, { plan, limits, defaultModel }) {
+      if (plan !== undefined) planNamed(plan);
+      const [row] = await database.query(
+        `UPDATE accounts SET plan = coalesce($2, plan), default_model = coalesce($3, default_model),
+         limits = CASE WHEN $4 THEN $5::jsonb ELSE limits END WHERE id = $1 RETURNING *`,
+        [id, plan ?? null, defaultModel ?? null, limits !== undefined, limits ? JSON.stringify(limits) : null],
+      );
+      changed(id);
+      return row && accountFrom(row, plans);
+    },
+
+    async credit(id, { amountPicodollars, note }) {
+      checkAmount(amountPicodollars, 1n);
+      const account = await one('id', id);
+      if (!account) return undefined;
+      if (!account.billed) throw new AccountError('UNBILLED', 'This account is not billed: it needs no credit');
+      try {
+        const [rows] = await database.transaction([
+          {
+            sql: 'UPDATE accounts SET balance_picodollars = balance_picodollars + $2 WHERE id = $1 RETURNING *',
+            values: [id, amountPicodollars],
+          },
+          ledgerEntry({ accountId: id, kind: 'credit', amount: amountPicodollars, note, at: now() }),
+        ]);
+        changed(id);
+        return accountFrom(firstOf(rows), plans);
+      } catch (error) {
+        if (!(error instanceof DatabaseError) || error.code !== outOfRange) throw error;
+        throw new AccountError('BAD_AMOUNT', 'An account holds at most nine million dollars');
+      }
+    },
+
+    onChange(listener) {
+      listeners.push(listener);
+    },
+  };
+}
+
+/** An account from a row of the table `accounts`, or of a query that carries its columns. */
+export function accountFrom(row: Row, plans: Plans): Account {
+  const limits = row['limits'] === null ? null : overridesSchema.parse(row['limits']);
+  const plan = plans.get(String(row['plan']));
+  if (!plan) throw new Error(`An account is on the plan "${String(row['plan'])}", which plans.json doesn't have`);
+  return {
+    id: String(row['id']),
+    email: String(row['email']),
+    plan: withOverrides(plan, limits),
+    limits,
+    defaultModel: String(row['default_model']),
+    billed: row['billed'] === true,
+    balancePicodollars: row['balance_picodollars'] as bigint,
+    createdAt: row['created_at'] as Date,
+  };
+}
+
+/** "2024-02", in UTC. */
+export function monthOf(at: Date): string {
+  return at.toISOString().slice(0, 7);
+}
+
+function ledgerEntry({
+  accountId,
+  kind,
+  amount,
+  note,
+  at,
+}: {
+  accountId: string;
+  kind: string;
+  amount: bigint;
+  note: string;
+  at: Date;
+}) {
+  return {
+    sql: 'INSERT INTO ledger (id, at, account_id, kind, amount_picodollars, note) VALUES ($1, $2, $3, $4, $5, $6)',
+    values: [newId(), at, accountId, kind, amount, note],
+  };
+}
+
+function checkAmount(amount: bigint, least: bigint): void {
+  if (amount < least || amount > mostPicodollars) {
+    throw new AccountError(
+      'BAD_AMOUNT',
+      `The amount must be ${least > 0n ? 'more than' : 'at least'} 0 and at most 1,000,000 dollars`,
+    );
+  }
+}
+
+/** One person is one account, however the address is typed. */
+function normalized(email: string): string {
+  return email.trim().toLowerCase();
+}
+
+function firstOf(rows: Row[] | undefined): Row {
+  const [row] = rows ?? [];
+  if (!row) throw new Error('The database gave no row back');
+  return row;
+}

@@ -1,0 +1,235 @@
+// Keys: random secrets, kept as hashes, that stand for an account within their scopes, models, budget and time.
+import { accountFrom } from '../accounts/index.ts';
+import type { Account, Accounts } from '../accounts/index.ts';
+import { newId } from '../database/index.ts';
+import type { Database, GroupCommit, Row, Statement } from '../database/index.ts';
+import type { Plans } from '../plans/index.ts';
+import { hashSecret, hintOf, makeSecret } from './secrets.ts';
+
+export interface Key {
+  id: string;
+  accountId: string;
+  name: string;
+  /** The secret's last four letters. */
+  hint: string;
+  admin: boolean;
+  /** What the key may do; null is everything. */
+  scopes: string[] | null;
+  /** Aliases of the models that it may use; null is every one of the plan. */
+  models: string[] | null;
+  /** What it may spend in a calendar month (UTC); null is no limit but the balance. */
+  budgetPicodollars: bigint | null;
+  createdAt: Date;
+  expiresAt: Date | null;
+  revokedAt: Date | null;
+  /** To the minute. */
+  lastUsedAt: Date | null;
+}
+
+export interface Caller {
+  account: Account;
+  key: Pick<Key, 'id' | 'name' | 'admin' | 'scopes' | 'models' | 'budgetPicodollars' | 'expiresAt'>;
+}
+
+export interface NewKey {
+  name: string;
+  scopes?: string[] | null | undefined;
+  models?: string[] | null | undefined;
+  budgetPicodollars?: bigint | null | undefined;
+  expiresAt?: Date | null | undefined;
+  admin?: boolean;
+  /** A secret chosen by the operator, instead of a random one. */
+  secret?: string;
+}
+
+export interface Keys {
+  /** Whom a secret stands for, or null when it is unknown, revoked or expired. */
+  authenticate(secret: string): Promise<Caller | null>;
+  /** The secret is in no later answer. Undefined when there is no such account. Throws KeyError. */
+  make(accountId: string, key: NewKey): Promise<{ key: Key; secret: string } | undefined>;
+  /** Makes a key with the same rights; the old one goes on for `overlapMs`, so that its users can change over. */
+  rotate(id: string, overlapMs: number): Promise<{ key: Key; secret: string } | undefined>;
+  get(id: string): Promise<Key | undefined>;
+  /** An account's keys, oldest first, revoked ones too. */
+  list(accountId: string): Promise<Key[]>;
+  /** Takes effect at once in this process, within seconds in others. Undefined when there is no such key. */
+  revoke(id: string): Promise<Key | undefined>;
+}
+
+/** The plan has no room for another active key. */
+export class KeyError extends Error {
+  override readonly name = 'KeyError';
+  readonly code = 'TOO_MANY_KEYS';
+  readonly limit: number;
+  constructor(limit: number) {
+    super(`The plan allows ${limit} active ${limit === 1 ? 'key' : 'keys'}; revoke one first`);
+    this.limit = limit;
+  }
+}
+
+export interface KeysOptions {
+  database: Database;
+  commit: GroupCommit;
+  accounts: Accounts;
+  plans: Plans;
+  now?: () => number;
+}
+
+/** Other processes may revoke a key or change an account: what is known of them is read again after so long. */
+const rememberMs = { pglite: 10_000, postgresql: 2_000 };
+const mostRemembered = 20_000;
+/** A key in constant use writes its last use this often. */
+const lastUsedEveryMs = 60_000;
+
+interface Remembered {
+  caller: Promise<Caller | null>;
+  untilMs: number;
+}
+
+export function createKeys({ database, commit, accounts, plans, now = Date.now }: KeysOptions): Keys {
+  const remembered = new Map<string, Remembered>();
+  const lastUsedMs = new Map<string, number>();
+  const lastUsed = commit.writer<{ id: string; at: string }>(rows => ({
+    sql: `UPDATE keys SET last_used_at = r.at FROM (SELECT id, max(at) AS at FROM
+          jsonb_to_recordset($1::jsonb) AS r(id text, at timestamptz) GROUP BY id) r WHERE keys.id = r.id`,
+    values: [JSON.stringify(rows)],
+  }));
+  // Whatever has changed, its keys are few and reading them again is cheap.
+  accounts.onChange(() => remembered.clear());
+
+  async function load(hash: Buffer): Promise<Caller | null> {
+    const [row] = await database.query(
+      `SELECT a.*, k.id AS key_id, k.name, k.admin, k.scopes, k.models, k.budget_picodollars, k.expires_at
+       FROM keys k JOIN accounts a ON a.id = k.account_id WHERE k.hash = $1 AND k.revoked_at IS NULL`,
+      [hash],
+    );
+    if (!row) return null;
+    return { account: accountFrom(row, plans), key: { ...rightsFrom(row), id: String(row['key_id']) } };
+  }
+
+  function remember(hash: Buffer): Promise<Caller | null> {
+    const name = hash.toString('base64');
+    const known = remembered.get(name);
+    if (known && known.untilMs > now()) return known.caller;
+    const caller = load(hash);
+    remembered.delete(name);
+    if (remembered.size >= mostRemembered) remembered.delete(remembered.keys().next().value ?? '');
+    remembered.set(name, { caller, untilMs: now() + rememberMs[database.kind] });
+    caller.catch(() => remembered.delete(name));
+    return caller;
+  }
+
+  function used(id: string): void {
+    if (now() - (lastUsedMs.get(id) ?? -Infinity) < lastUsedEveryMs) return;
+    if (lastUsedMs.size >= mostRemembered) lastUsedMs.clear();
+    lastUsedMs.set(id, now());
+    lastUsed.writeLater({ id, at: new Date(now()).toISOString() });
+  }
+
+  async function insert(accountId: string, key: NewKey, replaces?: { id: string; overlapMs: number }) {
+    const account = await accounts.get(accountId);
+    if (!account) return undefined;
+    const secret = key.secret ?? makeSecret();
+    const { maxKeys } = account.plan;
+    const id = `key_${newId().replaceAll('-', '')}`;
+    const statements: Statement[] = [
+      // Keys that are made at the same time count each other.
+      { sql: 'SELECT 1 FROM accounts WHERE id = $1 FOR UPDATE', values: [accountId] },
+      {
+        sql: `INSERT INTO keys (id, account_id, hash, hint, name, admin, scopes, models, budget_picodollars, expires_at, created_at)
+              SELECT $1, $2, $3::bytea, $4, $5, $6::boolean, $7::jsonb, $8::jsonb, $9::bigint, $10::timestamptz, $11::timestamptz
+              WHERE $12::integer IS NULL OR $12 > (SELECT count(*) FROM keys WHERE account_id = $2 AND revoked_at IS NULL
+                AND (expires_at IS NULL OR expires_at > $11) AND id IS DISTINCT FROM $13::text)
+              RETURNING *`,
+        values: [
+          id,
+          accountId,
+          hashSecret(secret),
+          hintOf(secret),
+          key.name,
+          key.admin ?? false,
+          key.scopes ? JSON.stringify(key.scopes) : null,
+          key.models ? JSON.stringify(key.models) : null,
+          key.budgetPicodollars ?? null,
+          key.expiresAt ?? null,
+          new Date(now()),
+          maxKeys,
+          replaces?.id ?? null,
+        ],
+      },
+    ];
+    if (replaces) {
+      statements.push({
+        sql: `UPDATE keys SET expires_at = least(expires_at, $2::timestamptz)
+              WHERE id = $1 AND EXISTS (SELECT 1 FROM keys WHERE id = $3)`,
+        values: [replaces.id, new Date(now() + replaces.overlapMs), id],
+      });
+    }
+    const [, rows] = await database.transaction(statements);
+    const [row] = rows ?? [];
+    if (!row) throw new KeyError(maxKeys ?? 0);
+    if (replaces || key.secret) remembered.clear();
+    return { key: keyFrom(row), secret };
+  }
+
+  async function get(id: string): Promise<Key | undefined> {
+    const [row] = await database.query('SELECT * FROM keys WHERE id = $1', [id]);
+    return row && keyFrom(row);
+  }
+
+  return {
+    get,
+    make: (accountId, key) => insert(accountId, key),
+
+    async authenticate(secret) {
+      const caller = await remember(hashSecret(secret));
+      if (!caller) return null;
+      if (caller.key.expiresAt && caller.key.expiresAt.getTime() <= now()) return null;
+      used(caller.key.id);
+      return caller;
+    },
+
+    async rotate(id, overlapMs) {
+      const key = await get(id);
+      if (!key || key.revokedAt) return undefined;
+      const { name, scopes, models, budgetPicodollars, expiresAt, admin } = key;
+      return insert(key.accountId, { name, scopes, models, budgetPicodollars, expiresAt, admin }, { id, overlapMs });
+    },
+
+    async list(accountId) {
+      return (await database.query('SELECT * FROM keys WHERE account_id = $1 ORDER BY id', [accountId])).map(keyFrom);
+    },
+
+    async revoke(id) {
+      const [row] = await database.query(
+        'UPDATE keys SET revoked_at = coalesce(revoked_at, $2::timestamptz) WHERE id = $1 RETURNING *',
+        [id, new Date(now())],
+      );
+      remembered.clear();
+      return row && keyFrom(row);
+    },
+  };
+}
+
+function rightsFrom(row: Row) {
+  return {
+    name: String(row['name']),
+    admin: row['admin'] === true,
+    scopes: row['scopes'] as string[] | null,
+    models: row['models'] as string[] | null,
+    budgetPicodollars: row['budget_picodollars'] as bigint | null,
+    expiresAt: row['expires_at'] as Date | null,
+  };
+}
+
+function keyFrom(row: Row): Key {
+  return {
+    ...rightsFrom(row),
+    id: String(row['id']),
+    accountId: String(row['account_id']),
+    hint: String(row['hint']),
+    createdAt: row['created_at'] as Date,
+    revokedAt: row['revoked_at'] as Date | null,
+    lastUsedAt: row['last_used_at'] as Date | null,
+  };
+}

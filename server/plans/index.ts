@@ -1,0 +1,7 @@
+// The door of plans: what a plan allows, the limiter that counts it, and money as integers.
+export { createLimiter } from './limiter.ts';
+export type { Limiter } from './limiter.ts';
+export { formatUsd, picodollarsPerUsd, picodollarsToUsd, usdToPicodollars } from './money.ts';
+export { loadPlans, overridesSchema, parsePlans, withOverrides } from './plans.ts';
+export type { Overrides, Plan, Plans, Tier } from './plans.ts';
+export type { Admission, Counter, Family } from './windows.ts';
