@@ -5,7 +5,6 @@ export type { ModelRecord, Verification } from './installed.ts';
 export {
   ModelUnavailable,
   openModels,
-  type ModelHandle,
   type Models,
   type ModelsOptions,
   type ModelState,

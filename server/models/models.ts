@@ -2,6 +2,7 @@
 //
 // A model is fetched from the first of its sources that gives it. One process fetches a model at a time (a file lock that
 // the system gives back when its holder dies); others wait for it and find the model ready.
+import type { ModelHandle } from '@vectorium/engine';
 import { mkdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tryLock, waitForLock } from '../files/lock.ts';
@@ -57,18 +58,6 @@ export interface PullOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** What the engine needs to know of a model. */
-export interface ModelHandle {
-  /** alias@revision, so that two precisions of a model are never taken for one. */
-  id: string;
-  folder: string;
-  pooling: 'mean' | 'first';
-  maxTokens: number;
-  dimension: number;
-  normalize: boolean;
-  prefixes: { query?: string; document?: string; default?: string };
-}
-
 export interface Models {
   list(): CatalogEntry[];
   get(alias: string): CatalogEntry | undefined;
@@ -79,7 +68,7 @@ export interface Models {
   record(alias: string): ModelRecord | null;
   /** The folder, fetched first if need be. Throws ModelUnavailable. Aborting ends the waiting, not the fetching. */
   ensure(alias: string, signal?: AbortSignal): Promise<string>;
-  /** Of a model that is ready; throws ModelUnavailable when it isn't. */
+  /** What the engine needs of a model that is ready; throws ModelUnavailable when it isn't. */
   modelHandle(alias: string): ModelHandle;
   /** Whether the model is ready or one of its sources answers; remembered for ten minutes. */
   obtainable(alias: string): Promise<boolean>;
