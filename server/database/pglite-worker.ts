@@ -6,8 +6,8 @@ import { PGlite } from '@electric-sql/pglite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { errorFields } from './calls.ts';
 import { writeDump } from './dump.ts';
-import { typeParsers } from './port.ts';
-import type { Row, Statement } from './port.ts';
+import { createPreparedRunner } from './prepared.ts';
+import type { Row } from './port.ts';
 import type { Numbered, Reply, Request } from './protocol.ts';
 
 const checkpointAfterBytes = 32 * 1024 * 1024;
@@ -20,12 +20,16 @@ const { folder } = workerData as { folder: string };
 /** The default of 128 MB of buffers is touched page by page and stays resident; the tables in use are a few megabytes. */
 const settings = ['shared_buffers = 16MB'];
 
-const opening = PGlite.create(folder, { parsers: typeParsers, postgresqlconf: settings });
-const timer = setInterval(() => void checkpoint(), checkpointEveryMs);
+const opening = PGlite.create(folder, { postgresqlconf: settings });
+const prepared = opening.then(createPreparedRunner);
+/** One request after the other: a transaction must not meet another's statements. */
+let last: Promise<unknown> = opening;
+
+const timer = setInterval(() => void inTurn(checkpoint), checkpointEveryMs);
 timer.unref();
 
 port.on('message', ({ id, request }: Numbered) => {
-  run(request).then(
+  inTurn(() => run(request)).then(
     rows => reply({ id, rows }),
     (error: unknown) => reply({ id, error: errorFields(error) }),
   );
@@ -36,14 +40,21 @@ opening.then(
 );
 
 function reply(message: Reply): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- that is about windows of a browser
   port?.postMessage(message);
+}
+
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const turn = last.then(work, work);
+  last = turn;
+  return turn;
 }
 
 async function run(request: Request): Promise<Row[][]> {
   const pglite = await opening;
   switch (request.kind) {
     case 'transaction':
-      return transaction(pglite, request.statements);
+      return (await prepared)(request.statements);
     case 'script':
       await pglite.exec(request.sql);
       return [];
@@ -57,16 +68,6 @@ async function run(request: Request): Promise<Row[][]> {
       await pglite.close();
       return [];
   }
-}
-
-async function transaction(pglite: PGlite, statements: Statement[]): Promise<Row[][]> {
-  const [only] = statements;
-  if (only && statements.length === 1) return [(await pglite.query<Row>(only.sql, only.values)).rows];
-  return pglite.transaction(async tx => {
-    const rows: Row[][] = [];
-    for (const { sql, values } of statements) rows.push((await tx.query<Row>(sql, values)).rows);
-    return rows;
-  });
 }
 
 async function checkpoint(): Promise<void> {

@@ -1,5 +1,6 @@
 // The database port: what the features may ask of a database, whichever of the two is behind it.
 
+import { types } from 'pg';
 import type { DumpTarget } from './dump.ts';
 
 export interface Statement {
@@ -45,8 +46,12 @@ export interface Connection {
   query(sql: string, values?: unknown[]): Promise<Row[]>;
 }
 
-/** The type numbers of PostgreSQL whose values both implementations must turn into the same JavaScript values. */
-export const typeParsers: Record<number, (text: string) => unknown> = {
+/** How a value of a type (by its number in PostgreSQL) becomes JavaScript's, for both implementations. */
+export function parserOf(type: number): (text: string) => unknown {
+  return typeParsers[type] ?? types.getTypeParser(type);
+}
+
+const typeParsers: Record<number, (text: string) => unknown> = {
   20: text => BigInt(text), // bigint
   1082: text => text, // date: a Date object would move it by the time zone
   1700: text => text, // numeric

@@ -1,14 +1,15 @@
 // The database port over a PostgreSQL server, through a pool of connections.
+import { createHash } from 'node:crypto';
 import { DatabaseError as PostgresqlError, Pool, types } from 'pg';
-import type { CustomTypesConfig, PoolClient } from 'pg';
+import type { CustomTypesConfig, PoolClient, QueryConfig } from 'pg';
 import { writeDump } from './dump.ts';
-import { DatabaseError, typeParsers } from './port.ts';
+import { DatabaseError, parserOf } from './port.ts';
 import type { Database, Row, Statement } from './port.ts';
 import { errorFields } from './calls.ts';
 
 const parsers: CustomTypesConfig = {
   getTypeParser: (type: number, format?: 'text' | 'binary') =>
-    (format === 'binary' ? undefined : typeParsers[type]) ?? types.getTypeParser(type, format),
+    format === 'binary' ? types.getTypeParser(type, 'binary') : parserOf(type),
 };
 
 type Log = (event: string, fields: object) => void;
@@ -21,7 +22,7 @@ export async function openPostgresql({ url, log }: { url: string; log: Log }): P
   const database: Database = {
     kind: 'postgresql',
     async query<T>(sql: string, values?: unknown[]) {
-      return (await guarded(pool.query(sql, values))).rows as T[];
+      return (await guarded(pool.query(prepared({ sql, values })))).rows as T[];
     },
     transaction: statements => inTransaction(pool, 'BEGIN', client => runAll(client, statements)),
     async script(sql) {
@@ -65,8 +66,14 @@ async function inTransaction<T>(pool: Pool, begin: string, work: (client: PoolCl
 
 async function runAll(client: PoolClient, statements: Statement[]): Promise<Row[][]> {
   const rows: Row[][] = [];
-  for (const { sql, values } of statements) rows.push((await client.query<Row>(sql, values)).rows);
+  for (const statement of statements) rows.push((await client.query<Row>(prepared(statement))).rows);
   return rows;
+}
+
+/** Planned once a connection: a name that follows from the text lets the driver know it again. */
+function prepared({ sql, values }: { sql: string; values?: unknown[] | undefined }): QueryConfig {
+  const name = createHash('sha256').update(sql).digest('base64url').slice(0, 32);
+  return values ? { name, text: sql, values } : { name, text: sql };
 }
 
 async function guarded<T>(work: Promise<T>): Promise<T> {
