@@ -66,7 +66,7 @@ function readRecord(folder: string): ModelRecord | null {
 }
 
 /** Where a model is assembled before its folder appears. */
-export function stagingOf(models: string, alias: string, revision: string) {
+function stagingOf(models: string, alias: string, revision: string) {
   const root = join(models, alias, `.pull-${revision}`);
   return { root, files: join(root, 'files'), downloads: join(root, 'downloads') };
 }

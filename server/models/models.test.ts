@@ -227,6 +227,20 @@ test('callers of one process share a pull, and one that leaves does not end it',
   expect(hub.requests.filter(one => one.method === 'GET' && one.storage)).toHaveLength(1);
 });
 
+test('closing breaks a pull off and keeps what came', async () => {
+  hub.misbehave.pauseMs = 40;
+  const models = await open();
+  const pulling = models.ensure('tiny').catch((error: unknown) => String(error));
+  while ((models.state('tiny').progress?.doneBytes ?? 0) < 500_000) await sleep(5);
+  await models.close();
+  expect(await pulling).toMatch(/stopping/);
+  hub.misbehave.pauseMs = 0;
+  const next = await open();
+  await next.pull('tiny');
+  expectWhole(next);
+  expect(hub.requests.at(-1)?.range).toMatch(/^bytes=[5-9]\d{5}-$|^bytes=\d{7}-$/);
+});
+
 test('verify names the damaged file, and the model is fetched again instead of being used', async () => {
   const models = await open();
   await models.pull('tiny');

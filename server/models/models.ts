@@ -79,6 +79,8 @@ export interface Models {
   verify(alias: string): Promise<Verification>;
   /** Deletes the model's files; false when there were none. */
   remove(alias: string): Promise<boolean>;
+  /** Breaks off what is being fetched; what came is kept and used by the next attempt. */
+  close(): Promise<void>;
 }
 
 /** A model that is not here and could not be fetched; says what was tried and how to fetch it. */
@@ -117,6 +119,7 @@ export async function openModels(options: ModelsOptions): Promise<Models> {
 
   const ready = new Map<string, Installed>();
   const pulls = new Map<string, Pull>();
+  const closing = new AbortController();
   const failures = new Map<string, { error: ModelUnavailable; at: number }>();
   const answers = new Map<string, { answer: Promise<boolean>; at: number }>();
 
@@ -141,10 +144,11 @@ export async function openModels(options: ModelsOptions): Promise<Models> {
   function startPull(entry: CatalogEntry, { from, signal }: PullOptions): Pull {
     const pull: Pull = { promise: Promise.resolve(''), progress: null, listeners: new Set() };
     const report = (progress: Progress) => {
-      pull.progress = progress;
+      if (progress.totalBytes > 0) pull.progress = progress;
       for (const listener of pull.listeners) listener(progress);
     };
-    pull.promise = install(options, entry, { from, signal: signal ?? new AbortController().signal, report })
+    const stop = signal ? AbortSignal.any([signal, closing.signal]) : closing.signal;
+    pull.promise = install(options, entry, { from, signal: stop, report })
       .then(found => {
         ready.set(entry.alias, found);
         failures.delete(entry.alias);
@@ -256,6 +260,11 @@ export async function openModels(options: ModelsOptions): Promise<Models> {
       } finally {
         lock.release();
       }
+    },
+
+    async close() {
+      closing.abort(new Error('The server is stopping.'));
+      await Promise.allSettled([...pulls.values()].map(pull => pull.promise));
     },
   };
   return models;

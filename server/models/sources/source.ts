@@ -2,7 +2,7 @@
 import type { CatalogEntry } from '../catalog.ts';
 
 /** How a file was checked: against the catalog's hash, the hub's own, a pinned wheel's, or nothing yet (first use). */
-export type Verified = 'catalog' | 'hub' | 'wheel' | 'first use';
+type Verified = 'catalog' | 'hub' | 'wheel' | 'first use';
 
 export interface FileRecord {
   sha256: string;
