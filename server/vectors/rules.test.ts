@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { cosineSimilarity, dollars, dollarsPerMillionTokens, shapeVector, weightedMean } from './rules.ts';
+import { cosineSimilarity, shapeVector, weightedMean } from './rules.ts';
 
 const component = fc.float({ min: -1, max: 1, noNaN: true });
 const vector = fc.array(component, { minLength: 8, maxLength: 8 }).map(numbers => Float32Array.from(numbers));
@@ -40,11 +40,6 @@ test('similarity is 1 for the same direction, -1 for the opposite, 0 at right an
   expect(cosineSimilarity(Float32Array.of(1, 2), Float32Array.of(-1, -2))).toBeCloseTo(-1, 12);
   expect(cosineSimilarity(Float32Array.of(1, 0), Float32Array.of(0, 5))).toBe(0);
   expect(cosineSimilarity(Float32Array.of(0, 0), Float32Array.of(1, 5))).toBe(0);
-});
-
-test('picodollars read as the price list says', () => {
-  expect(dollarsPerMillionTokens(2_000n)).toBe(0.002);
-  expect(dollars(10_000_000_000_000n)).toBe(10);
 });
 
 test('a vector with NaN or infinity in it is never given out', () => {

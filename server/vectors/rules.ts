@@ -1,4 +1,4 @@
-// The arithmetic of an answer: how chunk vectors become one vector, what tokens cost, how alike two vectors are. Pure.
+// The arithmetic of an answer: how chunk vectors become one vector, and how alike two vectors are. Pure.
 
 /**
  * The token-weighted mean of a text's chunk vectors, `[dimension]`; what vLLM and OpenAI's cookbook do with long texts.
@@ -35,16 +35,6 @@ export function shapeVector(
 export function cosineSimilarity(one: Float32Array, other: Float32Array): number {
   const lengths = Math.sqrt(dotProduct(one, one) * dotProduct(other, other));
   return lengths === 0 ? 0 : Math.max(-1, Math.min(1, dotProduct(one, other) / lengths));
-}
-
-/** Picodollars as dollars, for people: exact to the last digit that a double has. */
-export function dollars(picodollars: bigint): number {
-  return Number(picodollars) / 1e12;
-}
-
-/** The price list's unit. */
-export function dollarsPerMillionTokens(picodollarsPerToken: bigint): number {
-  return Number(picodollarsPerToken) / 1e6;
 }
 
 function dotProduct(one: Float32Array, other: Float32Array): number {

@@ -1,0 +1,55 @@
+// What models there are, in HashHub's shape and in OpenAI's.
+import { routes } from '@vectorium/contract';
+import { ApiError, type App, Raw, mount } from '../http/index.ts';
+import type { CatalogEntry, Models } from '../models/index.ts';
+import { clientModel, clientOf } from './courtesies.ts';
+import { mayUse, pricePerMillionTokens } from './service.ts';
+
+export function mountCatalogRoutes(app: App, models: Models): void {
+  const encoders = () => models.list().filter(({ kind }) => kind === 'encoder');
+
+  mount(app, routes.listModels, ({ caller, headers }) => {
+    const default_model = caller.account.defaultModel;
+    if (clientOf(headers['user-agent']) !== 'other') {
+      return new Raw(JSON.stringify({ models: encoders().map(clientModel), default_model }));
+    }
+    const cards = encoders().map(entry => [entry.alias, { ...card(entry), allowed: mayUse(caller, entry) }] as const);
+    return { models: Object.fromEntries(cards), default_model };
+  });
+
+  mount(app, routes.listOpenAIModels, () => ({ object: 'list' as const, data: encoders().map(openaiModel) }));
+
+  mount(app, routes.getOpenAIModel, ({ params }) => {
+    const entry = models.get(params.id);
+    if (entry?.kind !== 'encoder') throw new ApiError('NOT_FOUND', { message: `There is no model ${params.id}` });
+    return openaiModel(entry);
+  });
+
+  /** The documented fields, then what else there is to know. */
+  function card(entry: CatalogEntry) {
+    const { state, precision } = models.state(entry.alias);
+    return {
+      name: entry.model,
+      dimension: entry.dimension,
+      max_tokens: entry.maxTokens,
+      description: entry.description,
+      tier: entry.tier,
+      price_per_1M_tokens: pricePerMillionTokens(entry),
+      state,
+      precision: precision ?? entry.precision,
+      revision: entry.revision,
+      pooling: entry.pooling,
+      normalized: entry.normalize,
+      prefixes: entry.prefixes,
+      matryoshka_dimensions: entry.matryoshka,
+      languages: entry.languages,
+      license: entry.license,
+      card: entry.card,
+    };
+  }
+}
+
+function openaiModel(entry: CatalogEntry) {
+  const [owner = ''] = entry.model.split('/');
+  return { id: entry.alias, object: 'model' as const, created: 0, owned_by: owner, name: entry.model };
+}

@@ -1,0 +1,281 @@
+// Texts to vectors, with everything around it: which model, how it is cut, what it costs, and who pays when.
+//
+// model → tokenise and chunk → price → reserve → embed → mean, cut, normalise → settle → answer.
+// Tokens are counted before anything is computed, so a balance that is too small costs no computing; whatever fails after
+// the reservation gives it back. The answer exists only after the usage is durable.
+import { type ErrorCode, defaultChunkSize } from '@vectorium/contract';
+import { type Engine, EngineError, type InputType, type ModelHandle, type Prepared } from '@vectorium/engine';
+import { ApiError } from '../http/index.ts';
+import type { Caller } from '../keys/index.ts';
+import type { CatalogEntry, Models } from '../models/index.ts';
+import { formatUsd, picodollarsToUsd } from '../plans/index.ts';
+import { InsufficientBalance, type Ledger, type Reservation } from '../usage/index.ts';
+import { InFlight, type Work } from './in-flight.ts';
+import { shapeVector, weightedMean } from './rules.ts';
+
+export type ChunkingMethod = 'sentence_aware' | 'fixed' | 'late';
+
+/** What is to be made of the texts; what is absent is left to the model and the account. */
+export interface VectorOptions {
+  model?: string | undefined;
+  inputType?: InputType | undefined;
+  normalize: boolean;
+  dimensions?: number | undefined;
+  /** Tokens, or as many as the model takes; absent: `defaultChunkSize`, or what the model takes if that is less. */
+  chunkSize?: number | 'whole' | undefined;
+  chunkOverlap: number;
+  chunkingMethod: ChunkingMethod;
+  /** One vector a text, or one for each of its chunks. */
+  each: 'text' | 'chunk';
+}
+
+/** Who asks, through which route, and until when the answer is wanted. */
+export interface Asked {
+  caller: Caller;
+  route: string;
+  requestId: string;
+  signal: AbortSignal;
+}
+
+export interface Vectors {
+  model: CatalogEntry;
+  dimension: number;
+  /** Of each text, without special tokens, prefixes and repeated overlaps: what is paid for. */
+  tokenCounts: number[];
+  /** Characters (UTF-16 units) of each text's chunks, half-open. */
+  chunks: { start: number; end: number }[][];
+  /** One a text, or one a chunk in the order of texts and chunks. */
+  vectors: Float32Array[];
+  durationMs: number;
+}
+
+export interface Tokens {
+  model: CatalogEntry;
+  count: number;
+  ids?: number[];
+  offsets?: [number, number][];
+}
+
+export interface VectorService {
+  /** Throws an ApiError for everything that the caller can do something about. */
+  vectors(texts: string[], options: VectorOptions, asked: Asked): Promise<Vectors>;
+  /** Free of charge. `list` also gives the tokens themselves. */
+  tokens(text: string, options: { model?: string | undefined; list: boolean }, asked: Asked): Promise<Tokens>;
+  /** The texts of a request at most. Throws BATCH_TOO_LARGE. */
+  checkBatch(count: number, caller: Caller): void;
+}
+
+export interface VectorParts {
+  engine: Engine;
+  models: Models;
+  ledger: Ledger;
+  /** Told of every settled request, for the metrics. */
+  observe: (settled: { route: string; model: string; tokens: number; durationMs: number }) => void;
+}
+
+/** What a caller is told to wait for a model that is on its way. */
+const FETCHING_RETRY_SECONDS = 5;
+
+export function createVectorService(parts: VectorParts): VectorService {
+  const { engine, models } = parts;
+  const inFlight = new InFlight<Vectors>();
+  return {
+    async vectors(texts, options, asked) {
+      const { entry, handle } = await usableModel(models, options.model, asked.caller);
+      const chunkSize = checkedChunkSize(options.chunkSize, entry);
+      checkDimensions(options.dimensions, entry);
+      if (options.chunkingMethod === 'late' && entry.pooling !== 'mean') {
+        const message = `${entry.alias} takes the vector of the first token; late chunking needs a model that averages its tokens`;
+        throw new ApiError('INVALID_PARAMETER', { message, param: 'chunking_method' });
+      }
+      const fingerprint = JSON.stringify([asked.caller.key.id, asked.route, handle.id, chunkSize, options]);
+      return inFlight.run({ fingerprint, texts }, asked.signal, signal =>
+        translated(() => compute(parts, { texts, options, entry, handle, chunkSize, asked: { ...asked, signal } })),
+      );
+    },
+
+    async tokens(text, { model, list }, { caller, signal }) {
+      const { entry, handle } = await usableModel(models, model, caller);
+      return translated(async () => {
+        if (list) {
+          const { ids, offsets } = await engine.tokenize(handle, text, signal);
+          return { model: entry, count: ids.length, ids, offsets };
+        }
+        const [count = 0] = await engine.count(handle, [text], signal);
+        return { model: entry, count };
+      });
+    },
+
+    checkBatch(count, { account }) {
+      const most = account.plan.vectors.batch;
+      if (count <= most) return;
+      const message = `The batch has ${count} texts; the plan ${account.plan.name} takes at most ${most} at a time`;
+      throw new ApiError('BATCH_TOO_LARGE', { message, param: 'texts' });
+    },
+  };
+}
+
+/** The encoder of this name, or the account's own. */
+export function findModel(models: Models, name: string | undefined, caller: Caller): CatalogEntry {
+  const alias = name ?? caller.account.defaultModel;
+  const entry = models.get(alias);
+  if (!entry || entry.kind !== 'encoder') {
+    const known = models.list().flatMap(each => (each.kind === 'encoder' ? [each.alias] : []));
+    const message = `There is no model ${JSON.stringify(alias)}. Models: ${known.join(', ')}`;
+    throw new ApiError('MODEL_NOT_FOUND', { message, param: 'model', details: { model: alias } });
+  }
+  return entry;
+}
+
+/** Whether plan and key include the model. */
+export function mayUse(caller: Caller, entry: CatalogEntry): boolean {
+  const { account, key } = caller;
+  return account.plan.tiers.includes(entry.tier) && (key.models === null || key.models.includes(entry.alias));
+}
+
+/** The unit of the price list, in dollars. */
+export function pricePerMillionTokens({ pricePicodollarsPerToken }: CatalogEntry): number {
+  return picodollarsToUsd(1_000_000n * pricePicodollarsPerToken);
+}
+
+async function usableModel(models: Models, name: string | undefined, caller: Caller) {
+  const entry = findModel(models, name, caller);
+  if (!mayUse(caller, entry)) {
+    const { plan } = caller.account;
+    const message = plan.tiers.includes(entry.tier)
+      ? `This key may not use the model ${entry.alias}`
+      : `The model ${entry.alias} is of the tier ${entry.tier}, which the plan ${plan.name} does not include`;
+    throw new ApiError('MODEL_NOT_ALLOWED', { message, param: 'model' });
+  }
+  if (models.folder(entry.alias) === null) await fetchModel(models, entry);
+  return { entry, handle: models.modelHandle(entry.alias) };
+}
+
+/** Starts the fetching of a model that is not here, and tells the caller when to come back, or how it can be had. */
+async function fetchModel(models: Models, { alias }: CatalogEntry): Promise<never> {
+  const { state, progress } = models.state(alias);
+  if (state !== 'pulling') {
+    if (state === 'unavailable' || !(await models.obtainable(alias))) {
+      const message = `The model ${alias} is not on this server and can't be fetched now. An operator can fetch it with: vectorium models pull ${alias}`;
+      throw new ApiError('MODEL_UNAVAILABLE', { message, param: 'model' });
+    }
+    // Its failure is kept and logged by the models feature; the next caller is told.
+    models.ensure(alias).catch(() => {});
+  }
+  const percent = progress ? ` (${Math.floor((100 * progress.doneBytes) / progress.totalBytes)} %)` : '';
+  throw new ApiError('MODEL_UNAVAILABLE', {
+    message: `The model ${alias} is being fetched${percent}; try again shortly`,
+    param: 'model',
+    retryAfterSeconds: FETCHING_RETRY_SECONDS,
+  });
+}
+
+function checkedChunkSize(asked: VectorOptions['chunkSize'], { alias, maxTokens }: CatalogEntry): number {
+  if (asked === 'whole') return maxTokens;
+  if (asked === undefined) return Math.min(defaultChunkSize, maxTokens);
+  if (asked <= maxTokens) return asked;
+  const message = `chunk_size must be at most ${maxTokens} for ${alias}`;
+  throw new ApiError('INVALID_PARAMETER', { message, param: 'chunk_size' });
+}
+
+function checkDimensions(asked: number | undefined, { alias, dimension, matryoshka }: CatalogEntry): void {
+  if (asked === undefined || asked === dimension || matryoshka?.includes(asked)) return;
+  const message = matryoshka
+    ? `dimensions must be one of ${matryoshka.join(', ')} for ${alias}`
+    : `${alias} was not trained for shorter vectors: dimensions must be ${dimension} or be left out`;
+  throw new ApiError('INVALID_PARAMETER', { message, param: 'dimensions' });
+}
+
+interface Job {
+  texts: string[];
+  options: VectorOptions;
+  entry: CatalogEntry;
+  handle: ModelHandle;
+  chunkSize: number;
+  asked: Asked;
+}
+
+async function compute({ engine, ledger, observe }: VectorParts, job: Job): Promise<Work<Vectors>> {
+  const { texts, options, entry, handle, asked } = job;
+  const startedAt = performance.now();
+  const about = { signal: asked.signal, ...(options.inputType && { inputType: options.inputType }) };
+  const prepared = await engine.prepare(handle, texts, {
+    ...about,
+    chunkSize: job.chunkSize,
+    overlap: options.chunkOverlap,
+    method: options.chunkingMethod,
+  });
+  const tokenCounts = prepared.map(({ tokens }) => tokens);
+  const tokens = tokenCounts.reduce((sum, count) => sum + count, 0);
+  const costPicodollars = BigInt(tokens) * entry.pricePicodollarsPerToken;
+  const reservation = await reserve(ledger, asked.caller, costPicodollars);
+  try {
+    const chunkVectors = await engine.embed(handle, prepared, about);
+    const result: Vectors = {
+      model: entry,
+      dimension: options.dimensions ?? entry.dimension,
+      tokenCounts,
+      chunks: prepared.map(({ chunks }) => chunks.map(({ start, end }) => ({ start, end }))),
+      vectors: shaped(prepared, chunkVectors, options),
+      durationMs: performance.now() - startedAt,
+    };
+    return {
+      result,
+      async settle() {
+        const durationMs = performance.now() - startedAt;
+        const { route, requestId } = asked;
+        await reservation.settle({ route, model: entry.alias, tokens, costPicodollars, durationMs, requestId });
+        observe({ route, model: entry.alias, tokens, durationMs });
+      },
+      release: () => reservation.release(),
+    };
+  } catch (error) {
+    reservation.release();
+    throw error;
+  }
+}
+
+async function reserve(ledger: Ledger, caller: Caller, costPicodollars: bigint): Promise<Reservation> {
+  try {
+    return await ledger.reserve(caller, costPicodollars);
+  } catch (error) {
+    if (!(error instanceof InsufficientBalance)) throw error;
+    const [balance, required] = [error.balancePicodollars, error.requiredPicodollars];
+    const code = error.of === 'account' ? 'INSUFFICIENT_BALANCE' : 'KEY_BUDGET_EXCEEDED';
+    throw new ApiError(code, {
+      message: `${error.message}: $${formatUsd(balance)} is left and $${formatUsd(required)} is needed`,
+      details: { balance: picodollarsToUsd(balance), required: picodollarsToUsd(required) },
+    });
+  }
+}
+
+function shaped(prepared: Prepared[], chunkVectors: Float32Array[][], options: VectorOptions): Float32Array[] {
+  return prepared.flatMap(({ chunks }, text) => {
+    const vectors = chunkVectors[text] ?? [];
+    const weights = chunks.map(({ tokens }) => tokens);
+    const wanted = options.each === 'chunk' ? vectors : [weightedMean(vectors, weights)];
+    return wanted.map(vector => shapeVector(vector, options));
+  });
+}
+
+const codeOfEngineError: Record<EngineError['code'], ErrorCode> = {
+  QUEUE_FULL: 'QUEUE_FULL',
+  WORKER_LOST: 'WORKER_LOST',
+  MODEL_FAILED: 'INTERNAL_ERROR',
+  MODEL_TOO_LARGE: 'MODEL_UNAVAILABLE',
+  CANCELLED: 'CLIENT_CLOSED_REQUEST',
+};
+
+/** The engine's failures in the API's words. Those that say something of the inside keep it for the log, as the cause. */
+async function translated<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.code === 'MODEL_FAILED') throw error;
+    const { retryAfterSeconds } = error;
+    throw new ApiError(codeOfEngineError[error.code], {
+      message: error.message,
+      ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+    });
+  }
+}
