@@ -5,9 +5,10 @@ import { defineRoute, scopes } from './route.ts';
 
 const admin = { tag: 'Administration', auth: 'admin', family: 'read', scope: 'admin', dialect: 'native' } as const;
 
-const dollars = z.number().max(1_000_000_000);
+const dollars = z.number().min(0).max(1_000_000);
 const time = z.iso.datetime({ offset: true, error: 'must be a time such as 2026-01-31T00:00:00Z' });
-const count = z.int().min(0).nullable();
+const count = z.int().min(1).max(2_000_000_000);
+const limit = count.nullable();
 const identity = z.object({ id: line(100) });
 const page = z.object({
   limit: withDefault(wholeNumber(1, 1000), 100),
@@ -15,17 +16,18 @@ const page = z.object({
 });
 const pageOf = <Item extends z.ZodType>(item: Item) => z.object({ data: z.array(item), has_more: z.boolean() });
 
-/** What an account has instead of its plan's numbers; null within means unlimited. */
+/** What an account has instead of its plan's numbers, column by column; null is unlimited. */
 export const limits = z.strictObject({
-  vectors_per_minute: count.optional(),
-  vectors_per_hour: count.optional(),
-  batch: z.int().min(1).max(100_000).optional(),
-  data_per_minute: count.optional(),
-  data_per_day: count.optional(),
-  storage_bytes: count.optional(),
-  jobs: count.optional(),
-  max_keys: count.optional(),
-  monthly_credit_usd: dollars.min(0).optional(),
+  vectors: z.strictObject({ minute: limit, hour: limit, batch: count }).partial().optional(),
+  data: z.strictObject({ minute: limit, day: limit }).partial().optional(),
+  tiers: z
+    .array(z.enum(['budget', 'standard', 'premium']))
+    .min(1)
+    .optional(),
+  monthly_credit_usd: z.number().min(0).max(1_000_000).optional(),
+  storage_bytes: z.int().min(0).nullable().optional(),
+  jobs: limit.optional(),
+  max_keys: limit.optional(),
 });
 
 const account = z.object({
@@ -43,12 +45,14 @@ const key = z.object({
   id: z.string(),
   account_id: z.string(),
   name: z.string(),
+  hint: z.string().meta({ description: "The secret's last letters." }),
   admin: z.boolean(),
   scopes: z.array(z.string()).nullable(),
   models: z.array(z.string()).nullable(),
   budget_usd: z.number().nullable(),
   expires_at: z.string().nullable(),
   revoked_at: z.string().nullable(),
+  last_used_at: z.string().nullable(),
   created_at: z.string(),
 });
 
@@ -71,7 +75,7 @@ export const createAccount = defineRoute({
   body: z.strictObject({
     email: line(254).pipe(z.email({ error: 'must be an e-mail address' })),
     plan: withDefault(line(100), 'free'),
-    credit_usd: optional(dollars.min(0).meta({ description: "Opening balance; the plan's when absent." })),
+    credit_usd: optional(dollars.meta({ description: "Opening balance; the plan's when absent." })),
   }),
   answer: z.object({ account_id: z.string(), api_key: secret }),
   errors: ['INVALID_PARAMETER', 'CONFLICT'],
@@ -118,7 +122,7 @@ export const changeAccount = defineRoute({
   }),
   answer: account,
   errors: ['INVALID_PARAMETER', 'NOT_FOUND', 'MODEL_NOT_FOUND'],
-  example: { body: { plan: 'pro', limits: { vectors_per_minute: 1000 } } },
+  example: { body: { plan: 'pro', limits: { vectors: { minute: 1000 } } } },
 });
 
 export const addCredit = defineRoute({
@@ -127,11 +131,10 @@ export const addCredit = defineRoute({
   method: 'POST',
   path: '/admin/accounts/{id}/credit',
   summary: 'Add to the balance of an account',
-  description: 'A negative amount takes back.',
   idempotent: true,
   params: identity,
   body: z.strictObject({
-    amount_usd: dollars.min(-1_000_000_000).refine(amount => amount !== 0, 'must not be 0'),
+    amount_usd: dollars.gt(0),
     note: optional(line(500)),
   }),
   answer: z.object({ account_id: z.string(), balance_usd: z.number().nullable() }),
@@ -163,7 +166,7 @@ export const createKey = defineRoute({
     name: withDefault(line(100), 'key'),
     scopes: optional(z.array(z.enum(scopes)).min(1).meta({ description: 'What the key may do; all when absent.' })),
     models: optional(z.array(line(200)).min(1).max(1000).meta({ description: 'Models it may use; all when absent.' })),
-    budget_usd: optional(dollars.min(0).meta({ description: 'Dollars a calendar month (UTC).' })),
+    budget_usd: optional(dollars.meta({ description: 'Dollars a calendar month (UTC).' })),
     expires_at: optional(time),
   }),
   answer: z.object({ key_id: z.string(), api_key: secret }),

@@ -90,7 +90,7 @@ test('the fault of a batch names the index', () => {
   expect(refusal({ texts: ['a', ' '] }, vectorizeBatch)).toMatchObject({ code: 'EMPTY_TEXT', param: 'texts[1]' });
   expect(refusal({ texts: ['a', 3, null] }, vectorizeBatch)).toMatchObject({
     code: 'VALIDATION_ERROR',
-    message: 'texts[1] must be a string, not a number (and 1 more)',
+    message: 'texts[1] must be a string, not a number',
     errors: [{ path: 'texts[1]' }, { path: 'texts[2]' }],
   });
   expect(refusal({ texts: [] }, vectorizeBatch)).toMatchObject({ code: 'INVALID_PARAMETER', param: 'texts' });

@@ -14,7 +14,7 @@ export type Checked = { ok: true; value: unknown } | { ok: false; refusal: Refus
 
 type Issue = z.core.$ZodIssue;
 
-/** More faults than these are counted, not listed. */
+/** More faults than these are not listed. */
 const listed = 20;
 
 /** The checked value, or the reason of the refusal: VALIDATION_ERROR if any field has the wrong shape, else the first wrong value's code. */
@@ -31,8 +31,7 @@ export function check(schema: z.ZodType, value: unknown, whole = 'the body'): Ch
   if (misshapen.length === 0)
     return { ok: false, refusal: { code: codeOf(first), message: sentence(first), ...named } };
   const errors = misshapen.slice(0, listed).map(issue => ({ path: pathName(issue.path), message: sentence(issue) }));
-  const more = misshapen.length > 1 ? ` (and ${misshapen.length - 1} more)` : '';
-  return { ok: false, refusal: { code: 'VALIDATION_ERROR', message: sentence(first) + more, ...named, errors } };
+  return { ok: false, refusal: { code: 'VALIDATION_ERROR', message: sentence(first), ...named, errors } };
 }
 
 /** In a union, the fault of the branch that came furthest says more than the union's. */

@@ -42,8 +42,7 @@ const kinds = {
     type: 'authentication_error',
     about: 'There is no `Authorization: Bearer sk-…` header.',
   },
-  INVALID_API_KEY: { status: 401, type: 'authentication_error', about: 'The key is unknown or revoked.' },
-  EXPIRED_API_KEY: { status: 401, type: 'authentication_error', about: 'The key has passed its expiry date.' },
+  INVALID_API_KEY: { status: 401, type: 'authentication_error', about: 'The key is unknown, revoked or expired.' },
   INSUFFICIENT_BALANCE: {
     status: 402,
     type: 'insufficient_balance',

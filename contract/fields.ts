@@ -63,8 +63,37 @@ export function checkTotal(values: readonly string[], context: z.RefinementCtx):
   }
 }
 
+/** Faults in a list after which the rest isn't looked at: describing one costs as much as checking a thousand good items. */
+const maxListFaults = 20;
+
+/** A list of at least one `item`. */
+export function listOf<Item extends z.ZodType>(item: Item, empty: string) {
+  return z
+    .array(z.unknown())
+    .min(1, empty)
+    .transform((values, context): z.output<Item>[] => {
+      const items: z.output<Item>[] = [];
+      let faults = 0;
+      for (const [index, value] of values.entries()) {
+        const result = item.safeParse(value, { reportInput: true });
+        if (result.success) items.push(result.data);
+        else faults += passOn(result.error.issues, context, [index]);
+        if (faults >= maxListFaults) break;
+      }
+      return faults === 0 ? items : z.NEVER;
+    })
+    .meta(z.toJSONSchema(z.array(item).min(1), { io: 'input' }));
+}
+
+/** Reports the faults that an inner schema found at `path`; gives their number. */
+export function passOn(issues: readonly z.core.$ZodIssue[], context: z.RefinementCtx, path: PropertyKey[]): number {
+  for (const issue of issues.slice(0, maxListFaults))
+    context.issues.push({ ...issue, path: [...path, ...issue.path] } as (typeof context.issues)[number]);
+  return issues.length;
+}
+
 /** At least one text, each as `text`, at most 10,000,000 characters together. */
-export const texts = z.array(text).min(1, 'needs at least one text').superRefine(checkTotal);
+export const texts = listOf(text, 'needs at least one text').superRefine(checkTotal);
 
 /** A short string that every database can keep: proper Unicode without NUL. */
 export function line(maxCharacters: number) {

@@ -42,7 +42,7 @@ export function openApiDocument(routes: readonly Route[], { version }: { version
 /** The codes that a route may answer with: its own and those that come with its authentication, limits and body. */
 export function errorCodesOf(route: Route): ErrorCode[] {
   const codes = new Set<ErrorCode>(route.errors);
-  if (route.auth !== 'none') codes.add('MISSING_API_KEY').add('INVALID_API_KEY').add('EXPIRED_API_KEY');
+  if (route.auth !== 'none') codes.add('MISSING_API_KEY').add('INVALID_API_KEY');
   if (route.auth === 'admin') codes.add('ADMIN_REQUIRED');
   if (route.scope) codes.add('SCOPE_NOT_ALLOWED');
   if (route.family !== 'none') codes.add('RATE_LIMIT_EXCEEDED');

@@ -35,7 +35,7 @@ export interface Route {
   errors: readonly ErrorCode[];
   /** Bytes of body taken at most; the default is 1 MiB. */
   maxBodyBytes?: number;
-  /** JSON values in the body at most (numbers, strings, lists …), so that checking them stays quick. The default is 100,000. */
+  /** JSON values in the body at most (numbers, strings, lists …), so that checking them stays quick. The default is 20,000. */
   maxBodyValues?: number;
   /** Takes an Idempotency-Key: the same key and body again give the stored answer. */
   idempotent?: boolean;

@@ -1,6 +1,6 @@
 // The routes that turn text into vectors, as HashHub's document names them.
 import { z } from 'zod';
-import { flag, optional, text, texts, withDefault } from './fields.ts';
+import { flag, listOf, optional, passOn, text, texts, withDefault } from './fields.ts';
 import { defineRoute } from './route.ts';
 
 const mebibyte = 1024 * 1024;
@@ -230,14 +230,28 @@ export const tokenize = defineRoute({
   example: { body: { text: 'Good morning', model: 'e5_small' } },
 });
 
-const tokenIds = z.array(z.int().min(0).max(0x7fffffff)).min(1, 'needs at least one token');
-const embeddingsBody = z.object({
-  input: z.union([text, texts, tokenIds, z.array(tokenIds).min(1, 'needs at least one input')], {
+const tokens = listOf(z.int().min(0).max(0x7fffffff), 'needs at least one token');
+const tokenLists = listOf(tokens, 'needs at least one input');
+/** The four forms of OpenAI's `input`. The first item tells which is meant: trying all would report every item four times over. */
+const input = z
+  .union([z.string(), z.array(z.unknown())], {
     error: issue =>
       issue.input === undefined
         ? 'is required'
         : 'must be a string, a list of strings, a list of tokens or a list of lists of tokens',
-  }),
+  })
+  .transform((value, context): string | string[] | number[] | number[][] => {
+    const [first] = Array.isArray(value) ? value : [];
+    const form =
+      typeof value === 'string' ? text : typeof first === 'number' ? tokens : Array.isArray(first) ? tokenLists : texts;
+    const result = form.safeParse(value, { reportInput: true });
+    if (result.success) return result.data;
+    passOn(result.error.issues, context, []);
+    return z.NEVER;
+  })
+  .meta(z.toJSONSchema(z.union([text, texts, tokens, tokenLists]), { io: 'input' }));
+const embeddingsBody = z.object({
+  input,
   ...shaping,
   user: optional(z.string()),
 });
@@ -259,7 +273,7 @@ export const embeddings = defineRoute({
   tag: 'OpenAI',
   dialect: 'openai',
   maxBodyBytes: manyTextsBytes,
-  maxBodyValues: 1_000_000,
+  maxBodyValues: 400_000,
   body: embeddingsBody,
   answer: embeddingsAnswer,
   errors: [...computeErrors, 'BATCH_TOO_LARGE'],

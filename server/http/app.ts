@@ -5,13 +5,21 @@ import type { Socket } from 'node:net';
 import compress from '@fastify/compress';
 import cors from '@fastify/cors';
 import type { Route } from '@vectorium/contract';
-import { errorBody } from '@vectorium/contract';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
+import { errorBody, errorKinds } from '@vectorium/contract';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
+import type { Database } from '../database/index.ts';
+import type { Keys } from '../keys/index.ts';
+import type { Limiter } from '../plans/index.ts';
 import { type BodyBounds, type BodyReader, createBodyReader, defaultBodyBounds } from './body.ts';
 import { ApiError, sendError } from './errors.ts';
 import { createJsonThread } from './json-thread.ts';
 import type { Logger } from './log.ts';
-import type { Database, Keys, Limiter } from './ports.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -56,6 +64,7 @@ const headersTimeoutMs = 20_000;
 const keepAliveTimeoutMs = 72_000;
 /** How long a client may go on sending a body that was refused. */
 const lingerMs = 5000;
+const clientClosed = errorKinds.CLIENT_CLOSED_REQUEST.status;
 
 export async function createApp(options: AppOptions): Promise<App> {
   const fastify: FastifyInstance = Fastify({
@@ -97,24 +106,18 @@ export async function createApp(options: AppOptions): Promise<App> {
     },
   };
 
+  // An expectation that we don't know is no reason to refuse.
+  fastify.server.on('checkExpectation', (request, response) => fastify.server.emit('request', request, response));
   fastify.decorateRequest('accountId', null);
   fastify.decorateRequest('errorCode', null);
   // The body is left on the wire: it is read after the key and the limits have been looked at.
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', (_request, _payload, done) => done(null));
 
-  fastify.addHook('onRequest', async (request, reply) => void reply.headers(commonHeaders(request.id)));
+  fastify.addHook('onRequest', async (request, reply) => begin(request, reply));
   fastify.addHook('onSend', async (_request, reply) => {
     if (app.closing) reply.header('connection', 'close');
   });
-  fastify.addHook('onResponse', async (request, reply) => {
-    logRequest(request, reply.statusCode, reply.elapsedTime);
-    if (request.raw.complete) return;
-    setTimeout(() => {
-      if (!request.raw.complete) request.raw.destroy();
-    }, lingerMs).unref();
-  });
-  fastify.addHook('onRequestAbort', async request => logRequest(request, 499, null));
   fastify.setErrorHandler(sendError);
   fastify.setNotFoundHandler((request, reply) => {
     const methods = methodsOf(app.mounted, request.url);
@@ -157,18 +160,27 @@ function commonHeaders(requestId: string): Record<string, string> {
   };
 }
 
-function logRequest(request: FastifyRequest, status: number, durationMs: number | null): void {
-  request.log.info(
-    {
-      method: request.method,
-      route: request.routeOptions.url ?? null,
-      status,
-      ...(durationMs !== null && { duration_ms: Math.round(durationMs * 10) / 10 }),
-      account_id: request.accountId,
-      ...(request.errorCode && { code: request.errorCode }),
-    },
-    'request',
-  );
+/** What every request gets, also one that no route will see: headers, a line in the log, an end to a body nobody reads. */
+function begin(request: FastifyRequest, reply: FastifyReply): void {
+  reply.headers(commonHeaders(request.id));
+  reply.raw.once('close', () => {
+    logRequest(request, reply.raw.writableFinished ? reply.statusCode : clientClosed, reply.elapsedTime);
+    if (request.raw.complete) return;
+    setTimeout(() => {
+      if (!request.raw.complete) request.raw.destroy();
+    }, lingerMs).unref();
+  });
+}
+
+function logRequest(request: FastifyRequest, status: number, durationMs: number): void {
+  const line = {
+    method: request.method,
+    route: request.routeOptions.url ?? null,
+    status,
+    duration_ms: Math.round(durationMs * 10) / 10,
+    account_id: request.accountId,
+  };
+  request.log.info(request.errorCode ? { ...line, code: request.errorCode } : line, 'request');
 }
 
 function methodsOf(routes: readonly Route[], url: string): string[] {

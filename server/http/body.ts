@@ -30,7 +30,8 @@ export function createBodyReader(thread: JsonThread, bounds: BodyBounds): BodyRe
 
   function receive(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
     return new Promise((resolve, reject) => {
-      const pieces: Buffer[] = [];
+      const announced = Number(request.headers['content-length'] ?? 0);
+      let whole = Buffer.alloc(0);
       let bytes = 0;
       const idle = setTimeout(late, bounds.idleMs);
       const total = setTimeout(late, bounds.totalMs);
@@ -38,16 +39,28 @@ export function createBodyReader(thread: JsonThread, bounds: BodyBounds): BodyRe
 
       function take(piece: Buffer): void {
         idle.refresh();
-        pieces.push(piece);
+        if (bytes + piece.length > maxBytes) return fail(tooLarge(maxBytes));
+        if (bytes + piece.length > whole.length && !grow(bytes + piece.length))
+          return fail(new ApiError('SERVICE_UNAVAILABLE', { message: 'The server is reading too many large bodies' }));
+        piece.copy(whole, bytes);
         bytes += piece.length;
-        heldBytes += piece.length;
-        if (bytes > maxBytes) fail(tooLarge(maxBytes));
-        else if (heldBytes > bounds.heldBytes)
-          fail(new ApiError('SERVICE_UNAVAILABLE', { message: 'The server is reading too many large bodies' }));
+      }
+      /** Room for what was announced, else for twice as much as before: copying goes along with receiving instead of after it. */
+      function grow(needed: number): boolean {
+        const size = Math.max(needed, announced || Math.min(2 * whole.length, maxBytes));
+        heldBytes += size - whole.length;
+        if (heldBytes > bounds.heldBytes) {
+          heldBytes -= size - whole.length;
+          return false;
+        }
+        const larger = Buffer.allocUnsafeSlow(size);
+        whole.copy(larger, 0, 0, bytes);
+        whole = larger;
+        return true;
       }
       function finish(): void {
         settle();
-        resolve(Buffer.concat(pieces, bytes));
+        resolve(whole.subarray(0, bytes));
       }
       function leave(): void {
         fail(new ApiError('CLIENT_CLOSED_REQUEST', { message: 'The body broke off' }));
@@ -63,7 +76,7 @@ export function createBodyReader(thread: JsonThread, bounds: BodyBounds): BodyRe
       function settle(): void {
         clearTimeout(idle);
         clearTimeout(total);
-        heldBytes -= bytes;
+        heldBytes -= whole.length;
         request.off('data', take).off('end', finish).off('close', leave);
       }
     });

@@ -1,5 +1,6 @@
 // What a handler throws, and how every other error becomes an answer that says nothing of the inside.
 import { type Dialect, type ErrorCode, errorBody, errorKinds, statusOf } from '@vectorium/contract';
+import { DatabaseError } from '../database/index.ts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 interface ApiErrorFields {
@@ -33,6 +34,8 @@ export class ApiError extends Error {
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   if (isFastifyError(error)) return fromFastify(error);
+  if (error instanceof DatabaseError && error.code === 'CONNECTION_LOST')
+    return new ApiError('SERVICE_UNAVAILABLE', { message: 'The database does not answer', cause: error });
   return new ApiError('INTERNAL_ERROR', { message: 'Something failed inside the server', cause: error });
 }
 

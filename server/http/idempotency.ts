@@ -7,8 +7,9 @@
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
 import type { Route } from '@vectorium/contract';
 import type { FastifyReply } from 'fastify';
+import type { Database } from '../database/index.ts';
+import type { Caller } from '../keys/index.ts';
 import { ApiError } from './errors.ts';
-import type { Caller, Database } from './ports.ts';
 
 interface Attempt {
   route: Route;
@@ -23,7 +24,11 @@ interface Attempt {
 }
 
 /** Runs `work` for the first request with this key; gives its answer again to the later ones. */
-export async function once<Answer>(database: Database, attempt: Attempt, work: () => Promise<Answer>): Promise<Answer> {
+export async function once<Answer>(
+  database: Pick<Database, 'query'>,
+  attempt: Attempt,
+  work: () => Promise<Answer>,
+): Promise<Answer> {
   const { route, caller, key, secret, content, reply } = attempt;
   if (!/^[\x20-\x7e]{1,255}$/.test(key))
     throw new ApiError('BAD_REQUEST', { message: 'Idempotency-Key must have 1 to 255 printable ASCII characters' });
@@ -53,7 +58,7 @@ export async function once<Answer>(database: Database, attempt: Attempt, work: (
   return answer;
 }
 
-async function earlierAnswer(database: Database, id: string, contentHash: string): Promise<string> {
+async function earlierAnswer(database: Pick<Database, 'query'>, id: string, contentHash: string): Promise<string> {
   const [earlier] = await database.query<{ content_hash: string; answer: string | null }>(
     'SELECT content_hash, answer FROM idempotency WHERE id = $1',
     [id],

@@ -17,7 +17,7 @@ interface Done {
 }
 
 export interface JsonThread {
-  /** As readJson. Takes `bytes` away from the caller. */
+  /** As readJson. Takes `bytes` and the memory around it away from the caller: it must not come from Node's pool. */
   read(bytes: Buffer, route: Route): Promise<Checked>;
   close(): Promise<void>;
 }
@@ -61,8 +61,7 @@ export function createJsonThread(): JsonThread {
       worker ??= start();
       worker.ref();
       const task: Task = { id: nextId++, routeId: route.id, bytes };
-      const own = bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength;
-      worker.postMessage(task, own && bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : []);
+      worker.postMessage(task, bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : []);
       return new Promise((resolve, reject) => waiting.set(task.id, { resolve, reject }));
     },
     close: stop,

@@ -7,7 +7,7 @@ import { isUtf8 } from 'node:buffer';
 import { type Checked, type ErrorCode, type Route, check } from '@vectorium/contract';
 
 const maxDepth = 64;
-const defaultMaxValues = 100_000;
+const defaultMaxValues = 20_000;
 
 /** Parses `bytes` and checks the value against the body of `route`. */
 export function readJson(bytes: Buffer, route: Route): Checked {

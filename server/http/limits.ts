@@ -1,6 +1,6 @@
 // What an answer says about the caller's limits: RateLimit headers (draft 10), OpenAI's x-ratelimit headers, and the 429.
 import { ApiError } from './errors.ts';
-import type { Counter } from './ports.ts';
+import type { Counter } from '../plans/index.ts';
 
 const windowSeconds = { minute: 60, hour: 3600, day: 86_400 } as const;
 

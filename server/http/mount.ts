@@ -4,12 +4,12 @@ import { check } from '@vectorium/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
+import type { Caller } from '../keys/index.ts';
 import type { App } from './app.ts';
 import { accept } from './body.ts';
 import { ApiError } from './errors.ts';
 import { once } from './idempotency.ts';
 import { limitExceeded, limitHeaders } from './limits.ts';
-import type { Caller } from './ports.ts';
 
 export interface Context<R extends Route> {
   /** Null only on routes that need no key. */
@@ -62,6 +62,7 @@ async function serve<R extends Route>(
   app: App,
   { route, handler, request, reply }: Exchange<R>,
 ): Promise<FastifyReply> {
+  const signal = leaving(reply);
   const secret = bearerOf(request);
   const caller = route.auth === 'none' ? null : await admit(app, { route, secret, request, reply });
   const query = route.query ? accept(check(route.query, request.query, 'the query')) : undefined;
@@ -73,7 +74,7 @@ async function serve<R extends Route>(
     query,
     params,
     headers: request.headers,
-    signal: leaving(reply),
+    signal,
     requestId: request.id,
     reply,
   } as Context<R>;
@@ -98,11 +99,9 @@ async function admit(
   if (secret === '')
     throw new ApiError('MISSING_API_KEY', { message: 'An API key is needed: Authorization: Bearer sk-…' });
   const caller = await app.keys.authenticate(secret);
-  if (!caller) throw new ApiError('INVALID_API_KEY', { message: 'The API key is not valid' });
+  if (!caller) throw new ApiError('INVALID_API_KEY', { message: 'The API key is unknown, revoked or expired' });
   request.accountId = caller.account.id;
   const { key } = caller;
-  if (key.expiresAt && key.expiresAt.getTime() <= Date.now())
-    throw new ApiError('EXPIRED_API_KEY', { message: 'The API key has expired' });
   if (route.auth === 'admin' && !key.admin)
     throw new ApiError('ADMIN_REQUIRED', { message: 'This route needs the key of an administrator' });
   if (route.scope && key.scopes && !key.scopes.includes(route.scope))
