@@ -165,7 +165,8 @@ class Cuts {
       for (const { index } of sentenceSegmenter.segment(text.slice(from, to))) {
         const start = from + index;
         while (place < total && this.contentStart(place) < start) place++;
-        if (place < total && this.isClean(place)) this.sentences[place] = 1;
+        // A token that reaches over the sentence's start leaves no place for a cut.
+        if (place < total && (this.encoding.ends[place - 1] ?? 0) <= start) this.sentences[place] = 1;
         if ((index & 63) === 0) yield* pause.here();
       }
       from = to;
