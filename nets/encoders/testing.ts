@@ -1,7 +1,9 @@
-// What the tests of encoders share: runs a compiled graph on token ids.
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+// What the tests of encoders share: finds models, and runs a compiled graph on token ids.
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { onTestFinished } from 'vitest';
 
@@ -11,6 +13,34 @@ export async function copyOf(folder: string): Promise<string> {
   onTestFinished(() => rm(copy, { recursive: true, force: true }));
   await cp(folder, copy, { recursive: true });
   return copy;
+}
+
+/** The folder of a real model, pulled first if it is not there. */
+export async function modelFolder(alias: string): Promise<string> {
+  const models = process.env['VECTORIUM_MODELS'] ?? join(REPOSITORY, 'data/models');
+  const there = await newest(join(models, alias));
+  if (there) return there;
+  const command = join(REPOSITORY, 'server/vectorium.js');
+  await promisify(execFile)(process.execPath, [command, 'models', 'pull', alias], {
+    env: { ...process.env, VECTORIUM_MODELS: models },
+  });
+  const pulled = await newest(join(models, alias));
+  if (!pulled) throw new Error(`${alias} is not in ${models} though it was pulled`);
+  return pulled;
+}
+
+const REPOSITORY = join(import.meta.dirname, '../..');
+
+async function newest(folder: string): Promise<string | undefined> {
+  const revisions = await readdir(folder).catch(() => []);
+  const found = await Promise.all(
+    revisions.map(async revision => {
+      const path = join(folder, revision);
+      const made = await stat(join(path, 'vectorium.json')).catch(() => null);
+      return { path, at: made?.mtimeMs ?? -1 };
+    }),
+  );
+  return found.filter(({ at }) => at >= 0).toSorted((a, b) => b.at - a.at)[0]?.path;
 }
 
 export interface Embedded {
