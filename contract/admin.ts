@@ -7,6 +7,7 @@ const admin = { tag: 'Administration', auth: 'admin', family: 'read', scope: 'ad
 
 const dollars = z.number().min(0).max(1_000_000);
 const time = z.iso.datetime({ offset: true, error: 'must be a time such as 2026-01-31T00:00:00Z' });
+const planName = line(100).toLowerCase();
 const count = z.int().min(1).max(2_000_000_000);
 const limit = count.nullable();
 const identity = z.object({ id: line(100) });
@@ -56,11 +57,9 @@ const key = z.object({
   created_at: z.string(),
 });
 
-const credit = z.object({
-  id: z.string(),
-  amount_usd: z.number(),
-  note: z.string().nullable(),
-  created_at: z.string(),
+const balance = z.object({
+  account_id: z.string(),
+  balance_usd: z.number().nullable().meta({ description: 'null on an account that is not billed.' }),
 });
 
 const secret = z.string().meta({ description: 'Shown this once; only a hash of it is kept.' });
@@ -74,7 +73,7 @@ export const createAccount = defineRoute({
   idempotent: true,
   body: z.strictObject({
     email: line(254).pipe(z.email({ error: 'must be an e-mail address' })),
-    plan: withDefault(line(100), 'free'),
+    plan: withDefault(planName, 'free'),
     credit_usd: optional(dollars.meta({ description: "Opening balance; the plan's when absent." })),
   }),
   answer: z.object({ account_id: z.string(), api_key: secret }),
@@ -116,7 +115,7 @@ export const changeAccount = defineRoute({
   description: 'Fields that are absent stay; `limits: null` goes back to the plan.',
   params: identity,
   body: z.strictObject({
-    plan: optional(line(100)),
+    plan: optional(planName),
     limits: limits.nullable().optional(),
     default_model: optional(line(200)),
   }),
@@ -137,21 +136,20 @@ export const addCredit = defineRoute({
     amount_usd: dollars.gt(0),
     note: optional(line(500)),
   }),
-  answer: z.object({ account_id: z.string(), balance_usd: z.number().nullable() }),
-  errors: ['INVALID_PARAMETER', 'NOT_FOUND'],
+  answer: balance,
+  errors: ['INVALID_PARAMETER', 'NOT_FOUND', 'CONFLICT'],
   example: { body: { amount_usd: 10, note: 'invoice 1042' }, answer: { account_id: 'acc_3f9c2a', balance_usd: 35 } },
 });
 
-export const listCredit = defineRoute({
+export const getCredit = defineRoute({
   ...admin,
-  id: 'listCredit',
+  id: 'getCredit',
   method: 'GET',
   path: '/admin/accounts/{id}/credit',
-  summary: 'What was added to the balance, newest first',
+  summary: 'The balance of an account',
   params: identity,
-  query: page,
-  answer: pageOf(credit),
-  errors: ['INVALID_PARAMETER', 'NOT_FOUND'],
+  answer: balance,
+  errors: ['NOT_FOUND'],
 });
 
 export const createKey = defineRoute({
@@ -190,9 +188,8 @@ export const listKeys = defineRoute({
   path: '/admin/accounts/{id}/keys',
   summary: "An account's keys, without their secrets",
   params: identity,
-  query: page,
   answer: pageOf(key),
-  errors: ['INVALID_PARAMETER', 'NOT_FOUND'],
+  errors: ['NOT_FOUND'],
 });
 
 export const getKey = defineRoute({
@@ -223,7 +220,7 @@ export const adminRoutes = {
   getAccount,
   changeAccount,
   addCredit,
-  listCredit,
+  getCredit,
   createKey,
   listKeys,
   getKey,

@@ -417,7 +417,7 @@ export const getUsage = defineRoute({
       z.object({ model: z.string(), requests: z.int(), tokens: z.int(), cost: z.number(), percentage: z.number() }),
     ),
   }),
-  alternatives: { 'text/csv': 'One row a day and model; also with `format=csv`.' },
+  alternatives: { 'text/csv': 'One line a request; also with `format=csv`.' },
   errors: ['INVALID_PARAMETER'],
 });
 

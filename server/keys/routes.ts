@@ -1,0 +1,67 @@
+// The operator's routes about keys.
+import { type AnswerOf, routes } from '@vectorium/contract';
+import type { Accounts } from '../accounts/index.ts';
+import { ApiError, type App, mount } from '../http/index.ts';
+import type { Models } from '../models/index.ts';
+import { picodollarsToUsd, usdToPicodollars } from '../plans/index.ts';
+import { type Key, KeyError, type Keys } from './keys.ts';
+
+interface Parts {
+  accounts: Pick<Accounts, 'get'>;
+  keys: Keys;
+  models: Pick<Models, 'get'>;
+}
+
+export function mountKeyRoutes(app: App, { accounts, keys, models }: Parts): void {
+  mount(app, routes.createKey, async ({ params, body }) => {
+    const { name, scopes, models: aliases, budget_usd: budgetUsd, expires_at: expires } = body;
+    const unknown = aliases?.find(alias => !models.get(alias));
+    if (unknown !== undefined)
+      throw new ApiError('INVALID_PARAMETER', { message: `There is no model "${unknown}"`, param: 'models' });
+    const expiresAt = expires === undefined ? null : new Date(expires);
+    if (expiresAt && expiresAt.getTime() <= Date.now())
+      throw new ApiError('INVALID_PARAMETER', { message: 'expires_at must be in the future', param: 'expires_at' });
+    const budgetPicodollars = budgetUsd === undefined ? null : usdToPicodollars(budgetUsd);
+    const made = await keys
+      .make(params.id, { name, scopes, models: aliases, budgetPicodollars, expiresAt })
+      .catch(refuse);
+    if (!made) throw new ApiError('NOT_FOUND', { message: `There is no account ${params.id}` });
+    return { key_id: made.key.id, api_key: made.secret };
+  });
+
+  mount(app, routes.listKeys, async ({ params }) => {
+    if (!(await accounts.get(params.id)))
+      throw new ApiError('NOT_FOUND', { message: `There is no account ${params.id}` });
+    return { data: (await keys.list(params.id)).map(shown), has_more: false };
+  });
+
+  mount(app, routes.getKey, async ({ params }) => shown((await keys.get(params.id)) ?? missing(params.id)));
+
+  mount(app, routes.revokeKey, async ({ params }) => shown((await keys.revoke(params.id)) ?? missing(params.id)));
+}
+
+function shown(key: Key): AnswerOf<typeof routes.getKey> {
+  return {
+    id: key.id,
+    account_id: key.accountId,
+    name: key.name,
+    hint: key.hint,
+    admin: key.admin,
+    scopes: key.scopes,
+    models: key.models,
+    budget_usd: key.budgetPicodollars === null ? null : picodollarsToUsd(key.budgetPicodollars),
+    expires_at: key.expiresAt?.toISOString() ?? null,
+    revoked_at: key.revokedAt?.toISOString() ?? null,
+    last_used_at: key.lastUsedAt?.toISOString() ?? null,
+    created_at: key.createdAt.toISOString(),
+  };
+}
+
+function missing(id: string): never {
+  throw new ApiError('NOT_FOUND', { message: `There is no key ${id}` });
+}
+
+function refuse(error: unknown): never {
+  if (error instanceof KeyError) throw new ApiError('KEY_LIMIT_REACHED', { message: error.message });
+  throw error;
+}
