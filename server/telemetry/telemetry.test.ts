@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { testFolder } from '../database/testing.ts';
 import { type TestServer, startTestServer } from '../vectors/testing.ts';
 
 let server: TestServer;
 
 beforeAll(async () => {
-  server = await startTestServer({ standIns: ['e5_small'] });
+  server = await startTestServer({ data: await testFolder(), standIns: ['e5_small'] });
 });
 afterAll(() => server.close());
 

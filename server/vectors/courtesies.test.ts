@@ -1,5 +1,6 @@
 // The requests that the two official clients make, with their User-Agents, and the fields that they read.
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { testFolder } from '../database/testing.ts';
 import { type TestServer, startTestServer } from './testing.ts';
 
 const python = { 'user-agent': 'Hashub-vector-sdk/1.0.0' };
@@ -8,7 +9,7 @@ let server: TestServer;
 let key: string;
 
 beforeAll(async () => {
-  server = await startTestServer({ standIns: ['e5_base', 'e5_small'] });
+  server = await startTestServer({ data: await testFolder(), standIns: ['e5_base', 'e5_small'] });
   ({ key } = await server.account({ plan: 'starter', creditUsd: 1 }));
 });
 afterAll(() => server.close());

@@ -2,13 +2,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { encode } from 'gpt-tokenizer/encoding/cl100k_base';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { testFolder } from '../database/testing.ts';
 import { type TestServer, startTestServer } from './testing.ts';
 
 let server: TestServer;
 let pro: string;
 
 beforeAll(async () => {
-  server = await startTestServer({ standIns: ['gte_base', 'e5_base', 'e5_small'] });
+  server = await startTestServer({ data: await testFolder(), standIns: ['gte_base', 'e5_base', 'e5_small'] });
   ({ key: pro } = await server.account({ plan: 'pro', creditUsd: 5 }));
 });
 afterAll(() => server.close());

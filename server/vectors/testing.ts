@@ -1,6 +1,5 @@
 // For tests: a whole server of real parts in a temporary folder, with stand-in weights under the aliases that are asked for.
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Engine, createEngine } from '@vectorium/engine';
 import { type Accounts, createAccounts } from '../accounts/index.ts';
@@ -39,13 +38,16 @@ export interface TestServer {
 
 /** `standIns` are aliases of the shipped catalog; other models come from `modelsFolder`, when it is given. */
 export async function startTestServer({
+  data,
   standIns = [],
   modelsFolder,
 }: {
+  /** A folder with an empty database in it, as database/testing.ts makes them; removed at the end. */
+  data: { path: string; remove(): Promise<void> };
   standIns?: string[];
   modelsFolder?: string;
 }): Promise<TestServer> {
-  const folder = await mkdtemp(join(tmpdir(), 'vectorium-'));
+  const folder = data.path;
   const models = await openModels({
     folder: modelsFolder ?? join(folder, 'models'),
     catalogFiles: [shippedCatalog, await standInCatalog(folder, standIns)],
@@ -56,7 +58,7 @@ export async function startTestServer({
   });
   for (const alias of standIns) await models.ensure(alias);
 
-  const database = await openDatabase({ folder: join(folder, 'data'), log });
+  const database = await openDatabase({ folder, log });
   const commit = createGroupCommit(database, { log });
   const plans = await loadPlans(folder);
   const accounts = await createAccounts({ database, plans, defaultModelFor: plan => models.defaultFor(plan) });
@@ -110,7 +112,7 @@ export async function startTestServer({
       await commit.close();
       await database.close();
       telemetry.close();
-      await rm(folder, { recursive: true, force: true });
+      await data.remove();
     },
   };
 }
