@@ -104,10 +104,16 @@ async function walk() {
   check(dot(openai.data[0]?.embedding ?? [], single.vector) > 0.99999, 'POST /v1/embeddings gives the same vector');
 
   title('Money and limits');
-  const usage = await call<{ total_tokens: number; balance_usd: number }>(url, key, 'GET', '/usage');
+  const { summary } = await call<{ summary: { total_tokens: number; total_cost: number; current_balance: number } }>(
+    url,
+    key,
+    'GET',
+    '/usage',
+  );
   const tokens = 2 * single.usage.total_tokens + chunked.usage.total_tokens;
-  check(usage.total_tokens === tokens, `${tokens} tokens billed, $${(1 - usage.balance_usd).toFixed(9)} of $1 spent`);
-  check(Math.abs(1 - usage.balance_usd - tokens * 0.002e-6) < 1e-12, 'exactly $0.002 for a million tokens');
+  check(summary.total_tokens === tokens, `${tokens} tokens billed, $${summary.total_cost.toFixed(9)} of $1 spent`);
+  check(Math.abs(summary.total_cost - tokens * 0.002e-6) < 1e-12, 'exactly $0.002 for a million tokens');
+  check(Math.abs(summary.current_balance - (1 - summary.total_cost)) < 1e-12, 'the balance is what is left');
   const answers = await Promise.all(
     Array.from({ length: 12 }, (_, i) => request(url, key, 'POST', '/vectorize', { text: `text ${i}` })),
   );
@@ -142,20 +148,29 @@ async function similarities(url: string) {
     model,
   });
   console.log(`  ${' '.repeat(42)}${groups.map(each => each.group.slice(0, 5).padStart(6)).join('')}`);
-  let closest = 0;
-  let farthest = 1;
+  const within: number[] = [];
+  const across: number[] = [];
+  let nearestIsTranslation = 0;
   groups.forEach((row, i) => {
-    const cells = groups.map((column, j) => {
-      const similarity = dot(vectors[i] ?? [], vectors[j] ?? []);
-      if (row.group === column.group) farthest = Math.min(farthest, similarity);
-      else closest = Math.max(closest, similarity);
-      return similarity.toFixed(2).padStart(6);
+    const cells = groups.map((_, j) => dot(vectors[i] ?? [], vectors[j] ?? []));
+    cells.forEach((similarity, j) => {
+      if (j !== i) (groups[j]?.group === row.group ? within : across).push(similarity);
     });
-    console.log(`  ${fit(row.text, 42)}${cells.join('')}`);
+    const nearest = cells.reduce(
+      (best, similarity, j) => (j !== i && similarity > (cells[best] ?? -1) ? j : best),
+      i === 0 ? 1 : 0,
+    );
+    if (groups[nearest]?.group === row.group) nearestIsTranslation++;
+    console.log(`  ${fit(row.text, 42)}${cells.map(similarity => similarity.toFixed(2).padStart(6)).join('')}`);
   });
+  const mean = (numbers: number[]) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
   check(
-    farthest > closest,
-    `every translation (≥ ${farthest.toFixed(3)}) is closer than every other pair (≤ ${closest.toFixed(3)})`,
+    nearestIsTranslation === groups.length,
+    `the nearest of every sentence is a translation of it (${nearestIsTranslation} of ${groups.length})`,
+  );
+  check(
+    mean(within) > mean(across) + 0.05,
+    `translations lie at ${mean(within).toFixed(2)} on average, unrelated sentences at ${mean(across).toFixed(2)}`,
   );
 }
 
@@ -218,8 +233,13 @@ function check(held: boolean, what: string) {
   console.log(`  ${held ? '✓' : '✗'} ${what}`);
 }
 
-const dot = (a: readonly number[], b: readonly number[]) => a.reduce((sum, x, i) => sum + x * (b[i] ?? 0), 0);
-const norm = (a: readonly number[]) => Math.sqrt(dot(a, a));
+function dot(a: readonly number[], b: readonly number[]): number {
+  return a.reduce((sum, x, i) => sum + x * (b[i] ?? 0), 0);
+}
+
+function norm(a: readonly number[]): number {
+  return Math.sqrt(dot(a, a));
+}
 
 /** Pads or cuts to `width` columns; East Asian wide characters take two. */
 function fit(text: string, width: number) {

@@ -1,0 +1,156 @@
+// Builds the server from its settings, top to bottom, and takes it apart in the opposite order.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createEngine } from '@vectorium/engine';
+import packageJson from '../package.json' with { type: 'json' };
+import { createAccounts } from './accounts/index.ts';
+import { mountAccountRoutes } from './accounts/routes.ts';
+import { createGroupCommit, openDatabase } from './database/index.ts';
+import { createApp, createLogger, mountProbes, mountReference, type Readiness } from './http/index.ts';
+import { createKeys, ensureAdministrator } from './keys/index.ts';
+import { mountKeyRoutes } from './keys/routes.ts';
+import { type Models, openModels, shippedCatalog } from './models/index.ts';
+import { createLimiter, loadPlans } from './plans/index.ts';
+import type { Settings } from './settings.ts';
+import { createTelemetry, mountTelemetryRoutes } from './telemetry/index.ts';
+import { createLedger } from './usage/index.ts';
+import { createVectorService, mountCatalogRoutes, mountUsageRoutes, mountVectorRoutes } from './vectors/index.ts';
+
+export interface RunningServer {
+  /** Where it listens, e.g. `http://127.0.0.1:8080`. */
+  url: string;
+  /** The administrator's key, when this start made one. */
+  madeAdminKey: string | null;
+  /** Takes no new requests, finishes those in flight, writes what is to be written, and stops. */
+  close(): Promise<void>;
+}
+
+export async function startServer(settings: Settings): Promise<RunningServer> {
+  const opened: (() => Promise<unknown> | void)[] = [];
+  const closing = <T>(part: T, close: (part: T) => Promise<unknown> | void): T => {
+    opened.push(() => close(part));
+    return part;
+  };
+  const closeAll = async () => {
+    for (const close of opened.splice(0).toReversed()) await close();
+  };
+
+  try {
+    const logger = createLogger({ level: settings.logLevel });
+    const log = (event: string, fields: object) => logger.info(fields, event);
+    await mkdir(settings.dataFolder, { recursive: true });
+
+    const database = closing(
+      await openDatabase({ url: settings.databaseUrl, folder: settings.dataFolder, log }),
+      each => each.close(),
+    );
+    const commit = closing(createGroupCommit(database, { log }), each => each.close());
+    const models = closing(await openModels(modelsOptions(settings, log)), each => each.close());
+    const plans = await loadPlans(settings.dataFolder);
+    const accounts = await createAccounts({ database, plans, defaultModelFor: plan => models.defaultFor(plan) });
+    const keys = await createKeys({ database, plans, accounts, commit });
+    const limiter = await createLimiter({ database, commit });
+    const ledger = closing(
+      await createLedger({ database, commit, accounts, retentionDays: settings.usageRetentionDays, log }),
+      each => each.close(),
+    );
+    const administrator = await ensureAdministrator({ accounts, keys, plans }, settings.adminKey);
+
+    const telemetry = closing(createTelemetry(), each => each.close());
+    const engine = closing(
+      createEngine({
+        ...settings.engine,
+        log: (event, fields) => {
+          telemetry.engineEvent(event);
+          log(event, fields);
+        },
+      }),
+      each => each.close(),
+    );
+    telemetry.watchEngine(engine);
+    const vectors = createVectorService({ engine, models, ledger, observe: each => telemetry.vectorsSettled(each) });
+
+    const app = closing(
+      await createApp({
+        log: logger,
+        keys,
+        limiter,
+        database,
+        ...(settings.corsOrigins && { corsOrigins: settings.corsOrigins }),
+        ...(settings.trustProxy !== undefined && { trustProxy: settings.trustProxy }),
+      }),
+      each => each.close(),
+    );
+    telemetry.watchRequests(app);
+    mountVectorRoutes(app, vectors);
+    mountCatalogRoutes(app, models);
+    mountUsageRoutes(app, ledger, models);
+    mountTelemetryRoutes(app, { telemetry, engine, ledger, dataFolder: settings.dataFolder });
+    mountAccountRoutes(app, { accounts, keys, models });
+    mountKeyRoutes(app, { accounts, keys, models });
+    mountReference(app, { version: packageJson.version });
+
+    const preload = settings.preload ?? (await administratorsModel());
+    mountProbes(app, () => readiness(models, preload));
+    const url = await app.listen({ host: settings.host, port: settings.port });
+    log('server.listening', { url, version: packageJson.version, data: settings.dataFolder });
+    if (preload !== 'none') void prepareModel(preload);
+    return { url, madeAdminKey: administrator.made, close: closeAll };
+
+    async function administratorsModel(): Promise<string> {
+      return (await accounts.byEmail('administrator@localhost'))?.defaultModel ?? 'none';
+    }
+
+    /** Fetches and loads the model before the first request asks for it; a failure shows in /readyz and in the log. */
+    async function prepareModel(alias: string): Promise<void> {
+      try {
+        await models.ensure(alias);
+        await engine.count(models.modelHandle(alias), ['ready']);
+      } catch (error) {
+        log('server.preload_failed', { model: alias, message: error instanceof Error ? error.message : String(error) });
+      }
+    }
+  } catch (error) {
+    await closeAll().catch(() => {});
+    throw error;
+  }
+}
+
+/** The catalog and sources of the server's models, also for the command line. */
+export function modelsOptions(settings: Settings, log: (event: string, fields: object) => void) {
+  return {
+    folder: settings.modelsFolder,
+    catalogFiles: [shippedCatalog, join(settings.dataFolder, 'models.json')],
+    hubEndpoint: settings.hubEndpoint,
+    hubToken: settings.hubToken,
+    pip: settings.python,
+    s3: settings.s3,
+    log,
+  };
+}
+
+function readiness(models: Models, preload: string): Readiness {
+  const shown = models
+    .list()
+    .map(({ alias }) => ({ alias, ...models.state(alias) }))
+    .filter(({ alias, state }) => alias === preload || state !== 'absent');
+  const waiting = shown.some(({ alias, state }) => alias === preload && (state === 'pulling' || state === 'absent'));
+  return {
+    status: waiting ? 'starting' : 'ready',
+    models: Object.fromEntries(
+      shown.map(({ alias, state, progress, precision, error }) => [
+        alias,
+        {
+          state,
+          ...(precision && { precision }),
+          ...(progress && {
+            done_bytes: progress.doneBytes,
+            total_bytes: progress.totalBytes,
+            source: progress.source,
+          }),
+          ...(error && { error }),
+        },
+      ]),
+    ),
+  };
+}
