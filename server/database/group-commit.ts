@@ -36,8 +36,8 @@ export interface GroupCommitOptions {
 }
 
 const tries = 5;
-/** Lost connection, deadlock, serialization failure: the same transaction may succeed when it is run again. */
-const worthRepeating = new Set(['CONNECTION_LOST', '40P01', '40001', '57P01']);
+/** The connection, or the server behind it, went away: nobody knows whether the transaction was committed. */
+const worthRepeating = new Set(['CONNECTION_LOST', '57P01']);
 
 interface Pending {
   statement: (rows: unknown[]) => Statement;
@@ -91,11 +91,11 @@ export function createGroupCommit(
     }
     running = undefined;
     if (waiting.length > 0) schedule(pause());
-    else if (writers.some(({ rows }) => rows.length > 0)) schedule(laterMs);
+    else if (!isEmpty()) schedule(laterMs);
   }
 
   function pause(): number {
-    return expected > waiting.length ? Math.max(0, lastStart + gatherMs - performance.now()) : 0;
+    return expected > 0 ? Math.max(0, lastStart + gatherMs - performance.now()) : 0;
   }
 
   async function commit(statements: Statement[]): Promise<void> {
@@ -111,11 +111,13 @@ export function createGroupCommit(
     }
   }
 
+  const isEmpty = (): boolean => writers.every(({ rows }) => rows.length === 0);
+
+  /** What was there before the call is committed after it; what comes meanwhile is not waited for. */
   async function flush(): Promise<void> {
-    while (running || writers.some(({ rows }) => rows.length > 0)) {
-      start();
-      await running;
-    }
+    await running;
+    start();
+    await running;
   }
 
   return {
@@ -151,8 +153,10 @@ export function createGroupCommit(
     },
     flush,
     async close() {
-      await flush();
       closed = true;
+      // Twice: what a transaction under way leaves behind, and what came while it ran.
+      await flush();
+      await flush();
     },
   };
 }

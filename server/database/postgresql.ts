@@ -22,9 +22,9 @@ export async function openPostgresql({ url, log }: { url: string; log: Log }): P
   const database: Database = {
     kind: 'postgresql',
     async query<T>(sql: string, values?: unknown[]) {
-      return (await guarded(pool.query(prepared({ sql, values })))).rows as T[];
+      return (await again(() => guarded(pool.query(prepared({ sql, values }))))).rows as T[];
     },
-    transaction: statements => inTransaction(pool, 'BEGIN', client => runAll(client, statements)),
+    transaction: statements => again(() => inTransaction(pool, 'BEGIN', client => runAll(client, statements))),
     async script(sql) {
       await guarded(pool.query(sql));
     },
@@ -42,6 +42,17 @@ export async function openPostgresql({ url, log }: { url: string; log: Log }): P
     throw error;
   }
   return database;
+}
+
+/** A transaction that was chosen to break a deadlock was undone whole: it may be run again. */
+async function again<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof DatabaseError) || !['40P01', '40001'].includes(error.code) || attempt === 5) throw error;
+    }
+  }
 }
 
 async function inTransaction<T>(pool: Pool, begin: string, work: (client: PoolClient) => Promise<T>): Promise<T> {

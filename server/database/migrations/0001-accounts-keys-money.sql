@@ -62,7 +62,7 @@ CREATE TABLE usage_hours (
 );
 CREATE INDEX usage_hours_hour ON usage_hours (hour);
 
--- Only grows; accounts.balance_picodollars is its sum. A charge has the id of its usage row, so it can't be booked twice.
+-- Only grows, but that old charges of a day become one entry; accounts.balance_picodollars is its sum. A charge has the id of its usage row, so it can't be booked twice.
 CREATE TABLE ledger (
   id uuid PRIMARY KEY,
   at timestamptz NOT NULL,
@@ -72,6 +72,7 @@ CREATE TABLE ledger (
   note text NOT NULL DEFAULT ''
 );
 CREATE INDEX ledger_of_account ON ledger (account_id, at);
+CREATE UNIQUE INDEX ledger_one_sum_a_day ON ledger (account_id, at) WHERE kind = 'usage_of_day';
 CREATE UNIQUE INDEX ledger_one_grant_a_month ON ledger (account_id, note) WHERE kind = 'monthly';
 
 -- Money that one server process has set aside for requests in flight, out of an account's balance or a key's monthly budget.
@@ -80,6 +81,8 @@ CREATE TABLE leases (
   holder text NOT NULL,
   amount_picodollars bigint NOT NULL,
   expires_at timestamptz NOT NULL,
+  -- The holder's last batch of returns, so that a batch which is written twice counts once.
+  returned_batch bigint NOT NULL DEFAULT 0,
   PRIMARY KEY (purse, holder)
 );
 
