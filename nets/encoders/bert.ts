@@ -12,25 +12,21 @@ import {
   positionRows,
   residualNorm,
   sizesOf,
-  type Traced,
   typeEmbedding,
 } from './layers.ts';
 
 /** BertModel, and XLMRobertaModel, which differs only in where its positions begin: after the padding id.
  *  Devlin et al. 2018; Conneau et al. 2019. */
-export function bert(config: Config, weights: Parameters, { ids, mask }: EncoderInputs): Traced {
+export function bert(config: Config, weights: Parameters, { ids, mask }: EncoderInputs): Tensor {
   config.expect('position_embedding_type', 'absolute');
   const sizes = sizesOf(config);
   const { hidden, heads, epsilon } = sizes;
-  const positions = config.integer('max_position_embeddings');
-  const firstPosition = config.text('model_type', 'bert') === 'bert' ? 0 : config.integer('pad_token_id') + 1;
 
   const word = lookup(ids, weights, {
     name: 'embeddings.word_embeddings',
     shape: [config.integer('vocab_size'), hidden],
   });
-  const position = positionRows(weights, ids, { positions, hidden, firstPosition });
-  const embedded = addAll(word, position, ...typeEmbedding(config, weights, hidden));
+  const embedded = addAll(word, positionRows(config, weights, hidden), ...typeEmbedding(config, weights, hidden));
   const attention = maskedAttention(mask, { heads, size: hidden / heads });
 
   let x = norm(embedded, weights, { name: 'embeddings.LayerNorm', size: hidden, epsilon });
@@ -46,5 +42,5 @@ export function bert(config: Config, weights: Parameters, { ids, mask }: Encoder
     const [up, down, after] = [`${name}.intermediate.dense`, `${name}.output.dense`, `${name}.output.LayerNorm`];
     x = feedForward(x, { weights, sizes, up, down, norm: after });
   }
-  return { hidden: x, maxTokens: positions - firstPosition };
+  return x;
 }

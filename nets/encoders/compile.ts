@@ -1,15 +1,16 @@
 // Turns a model folder into an ONNX file that ONNX Runtime can load: the architecture traced, the weights left where they are.
 import { createHash, randomUUID } from 'node:crypto';
-import { readFile, rename, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { cast, div, input, matmul, max, reshape, slice, sum, type Tensor, toOnnx } from '@vectorium/tensor';
 import { writeSideFile } from '../weights/convert.ts';
+import { findReadyOnnx, graftEncoder } from '../weights/onnx.ts';
 import { Parameters } from '../weights/parameters.ts';
 import { findTensors, type StoredTensor } from '../weights/safetensors.ts';
 import { bert } from './bert.ts';
-import { Config } from './config.ts';
+import { Config, positionsOf } from './config.ts';
 import { gte } from './gte.ts';
-import type { EncoderInputs, Traced } from './layers.ts';
+import type { Encoder } from './layers.ts';
 import { mpnet } from './mpnet.ts';
 import { nomic } from './nomic.ts';
 
@@ -18,8 +19,8 @@ export type Pooling = 'mean' | 'first';
 
 export interface EncoderGraph {
   /** The ONNX file. Inputs: `input_ids` i64 [batch, tokens] and `attention_mask` i32 [batch, tokens], 1 for a token and 0
-   *  for padding, which stands on the right. Outputs: `vectors` f32 [batch, dimension], not normalised, and `hidden`
-   *  f32 [batch, tokens, dimension]; a run that fetches only one does not compute the other. */
+   *  for padding, which stands on the right; every text has a token. Outputs: `vectors` f32 [batch, dimension], not
+   *  normalised, and `hidden` f32 [batch, tokens, dimension]; a run that fetches only one does not compute the other. */
   path: string;
   precision: 'f32' | 'q8' | 'q4';
   /** Bytes of the weights that the graph reads. */
@@ -29,21 +30,26 @@ export interface EncoderGraph {
   maxTokens: number;
 }
 
-/** Makes the graph of the model in `folder` (config.json and its weights) unless it is there already. The files are put
- *  beside the weights under names made of their content, whole or not at all, so calls may overlap.
- *  Throws when the architecture is unknown or the weights don't fit the configuration. */
+/** Makes the graph of the model in `folder` unless it is there already: of config.json and safetensors weights, or of a
+ *  ready ONNX file. What it makes lies beside the weights under a name made of its content, whole or not at all, so calls
+ *  may overlap. Throws when the architecture is unknown or the weights don't fit the configuration. */
 export async function compileEncoder(folder: string, { pooling }: { pooling: Pooling }): Promise<EncoderGraph> {
   const config = new Config(await readFile(join(folder, 'config.json'), 'utf8'));
+  const { count, first } = positionsOf(config);
   const stored = await findTensors(folder);
-  if (stored === null) throw new Error(`${folder} has no model.safetensors`);
-  const weights = new Parameters(stored, { prefix: prefixOf(stored), version: await versionOf(folder, stored) });
-  const { bytes, dimension, maxTokens } = traceEncoder(config, weights, pooling);
-  const side = weights.sideFile;
-  if (side) await unlessThere(join(folder, side.name), path => writeSideFile(folder, side, path));
-  const path = join(folder, `encoder-${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}.onnx`);
-  await unlessThere(path, temporary => writeFile(temporary, bytes));
-  const quantized = [...stored.keys()].some(name => name.endsWith('.q4'));
-  return { path, precision: quantized ? 'q4' : 'f32', weightBytes: weights.bytes, dimension, maxTokens };
+  if (stored) {
+    const weights = new Parameters(stored, { prefix: prefixOf(stored), version: await versionOf(folder, stored) });
+    const { bytes, dimension } = traceEncoder(config, weights, pooling);
+    const side = weights.sideFile;
+    if (side) await unlessThere(join(folder, side.name), path => writeSideFile(folder, side, path));
+    const path = await put(folder, bytes);
+    const precision = [...stored.keys()].some(name => name.endsWith('.q4')) ? 'q4' : 'f32';
+    return { path, precision, weightBytes: weights.bytes, dimension, maxTokens: count - first };
+  }
+  const ready = await findReadyOnnx(folder);
+  if (!ready) throw new Error(`${folder} has neither model.safetensors nor model.onnx`);
+  const { bytes, ...graph } = graftEncoder(ready, pooling);
+  return { path: await put(dirname(ready), bytes), ...graph, maxTokens: count - first };
 }
 
 /** The graph of the architecture that `config` names, with pooling. */
@@ -51,17 +57,33 @@ export function traceEncoder(
   config: Config,
   weights: Parameters,
   pooling: Pooling,
-): { bytes: Uint8Array; dimension: number; maxTokens: number } {
+): { bytes: Uint8Array; dimension: number } {
   const name = config.text('model_type', '');
   const architecture = ARCHITECTURES[name];
   if (!architecture)
     throw new Error(`config.json: model_type ${name} is none of ${Object.keys(ARCHITECTURES).join(', ')}`);
   const ids = input('input_ids', ['batch', 'tokens'], 'i64');
   const mask = input('attention_mask', ['batch', 'tokens'], 'i32');
-  const { hidden, maxTokens } = architecture(config, weights, { ids, mask });
-  const dimension = Number(hidden.shape[2]);
-  return { bytes: toOnnx({ vectors: pool(hidden, mask, pooling), hidden }), dimension, maxTokens };
+  const hidden = architecture(config, weights, { ids, mask });
+  return { bytes: toOnnx({ vectors: pool(hidden, mask, pooling), hidden }), dimension: Number(hidden.shape[2]) };
 }
+
+/** What stands before the architecture's own names, such as 'bert.'. */
+export function prefixOf(stored: ReadonlyMap<string, StoredTensor>): string {
+  const anchor = 'embeddings.word_embeddings.weight';
+  const name = [...stored.keys()].find(key => key.endsWith(anchor) || key.endsWith(`${anchor}.q4`));
+  return name?.slice(0, name.indexOf(anchor)) ?? '';
+}
+
+const ARCHITECTURES: Readonly<Record<string, Encoder>> = {
+  bert,
+  roberta: bert,
+  'xlm-roberta': bert,
+  camembert: bert,
+  mpnet,
+  new: gte,
+  nomic_bert: nomic,
+};
 
 /** [batch, dimension] of hidden [batch, tokens, dimension]; padding has no part in it. */
 function pool(hidden: Tensor, mask: Tensor, pooling: Pooling): Tensor {
@@ -69,24 +91,7 @@ function pool(hidden: Tensor, mask: Tensor, pooling: Pooling): Tensor {
   if (pooling === 'first') return reshape(slice(hidden, 1, { start: 0, length: 1 }), vectors);
   const weights = cast(mask, 'f32');
   const total = reshape(matmul(reshape(weights, ['batch', 1, 'tokens']), hidden), vectors);
-  return div(total, max(sum(weights, [1], true), 1e-9));
-}
-
-const ARCHITECTURES: Readonly<Record<string, (config: Config, weights: Parameters, inputs: EncoderInputs) => Traced>> =
-  {
-    bert,
-    roberta: bert,
-    'xlm-roberta': bert,
-    mpnet,
-    new: gte,
-    nomic_bert: nomic,
-  };
-
-/** What stands before the architecture's own names, such as 'bert.'. */
-function prefixOf(stored: ReadonlyMap<string, StoredTensor>): string {
-  const anchor = 'embeddings.word_embeddings.weight';
-  const name = [...stored.keys()].find(key => key.endsWith(anchor) || key.endsWith(`${anchor}.q4`));
-  return name?.slice(0, name.indexOf(anchor)) ?? '';
+  return div(total, max(sum(weights, [1], true), 1));
 }
 
 /** Tells files apart that were put in the folder at different times. */
@@ -96,16 +101,21 @@ async function versionOf(folder: string, stored: ReadonlyMap<string, StoredTenso
   return stats.map(({ size, mtimeMs }) => `${size} ${mtimeMs}`).join();
 }
 
+/** Puts the graph into `folder` under the hash of its bytes. */
+async function put(folder: string, bytes: Uint8Array): Promise<string> {
+  const path = join(folder, `encoder-${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}.onnx`);
+  await unlessThere(path, temporary => writeFile(temporary, bytes));
+  return path;
+}
+
 /** Lets `write` make a file that appears under `path` only when it is whole. */
 async function unlessThere(path: string, write: (temporary: string) => Promise<void>): Promise<void> {
-  if (
-    await stat(path).then(
-      () => true,
-      () => false,
-    )
-  )
-    return;
+  if (await stat(path).catch(() => null)) return;
   const temporary = `${path}.${randomUUID()}.part`;
-  await write(temporary);
-  await rename(temporary, path);
+  try {
+    await write(temporary);
+    await rename(temporary, path);
+  } finally {
+    await rm(temporary, { force: true });
+  }
 }

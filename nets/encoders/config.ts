@@ -54,3 +54,11 @@ export class Config {
     return names.map(name => this.#fields[name]).find(value => value !== undefined && value !== null);
   }
 }
+
+/** How many positions the model has, and which one the first token gets: those that descend from RoBERTa leave out all
+ *  up to the padding id. */
+export function positionsOf(config: Config): { count: number; first: number } {
+  const count = config.integer('max_position_embeddings', 'n_positions');
+  const shifted = ['roberta', 'xlm-roberta', 'camembert', 'mpnet'].includes(config.text('model_type', ''));
+  return { count, first: shifted ? config.integer('pad_token_id') + 1 : 0 };
+}

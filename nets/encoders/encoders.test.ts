@@ -7,7 +7,7 @@ import { distanceBucket } from './mpnet.ts';
 import { copyOf, cosine, embed, farthest, open } from './testing.ts';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures/encoders');
-const ENCODERS = ['bert', 'xlm-roberta', 'mpnet', 'gte', 'nomic-moe', 'nomic-gated'];
+const ENCODERS = ['bert', 'xlm-roberta', 'mpnet', 'gte', 'nomic-moe', 'nomic-gated', 'bert-onnx'];
 
 interface Expected {
   texts: { ids: number[]; mean: number[]; first: number[]; last: number[] }[];

@@ -2,7 +2,7 @@
 import { addAll, mul, type Tensor } from '@vectorium/tensor';
 import type { Parameters } from '../weights/parameters.ts';
 import { maskedAttention } from './attention.ts';
-import type { Config } from './config.ts';
+import { type Config, positionsOf } from './config.ts';
 import {
   activate,
   type EncoderInputs,
@@ -12,21 +12,19 @@ import {
   residualNorm,
   type Sizes,
   sizesOf,
-  type Traced,
   typeEmbedding,
 } from './layers.ts';
 import { frequencies, rotation } from './rotary.ts';
 
 /** NewModel of Alibaba-NLP/new-impl. Zhang et al. 2024 (mGTE). */
-export function gte(config: Config, weights: Parameters, { ids, mask }: EncoderInputs): Traced {
+export function gte(config: Config, weights: Parameters, { ids, mask }: EncoderInputs): Tensor {
   config.expect('position_embedding_type', 'rope');
   config.expect('layer_norm_type', 'layer_norm');
   config.expect('pack_qkv', true);
   config.expect('logn_attention_scale', false);
   const sizes = sizesOf(config);
   const { hidden, heads, epsilon } = sizes;
-  const maxTokens = config.integer('max_position_embeddings');
-  const rotate = rotation(ropeFrequencies(config, hidden / heads), { positions: maxTokens, heads });
+  const rotate = rotation(ropeFrequencies(config, hidden / heads), { positions: positionsOf(config).count, heads });
   const attention = maskedAttention(mask, { heads, size: hidden / heads });
 
   const word = lookup(ids, weights, {
@@ -46,7 +44,7 @@ export function gte(config: Config, weights: Parameters, { ids, mask }: EncoderI
     });
     x = gatedFeedForward(x, { weights, sizes, name });
   }
-  return { hidden: x, maxTokens };
+  return x;
 }
 
 /** norm(x + down(up · activation(gate))), up and gate packed in this order. */

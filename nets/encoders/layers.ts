@@ -16,7 +16,7 @@ import {
   type Tensor,
 } from '@vectorium/tensor';
 import type { Parameters, Rows } from '../weights/parameters.ts';
-import type { Config } from './config.ts';
+import { type Config, positionsOf } from './config.ts';
 
 /** What an architecture gets: `ids` i64 [batch, tokens] and `mask` i32 [batch, tokens], 1 for a token, 0 for padding. */
 export interface EncoderInputs {
@@ -24,11 +24,8 @@ export interface EncoderInputs {
   mask: Tensor;
 }
 
-/** An architecture traced: its last hidden states [batch, tokens, hidden], and how long an input may be. */
-export interface Traced {
-  hidden: Tensor;
-  maxTokens: number;
-}
+/** An architecture: its last hidden states [batch, tokens, hidden]. */
+export type Encoder = (config: Config, weights: Parameters, inputs: EncoderInputs) => Tensor;
 
 export interface Sizes {
   hidden: number;
@@ -67,13 +64,10 @@ export function typeEmbedding(config: Config, weights: Parameters, hidden: numbe
 }
 
 /** The position embeddings of all tokens, [tokens, hidden]. Padding stands on the right, so positions just count. */
-export function positionRows(
-  weights: Parameters,
-  ids: Tensor,
-  { positions, hidden, firstPosition }: { positions: number; hidden: number; firstPosition: number },
-): Tensor {
-  const table = weights.tensor('embeddings.position_embeddings.weight', [positions, hidden]);
-  return slice(table, 0, { start: firstPosition, length: ids.shape[1] ?? 0 });
+export function positionRows(config: Config, weights: Parameters, hidden: number): Tensor {
+  const { count, first } = positionsOf(config);
+  const table = weights.tensor('embeddings.position_embeddings.weight', [count, hidden]);
+  return slice(table, 0, { start: first, length: 'tokens' });
 }
 
 export interface Linear {

@@ -15,7 +15,7 @@ import {
   transpose,
 } from '@vectorium/tensor';
 import type { Parameters } from '../weights/parameters.ts';
-import type { Config } from './config.ts';
+import { type Config, positionsOf } from './config.ts';
 import {
   type EncoderInputs,
   feedForward,
@@ -25,23 +25,19 @@ import {
   positionRows,
   residualNorm,
   sizesOf,
-  type Traced,
 } from './layers.ts';
 
 /** MPNetModel. Song et al. 2020. */
-export function mpnet(config: Config, weights: Parameters, { ids, mask }: EncoderInputs): Traced {
+export function mpnet(config: Config, weights: Parameters, { ids, mask }: EncoderInputs): Tensor {
   const sizes = sizesOf(config);
   const { hidden, heads, epsilon } = sizes;
-  const positions = config.integer('max_position_embeddings');
-  const firstPosition = config.integer('pad_token_id') + 1;
-  const maxTokens = positions - firstPosition;
 
   const word = lookup(ids, weights, {
     name: 'embeddings.word_embeddings',
     shape: [config.integer('vocab_size'), hidden],
   });
-  const embedded = addAll(word, positionRows(weights, ids, { positions, hidden, firstPosition }));
-  const attentionBias = add(distanceBias(config, weights, { heads, maxTokens }), hide(mask));
+  const embedded = addAll(word, positionRows(config, weights, hidden));
+  const attentionBias = add(distanceBias(config, weights, heads), hide(mask));
 
   let x = norm(embedded, weights, { name: 'embeddings.LayerNorm', size: hidden, epsilon });
   for (let layer = 0; layer < sizes.layers; layer++) {
@@ -56,18 +52,15 @@ export function mpnet(config: Config, weights: Parameters, { ids, mask }: Encode
     const [up, down, after] = [`${name}.intermediate.dense`, `${name}.output.dense`, `${name}.output.LayerNorm`];
     x = feedForward(x, { weights, sizes, up, down, norm: after });
   }
-  return { hidden: x, maxTokens };
+  return x;
 }
 
 /** [1, heads, tokens, tokens]: what each head adds to the score of a query and a key that stand so far apart. */
-function distanceBias(
-  config: Config,
-  weights: Parameters,
-  { heads, maxTokens }: { heads: number; maxTokens: number },
-): Tensor {
+function distanceBias(config: Config, weights: Parameters, heads: number): Tensor {
   const buckets = config.integer('relative_attention_num_buckets');
   const table = weights.tensor('encoder.relative_attention_bias.weight', [buckets, heads]);
-  const farthest = maxTokens - 1;
+  const { count, first } = positionsOf(config);
+  const farthest = count - first - 1;
   const all = Array.from({ length: 2 * farthest + 1 }, (_, i) => distanceBucket(i - farthest, buckets));
   const byDistance = transpose(gather(table, integers(all)), [1, 0]);
   const counted = range('tokens');

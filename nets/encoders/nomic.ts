@@ -19,7 +19,7 @@ import {
 } from '@vectorium/tensor';
 import type { Parameters } from '../weights/parameters.ts';
 import { maskedAttention } from './attention.ts';
-import type { Config } from './config.ts';
+import { type Config, positionsOf } from './config.ts';
 import {
   activate,
   type EncoderInputs,
@@ -31,22 +31,20 @@ import {
   project,
   residualNorm,
   type Sizes,
-  type Traced,
   typeEmbedding,
 } from './layers.ts';
 import { frequencies, rotation } from './rotary.ts';
 
 /** NomicBertModel of nomic-ai/nomic-bert-2048. Nussbaum et al. 2024 and 2025 (mixture of experts). */
-export function nomic(config: Config, weights: Parameters, { ids, mask }: EncoderInputs): Traced {
+export function nomic(config: Config, weights: Parameters, { ids, mask }: EncoderInputs): Tensor {
   for (const off of ['prenorm', 'causal', 'rotary_emb_interleaved', 'use_rms_norm', 'moe_normalize_expert_weights'])
     config.expect(off, false);
   config.expect('rotary_emb_fraction', 1);
   config.expect('num_shared_experts', 0);
   const sizes = nomicSizes(config);
   const { hidden, heads, epsilon } = sizes;
-  const maxTokens = config.integer('n_positions');
   const rotate = rotation(frequencies(hidden / heads, config.number('rotary_emb_base', 10_000)), {
-    positions: maxTokens,
+    positions: positionsOf(config).count,
     heads,
   });
   const attention = maskedAttention(mask, { heads, size: hidden / heads });
@@ -73,7 +71,7 @@ export function nomic(config: Config, weights: Parameters, { ids, mask }: Encode
     else if (sizes.activation === 'swiglu') x = gated(x, { weights, sizes, name: `${name}.mlp`, norm: last.name });
     else x = feedForward(x, { weights, sizes, ...names });
   }
-  return { hidden: x, maxTokens };
+  return x;
 }
 
 interface MoeOptions {
