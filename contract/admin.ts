@@ -18,7 +18,7 @@ const page = z.object({
 const pageOf = <Item extends z.ZodType>(item: Item) => z.object({ data: z.array(item), has_more: z.boolean() });
 
 /** What an account has instead of its plan's numbers, column by column; null is unlimited. */
-export const limits = z.strictObject({
+const limits = z.strictObject({
   vectors: z.strictObject({ minute: limit, hour: limit, batch: count }).partial().optional(),
   data: z.strictObject({ minute: limit, day: limit }).partial().optional(),
   tiers: z
@@ -64,7 +64,7 @@ const balance = z.object({
 
 const secret = z.string().meta({ description: 'Shown this once; only a hash of it is kept.' });
 
-export const createAccount = defineRoute({
+const createAccount = defineRoute({
   ...admin,
   id: 'createAccount',
   method: 'POST',
@@ -84,7 +84,7 @@ export const createAccount = defineRoute({
   },
 });
 
-export const listAccounts = defineRoute({
+const listAccounts = defineRoute({
   ...admin,
   id: 'listAccounts',
   method: 'GET',
@@ -95,7 +95,7 @@ export const listAccounts = defineRoute({
   errors: ['INVALID_PARAMETER'],
 });
 
-export const getAccount = defineRoute({
+const getAccount = defineRoute({
   ...admin,
   id: 'getAccount',
   method: 'GET',
@@ -106,7 +106,7 @@ export const getAccount = defineRoute({
   errors: ['NOT_FOUND'],
 });
 
-export const changeAccount = defineRoute({
+const changeAccount = defineRoute({
   ...admin,
   id: 'changeAccount',
   method: 'PATCH',
@@ -124,7 +124,7 @@ export const changeAccount = defineRoute({
   example: { body: { plan: 'pro', limits: { vectors: { minute: 1000 } } } },
 });
 
-export const addCredit = defineRoute({
+const addCredit = defineRoute({
   ...admin,
   id: 'addCredit',
   method: 'POST',
@@ -141,7 +141,7 @@ export const addCredit = defineRoute({
   example: { body: { amount_usd: 10, note: 'invoice 1042' }, answer: { account_id: 'acc_3f9c2a', balance_usd: 35 } },
 });
 
-export const getCredit = defineRoute({
+const getCredit = defineRoute({
   ...admin,
   id: 'getCredit',
   method: 'GET',
@@ -152,7 +152,7 @@ export const getCredit = defineRoute({
   errors: ['NOT_FOUND'],
 });
 
-export const createKey = defineRoute({
+const createKey = defineRoute({
   ...admin,
   id: 'createKey',
   method: 'POST',
@@ -181,7 +181,7 @@ export const createKey = defineRoute({
   },
 });
 
-export const listKeys = defineRoute({
+const listKeys = defineRoute({
   ...admin,
   id: 'listKeys',
   method: 'GET',
@@ -192,7 +192,7 @@ export const listKeys = defineRoute({
   errors: ['NOT_FOUND'],
 });
 
-export const getKey = defineRoute({
+const getKey = defineRoute({
   ...admin,
   id: 'getKey',
   method: 'GET',
@@ -203,7 +203,7 @@ export const getKey = defineRoute({
   errors: ['NOT_FOUND'],
 });
 
-export const revokeKey = defineRoute({
+const revokeKey = defineRoute({
   ...admin,
   id: 'revokeKey',
   method: 'DELETE',

@@ -30,7 +30,7 @@ export function countCharacters(text: string): number {
 }
 
 /** Adds a fault with an error code of its own. */
-export function fault(code: ErrorCode, message: string, path: PropertyKey[] = []) {
+function fault(code: ErrorCode, message: string, path: PropertyKey[] = []) {
   return { code: 'custom' as const, message, path, params: { code } };
 }
 
@@ -52,7 +52,7 @@ export const text = z
   .meta({ minLength: 1, maxLength: maxTextCharacters });
 
 /** Refuses texts that are too long together, naming the first that doesn't fit. */
-export function checkTotal(values: readonly string[], context: z.RefinementCtx): void {
+function checkTotal(values: readonly string[], context: z.RefinementCtx): void {
   let total = 0;
   for (const [index, value] of values.entries()) {
     total += countCharacters(value);

@@ -22,7 +22,6 @@ export function openApiDocument(routes: readonly Route[], { version }: { version
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       description: introduction(),
     },
-    servers: [{ url: '/' }],
     tags: [...new Set(routes.map(route => route.tag))].map(name => ({ name })),
     security: [{ key: [] }],
     paths,

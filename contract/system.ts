@@ -12,7 +12,7 @@ const operators = {
   errors: [],
 } as const;
 
-export const getHealth = defineRoute({
+const getHealth = defineRoute({
   ...operators,
   id: 'getHealth',
   path: '/health',
@@ -26,7 +26,7 @@ export const getHealth = defineRoute({
   }),
 });
 
-export const getMetrics = defineRoute({
+const getMetrics = defineRoute({
   ...operators,
   id: 'getMetrics',
   path: '/metrics',
@@ -40,7 +40,7 @@ export const getMetrics = defineRoute({
   alternatives: { 'text/plain': 'Prometheus exposition format 0.0.4.' },
 });
 
-export const livez = defineRoute({
+const livez = defineRoute({
   ...open,
   id: 'livez',
   path: '/livez',
@@ -48,7 +48,7 @@ export const livez = defineRoute({
   answer: z.object({ status: z.literal('ok') }),
 });
 
-export const readyz = defineRoute({
+const readyz = defineRoute({
   ...open,
   id: 'readyz',
   path: '/readyz',
@@ -57,7 +57,7 @@ export const readyz = defineRoute({
   answer: z.looseObject({ status: z.enum(['ready', 'starting', 'closing', 'unavailable']) }),
 });
 
-export const getOpenApi = defineRoute({
+const getOpenApi = defineRoute({
   ...open,
   id: 'getOpenApi',
   path: '/openapi.json',
@@ -65,7 +65,7 @@ export const getOpenApi = defineRoute({
   answer: z.record(z.string(), z.unknown()),
 });
 
-export const getDocs = defineRoute({
+const getDocs = defineRoute({
   ...open,
   id: 'getDocs',
   path: '/docs',

@@ -51,7 +51,7 @@ const chunking = {
   chunking_method: withDefault(z.enum(chunkingMethods), 'sentence_aware'),
 };
 
-export const usage = z.object({
+const usage = z.object({
   prompt_tokens: z.int().meta({ description: "Tokens of the whole input under the model's own tokenizer." }),
   total_tokens: z.int(),
 });
@@ -97,7 +97,7 @@ const computeErrors = [
   ...modelErrors,
 ] as const;
 
-export const vectorize = defineRoute({
+const vectorize = defineRoute({
   ...common,
   id: 'vectorize',
   method: 'POST',
@@ -115,7 +115,7 @@ export const vectorize = defineRoute({
   },
 });
 
-export const vectorizeChunked = defineRoute({
+const vectorizeChunked = defineRoute({
   ...common,
   id: 'vectorizeChunked',
   method: 'POST',
@@ -145,7 +145,7 @@ export const vectorizeChunked = defineRoute({
   },
 });
 
-export const vectorizeBatch = defineRoute({
+const vectorizeBatch = defineRoute({
   ...common,
   id: 'vectorizeBatch',
   method: 'POST',
@@ -181,7 +181,7 @@ export const vectorizeBatch = defineRoute({
   },
 });
 
-export const similarity = defineRoute({
+const similarity = defineRoute({
   ...common,
   id: 'similarity',
   method: 'POST',
@@ -201,7 +201,7 @@ export const similarity = defineRoute({
   example: { body: { text1: 'Good morning', text2: 'Guten Morgen', model: 'e5_small' } },
 });
 
-export const tokenize = defineRoute({
+const tokenize = defineRoute({
   ...common,
   id: 'tokenize',
   method: 'POST',
@@ -262,7 +262,7 @@ const embeddingsAnswer = z.object({
   usage,
 });
 
-export const embeddings = defineRoute({
+const embeddings = defineRoute({
   ...common,
   id: 'createEmbedding',
   method: 'POST',
@@ -288,7 +288,7 @@ export const embeddings = defineRoute({
   },
 });
 
-export const embeddingsNative = defineRoute({
+const embeddingsNative = defineRoute({
   ...embeddings,
   id: 'createEmbeddingNative',
   path: '/embeddings',
@@ -306,7 +306,7 @@ const modelCard = z.looseObject({
   price_per_1M_tokens: z.number(),
 });
 
-export const listModels = defineRoute({
+const listModels = defineRoute({
   ...common,
   id: 'listModels',
   method: 'GET',
@@ -340,7 +340,7 @@ const openaiModel = z.looseObject({
   owned_by: z.string(),
 });
 
-export const listOpenAIModels = defineRoute({
+const listOpenAIModels = defineRoute({
   ...common,
   id: 'listOpenAIModels',
   method: 'GET',
@@ -353,7 +353,7 @@ export const listOpenAIModels = defineRoute({
   errors: [],
 });
 
-export const getOpenAIModel = defineRoute({
+const getOpenAIModel = defineRoute({
   ...common,
   id: 'getOpenAIModel',
   method: 'GET',
@@ -377,7 +377,7 @@ const day = z
   .transform(value => new Date(value))
   .meta({ format: 'date' });
 
-export const getUsage = defineRoute({
+const getUsage = defineRoute({
   ...common,
   id: 'getUsage',
   method: 'GET',

@@ -62,6 +62,8 @@ export interface App {
 
 const headersTimeoutMs = 20_000;
 const keepAliveTimeoutMs = 72_000;
+/** A connection on which nothing moves in either direction, e.g. a client that stopped reading its answer. */
+const silentTimeoutMs = 900_000;
 /** How long a client may go on sending a body that was refused. */
 const lingerMs = 5000;
 const clientClosed = errorKinds.CLIENT_CLOSED_REQUEST.status;
@@ -75,6 +77,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     keepAliveTimeout: keepAliveTimeoutMs,
+    connectionTimeout: silentTimeoutMs,
     // Bodies have bounds of their own in body.ts, which know the pace and not only the whole.
     bodyLimit: Number.MAX_SAFE_INTEGER,
     requestTimeout: 0,

@@ -1,6 +1,6 @@
 // Puts a route of the contract on the server: key, scope, limits, body and checks come before the handler, once for all.
 import type { AnswerOf, BodyOf, ParamsOf, QueryOf, Route } from '@vectorium/contract';
-import { check } from '@vectorium/contract';
+import { check, routeById } from '@vectorium/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
@@ -40,6 +40,7 @@ export type Handler<R extends Route> = (context: Context<R>) => Promise<AnswerOf
 
 /** Serves `route`, which must be of the contract, and its aliases with `handler`. */
 export function mount<const R extends Route>(app: App, route: R, handler: Handler<R>): void {
+  if (routeById(route.id) !== route) throw new Error(`${route.id} is not a route of the contract`);
   app.mounted.push(route);
   for (const path of [route.path, ...(route.aliases ?? [])]) {
     app.fastify.route({
