@@ -92,6 +92,8 @@ class Cuts {
   private readonly encoding: Encoding;
   /** 1 for places at which a sentence starts. */
   private readonly sentences: Uint8Array;
+  private readonly words: Marks;
+  private readonly graphemes: Marks;
   private readonly total: number;
 
   constructor(text: string, encoding: Encoding) {
@@ -99,6 +101,8 @@ class Cuts {
     this.encoding = encoding;
     this.total = encoding.ids.length;
     this.sentences = new Uint8Array(this.total + 1);
+    this.words = noMarks(wordSegmenter, this.total + 1);
+    this.graphemes = noMarks(graphemeSegmenter, this.total + 1);
   }
 
   /** Where a chunk's text starts that begins with token `place`. */
@@ -123,17 +127,14 @@ class Cuts {
   lastWord(after: number, upTo: number): number | undefined {
     const lowest = Math.max(after, upTo - NEAR);
     for (let place = upTo; place > lowest; place--) if (this.atWhite(place)) return place;
-    const words = this.wordStarts(lowest, upTo);
-    for (let place = upTo; place > lowest; place--)
-      if (this.isClean(place) && words.has(this.start(place))) return place;
+    for (let place = upTo; place > lowest; place--) if (this.isMarked(this.words, place)) return place;
     return undefined;
   }
 
   /** The last place among the last tokens before `upTo` that is not within a grapheme. */
   lastGrapheme(after: number, upTo: number): number | undefined {
     const lowest = Math.max(after, upTo - NEAR);
-    for (let place = upTo; place > lowest; place--)
-      if (this.isClean(place) && this.splitsNoGrapheme(place)) return place;
+    for (let place = upTo; place > lowest; place--) if (this.isMarked(this.graphemes, place)) return place;
     return undefined;
   }
 
@@ -150,9 +151,8 @@ class Cuts {
     if (sentence !== undefined) return sentence;
     const white = search(place => this.atWhite(place), NEAR);
     if (white !== undefined) return white;
-    const words = this.wordStarts(Math.max(low, wanted - NEAR), Math.min(high, wanted + NEAR));
-    const word = search(place => this.isClean(place) && words.has(this.start(place)), NEAR);
-    return word ?? search(place => this.isClean(place) && this.splitsNoGrapheme(place), NEAR) ?? wanted;
+    const word = search(place => this.isMarked(this.words, place), NEAR);
+    return word ?? search(place => this.isMarked(this.graphemes, place), NEAR) ?? wanted;
   }
 
   /** Marks the places at which sentences start, paragraph by paragraph: a sentence never goes over a line's end. */
@@ -192,29 +192,44 @@ class Cuts {
     return this.isClean(place) && (isWhite(this.text.charCodeAt(start)) || isWhite(this.text.charCodeAt(start - 1)));
   }
 
-  private wordStarts(low: number, high: number): Set<number> {
-    const from = this.start(Math.max(low - 1, 0));
-    const to = Math.min(this.end(Math.min(high + 1, this.total)), from + MAX_WINDOW);
-    const starts = new Set<number>();
-    for (const { index, isWordLike } of wordSegmenter.segment(this.text.slice(from, to))) {
-      if (isWordLike && index > 0) starts.add(from + index);
+  /** Whether a segment starts at a place; found out for a block of places at once, when first asked. */
+  private isMarked(marks: Marks, place: number): boolean {
+    const block = Math.floor(place / BLOCK);
+    if (!marks.blocks[block]) {
+      marks.blocks[block] = 1;
+      this.mark(marks, block * BLOCK, Math.min((block + 1) * BLOCK, this.total));
     }
-    return starts;
+    return marks.places[place] === 1;
   }
 
-  private splitsNoGrapheme(place: number): boolean {
-    const start = this.start(place);
-    const from = Math.max(0, start - MAX_GRAPHEME);
-    const found = graphemeSegmenter.segment(this.text.slice(from, start + MAX_GRAPHEME)).containing(start - from);
-    return found?.index === start - from;
+  private mark(marks: Marks, low: number, high: number): void {
+    // A few tokens more on both sides, since segments depend on what stands around them.
+    const from = this.start(Math.max(0, low - MARGIN));
+    const text = this.text.slice(from, this.end(Math.min(this.total, high + MARGIN)));
+    let place = low;
+    for (const { index, isWordLike } of marks.segmenter.segment(text)) {
+      while (place < high && this.start(place) < from + index) place++;
+      if (isWordLike === false || place >= high || this.start(place) !== from + index) continue;
+      if (this.isClean(place)) marks.places[place] = 1;
+    }
   }
 }
 
-/** A word or a grapheme's end is looked for among this many tokens. */
+/** Places at which segments start: 1 in `places`, as far as 1 in `blocks`. */
+interface Marks {
+  segmenter: Intl.Segmenter;
+  places: Uint8Array;
+  blocks: Uint8Array;
+}
+
+function noMarks(segmenter: Intl.Segmenter, places: number): Marks {
+  return { segmenter, places: new Uint8Array(places), blocks: new Uint8Array(Math.ceil(places / BLOCK)) };
+}
+
+/** A word's or a grapheme's end is looked for among this many tokens. */
 const NEAR = 32;
-/** And within this many UTF-16 units: one token can stand for a very long word. */
-const MAX_WINDOW = 2048;
-const MAX_GRAPHEME = 64;
+const BLOCK = 256;
+const MARGIN = 8;
 
 const sentenceSegmenter = new Intl.Segmenter('und', { granularity: 'sentence' });
 const wordSegmenter = new Intl.Segmenter('und', { granularity: 'word' });
