@@ -7,10 +7,10 @@ import { fileURLToPath } from 'node:url';
 const fixtures = fileURLToPath(new URL('../nets/fixtures/encoders/', import.meta.url));
 const weights = /\.safetensors(\.index\.json)?$/;
 
-/** Which fixture has the architecture of which model. Rotary positions have no table, so they reach as far as one likes. */
+/** Which fixture has the architecture of which model. Their position tables are short (62 for XLM-RoBERTa): texts must be too. */
 const architectures = {
   gte_base: { fixture: 'gte', maxTokens: 8192, config: { max_position_embeddings: 8192 } },
-  e5_base: { fixture: 'xlm-roberta', maxTokens: 62, config: {} },
+  e5_base: { fixture: 'xlm-roberta', maxTokens: 512, config: {} },
 } as const;
 
 /** Writes models.json into the data folder, after which these aliases are fetched from a folder beside it. */
@@ -29,7 +29,7 @@ export async function writeStandIns(dataFolder: string): Promise<void> {
       revision: '0'.repeat(40),
       dimension: given.hidden_size,
       maxTokens,
-      dimensions: null,
+      matryoshka: null,
       files: names.map(path => ({ path })),
       sources: [{ kind: 'folder', path: folder }],
     };
