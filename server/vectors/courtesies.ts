@@ -67,7 +67,7 @@ export function javascriptUsage({ summary, days }: ReadableUsage, defaultModel: 
       requestCount: requests,
       modelUsage: models,
     })),
-    period: { from: summary.period_start.slice(0, 10), to: summary.period_end.slice(0, 10) },
+    period: { from: dayOf(Date.parse(summary.period_start)), to: dayOf(Date.parse(summary.period_end) - 1) },
   };
 }
 
@@ -75,6 +75,10 @@ export function javascriptUsage({ summary, days }: ReadableUsage, defaultModel: 
 function tokensFor(balanceDollars: number | null, model: CatalogEntry | undefined): number {
   if (balanceDollars === null || !model || model.pricePicodollarsPerToken === 0n) return Number.MAX_SAFE_INTEGER;
   return Math.max(0, Math.floor((balanceDollars * 1e12) / Number(model.pricePicodollarsPerToken)));
+}
+
+function dayOf(time: number): string {
+  return new Date(time).toISOString().slice(0, 10);
 }
 
 function sum(counts: readonly number[]): number {

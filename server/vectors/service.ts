@@ -3,6 +3,7 @@
 // model → tokenise and chunk → price → reserve → embed → mean, cut, normalise → settle → answer.
 // Tokens are counted before anything is computed, so a balance that is too small costs no computing; whatever fails after
 // the reservation gives it back. The answer exists only after the usage is durable.
+import { setImmediate as turn } from 'node:timers/promises';
 import { type ErrorCode, defaultChunkSize } from '@vectorium/contract';
 import { type Engine, EngineError, type InputType, type ModelHandle, type Prepared } from '@vectorium/engine';
 import { ApiError } from '../http/index.ts';
@@ -216,7 +217,7 @@ async function compute({ engine, ledger, observe }: VectorParts, job: Job): Prom
       dimension: options.dimensions ?? entry.dimension,
       tokenCounts,
       chunks: prepared.map(({ chunks }) => chunks.map(({ start, end }) => ({ start, end }))),
-      vectors: shaped(prepared, chunkVectors, options),
+      vectors: await shaped(prepared, chunkVectors, options),
       durationMs: performance.now() - startedAt,
     };
     return {
@@ -249,13 +250,23 @@ async function reserve(ledger: Ledger, caller: Caller, costPicodollars: bigint):
   }
 }
 
-function shaped(prepared: Prepared[], chunkVectors: Float32Array[][], options: VectorOptions): Float32Array[] {
-  return prepared.flatMap(({ chunks }, text) => {
-    const vectors = chunkVectors[text] ?? [];
+/** Texts between two turns of the event loop: about a millisecond's work. */
+const TEXTS_AT_ONCE = 200;
+
+async function shaped(
+  prepared: Prepared[],
+  chunkVectors: Float32Array[][],
+  options: VectorOptions,
+): Promise<Float32Array[]> {
+  const shapedVectors: Float32Array[] = [];
+  for (const [index, { chunks }] of prepared.entries()) {
+    if (index % TEXTS_AT_ONCE === TEXTS_AT_ONCE - 1) await turn();
+    const vectors = chunkVectors[index] ?? [];
     const weights = chunks.map(({ tokens }) => tokens);
     const wanted = options.each === 'chunk' ? vectors : [weightedMean(vectors, weights)];
-    return wanted.map(vector => shapeVector(vector, options));
-  });
+    for (const vector of wanted) shapedVectors.push(shapeVector(vector, options));
+  }
+  return shapedVectors;
 }
 
 const codeOfEngineError: Record<EngineError['code'], ErrorCode> = {
