@@ -9,7 +9,11 @@ let server: TestServer;
 let pro: string;
 
 beforeAll(async () => {
-  server = await startTestServer({ data: await testFolder(), standIns: ['gte_base', 'e5_base', 'e5_small'] });
+  server = await startTestServer({
+    data: await testFolder(),
+    standIns: ['gte_base', 'e5_base', 'e5_small'],
+    later: ['mpnet_base'],
+  });
   ({ key: pro } = await server.account({ plan: 'pro', creditUsd: 5 }));
 });
 afterAll(() => server.close());
@@ -204,6 +208,16 @@ test('models: unknown 404 (400 on /v1), above the plan 403, not allowed to the k
   });
 });
 
+test('a model that can be had is fetched by the first request, which is told to come back', async () => {
+  const first = await server.post('/vectorize', pro, { text, model: 'mpnet_base' });
+  expect(first.status).toBe(503);
+  expect(Number(first.headers.get('retry-after'))).toBeGreaterThan(0);
+  expect(await first.json()).toMatchObject({ code: expect.any(String), detail: expect.stringContaining('fetched') });
+  await expect
+    .poll(async () => (await ask('/vectorize', { text, model: 'mpnet_base' })).status, { timeout: 20_000 })
+    .toBe(200);
+});
+
 test('the model that is taken when none is named is the account’s own', async () => {
   const { key } = await server.account({ plan: 'free' });
   const { body } = await ask('/vectorize', { text }, key);
@@ -289,7 +303,7 @@ test('/models and /v1/models list the encoders with their price and whether the 
     allowed: false,
   });
   expect(models['e5_small']).toMatchObject({ price_per_1M_tokens: 0.002, allowed: true });
-  expect(models['mpnet_base']).toMatchObject({ state: 'absent', price_per_1M_tokens: 0.0035 });
+  expect(models['minilm_base']).toMatchObject({ price_per_1M_tokens: 0.0025 });
   const listed = (await (await server.get('/v1/models', key)).json()) as { data: { id: string; object: string }[] };
   expect(listed.data).toContainEqual(
     expect.objectContaining({ id: 'e5_small', object: 'model', owned_by: 'intfloat' }),

@@ -36,21 +36,22 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-/** `standIns` are aliases of the shipped catalog; other models come from `modelsFolder`, when it is given. */
+/** `standIns` are aliases of the shipped catalog. */
 export async function startTestServer({
   data,
   standIns = [],
-  modelsFolder,
+  later = [],
 }: {
   /** A folder with an empty database in it, as database/testing.ts makes them; removed at the end. */
   data: { path: string; remove(): Promise<void> };
   standIns?: string[];
-  modelsFolder?: string;
+  /** Models whose source answers, but that are not fetched yet. */
+  later?: string[];
 }): Promise<TestServer> {
   const folder = data.path;
   const models = await openModels({
-    folder: modelsFolder ?? join(folder, 'models'),
-    catalogFiles: [shippedCatalog, await standInCatalog(folder, standIns)],
+    folder: join(folder, 'models'),
+    catalogFiles: [shippedCatalog, await standInCatalog(folder, [...standIns, ...later])],
     // Nothing is fetched in these tests.
     hubEndpoint: 'http://127.0.0.1:9',
     pip: 'no-such-python',
