@@ -187,7 +187,8 @@ export function errorBody(error: ErrorDetails, dialect: Dialect): Record<string,
     return {
       error: {
         message: error.message,
-        type: type === 'validation_error' ? 'invalid_request_error' : type,
+        // OpenAI has no types of their own for these.
+        type: type === 'validation_error' || type === 'not_found_error' ? 'invalid_request_error' : type,
         param: error.param ?? null,
         code: error.code.toLowerCase(),
         ...error.extra,

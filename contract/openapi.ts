@@ -208,6 +208,12 @@ function introduction(): string {
     'Text to vectors, on your own machine.',
     'Every request has `Authorization: Bearer sk-…`, except where a route says otherwise. Every answer has `x-request-id`; one that you send is kept.',
     '`null` for an optional field means absent. Unknown fields are ignored on the vector routes and refused on the administration routes. Where a name appears twice in a body, the last one counts.',
+    '## Bodies',
+    'JSON in UTF-8, not compressed, at most 64 levels deep, with at most 20,000 values (400,000 on `/v1/embeddings`). A text has at most 1,000,000 characters (code points) and no half of a surrogate pair; the texts of a request have at most 10,000,000 together and the body at most 64 MiB. Answers are packed by gzip or br when `Accept-Encoding` asks for it.',
+    '## Limits',
+    'Requests are counted for each key in fixed windows that start with the first request. Every answer tells what is left in `RateLimit`, `RateLimit-Policy` and the `x-ratelimit-*` headers; a 429 has `Retry-After` in whole seconds. A request that is refused by one window is counted in none; one with a bad body is counted.',
+    '## Trying again',
+    'Routes that make something take an `Idempotency-Key`: the same key and body again within 24 hours give the first answer again (with `idempotency-replayed: true`) instead of making another. While the first still runs, or if it broke off with the server, the answer is 409; after an error the same key may be used again.',
     '## Errors',
     rows.join('\n'),
   ].join('\n\n');

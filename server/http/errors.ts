@@ -31,7 +31,7 @@ export class ApiError extends Error {
 }
 
 /** The error as the caller may see it; whatever isn't known is an INTERNAL_ERROR. */
-export function toApiError(error: unknown): ApiError {
+function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   if (isFastifyError(error)) return fromFastify(error);
   if (error instanceof DatabaseError && error.code === 'CONNECTION_LOST')

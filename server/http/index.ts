@@ -1,7 +1,7 @@
 // The HTTP room's door: the app, the way to mount a route on it, and the error that handlers throw.
 export { type App, type AppOptions, createApp } from './app.ts';
 export { ApiError } from './errors.ts';
-export { createLogger, type Logger } from './log.ts';
-export { type Context, type Handler, Raw, mount } from './mount.ts';
+export { createLogger } from './log.ts';
+export { type Context, Raw, mount } from './mount.ts';
 export { type Readiness, mountProbes } from './probes.ts';
 export { mountReference } from './reference.ts';
