@@ -15,7 +15,7 @@ interface WordPieceJson {
 }
 
 /** Receives the pieces of a word in order, each with its range of units in the word. */
-export type Emit = (id: number, from: number, to: number) => void;
+type Emit = (id: number, from: number, to: number) => void;
 
 /** Cuts one word after the other. A word may grow between calls of `advance`; `finish` ends it. */
 export interface Model {

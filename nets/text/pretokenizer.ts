@@ -18,7 +18,7 @@ interface MetaspaceJson {
 
 /** Goes through a block of text, adds its units to `word` and calls `flush` (which empties it) where a word ends. The
  *  last word of a block may go on in the next. */
-export type Splitter = (input: Aligned, word: Aligned, flush: () => void) => void;
+type Splitter = (input: Aligned, word: Aligned, flush: () => void) => void;
 
 /** A splitter for one part of a text; `first` when the part is at the text's very beginning. */
 export type PreTokenizer = (first: boolean) => Splitter;
