@@ -15,12 +15,11 @@ export async function writeSideFile(
     for (const { from, offset } of side.conversions) {
       const source = await open(join(folder, from.file), 'r');
       try {
-        const size = from.type === 'F32' ? 4 : 2;
         for (let done = 0; done < from.bytes; done += PIECE_BYTES) {
           const piece = new Uint8Array(Math.min(PIECE_BYTES, from.bytes - done));
           await source.read(piece, 0, piece.length, from.offset + done);
           const values = widen(piece, from.type);
-          await target.write(values, 0, values.length, offset + (done / size) * 4);
+          await target.write(values, 0, values.length, offset + 2 * done);
         }
       } finally {
         await source.close();
@@ -36,7 +35,6 @@ const PIECE_BYTES = 4 * 1024 * 1024;
 
 /** The bytes of the same numbers as f32. bf16 is the upper half of f32; every f16 is read off a table. */
 function widen(piece: Uint8Array, type: string): Uint8Array {
-  if (type === 'F32') return piece;
   const halves = new Uint16Array(piece.buffer, 0, piece.length / 2);
   const bits = new Uint32Array(halves.length);
   if (type === 'BF16') for (let i = 0; i < halves.length; i++) bits[i] = (halves[i] ?? 0) << 16;

@@ -108,10 +108,10 @@ export class Parameters {
     return tensor;
   }
 
-  /** Where the graph reads the values: in the weights themselves if they are f32 on a whole word, else in the side file. */
+  /** Where the graph reads the values: in the weights themselves, or in the side file if they are 16 bits wide. */
   #place(stored: StoredTensor): { file: string; offset: number; size: number } {
     if (stored.type === 'U8') return { ...stored, size: 1 };
-    if (stored.type === 'F32' && stored.offset % 4 === 0) return { ...stored, size: 4 };
+    if (stored.type === 'F32') return { ...stored, size: 4 };
     if (!CONVERTIBLE.has(stored.type)) throw new Error(`tensor ${stored.name} has the type ${stored.type}`);
     let conversion = this.#conversions.get(stored.name);
     if (!conversion) {
@@ -126,4 +126,4 @@ export class Parameters {
 
 const Q4_BLOCK = 32;
 const ALIGNMENT = 64;
-const CONVERTIBLE = new Set(['F32', 'F16', 'BF16']);
+const CONVERTIBLE = new Set(['F16', 'BF16']);

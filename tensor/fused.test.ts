@@ -1,0 +1,228 @@
+// Every fused operator, run in ONNX Runtime, against the plain arithmetic that it stands for.
+import { describe, expect, test } from 'vitest';
+import * as fused from './fused.ts';
+import { constant, input, integers } from './operators.ts';
+import {
+  build,
+  evaluate,
+  expectClose,
+  gelu,
+  geluByTanh,
+  last,
+  layerNorm,
+  map,
+  noise,
+  pick,
+  product,
+  softmax,
+  swapped,
+  type Values,
+  values,
+} from './testing.ts';
+
+const f32 = (name: string, shape: readonly (number | string)[]) => input(name, shape);
+const sequence = (name: string, hidden: number, tokens = 'tokens') => f32(name, ['batch', tokens, hidden]);
+
+describe('norms and activations', () => {
+  const [x, skip, scale, shift, bias] = [
+    noise(2, 3, 8),
+    noise(2, 3, 8),
+    noise(8),
+    map(noise(8), v => v / 2),
+    map(noise(8), v => 1 - v),
+  ];
+  const weights = { scale: f32('scale', [8]), shift: f32('shift', [8]) };
+
+  test('layerNorm, with and without a shift', async () => {
+    const whole = fused.layerNorm(sequence('x', 8), weights, 1e-5);
+    expectClose(await evaluate(whole, { x, scale, shift }), layerNorm(x, scale, shift, 1e-5));
+    const bare = fused.layerNorm(sequence('x', 8), { scale: weights.scale }, 1e-12);
+    expectClose(
+      await evaluate(bare, { x, scale }),
+      layerNorm(
+        x,
+        scale,
+        map(shift, () => 0),
+        1e-12,
+      ),
+    );
+  });
+
+  test('skipLayerNorm is the norm of the sum', async () => {
+    const whole = fused.skipLayerNorm(
+      { x: sequence('x', 8), skip: sequence('skip', 8), bias: f32('bias', [8]) },
+      weights,
+      1e-5,
+    );
+    const sum = build(x.shape, i => pick(x, i) + pick(skip, i) + pick(bias, i));
+    expectClose(await evaluate(whole, { x, skip, bias, scale, shift }), layerNorm(sum, scale, shift, 1e-5));
+  });
+
+  test.each([
+    ['biasGelu', () => fused.biasGelu(sequence('x', 8), f32('bias', [8])), gelu],
+    ['fastGelu', () => fused.fastGelu(sequence('x', 8), f32('bias', [8])), geluByTanh],
+  ])('%s adds the bias first', async (_, operator, of) => {
+    expectClose(
+      await evaluate(operator(), { x, bias }),
+      build(x.shape, i => of(pick(x, i) + pick(bias, i))),
+    );
+  });
+
+  test('fastGelu without a bias', async () => {
+    expectClose(await evaluate(fused.fastGelu(sequence('x', 8)), { x }), map(x, geluByTanh));
+  });
+});
+
+describe('multiHeadAttention', () => {
+  const heads = 2;
+  const [query, key, value] = [noise(2, 3, 8), noise(2, 5, 8), noise(2, 5, 12)];
+  const operands = {
+    query: sequence('query', 8),
+    key: sequence('key', 8, 'keys'),
+    value: sequence('value', 12, 'keys'),
+  };
+
+  /** [batch, heads, tokens, size] of [batch, tokens, heads · size]. */
+  const split = (x: Values): Values => {
+    const size = last(x.shape) / heads;
+    return build([x.shape[0] ?? 0, heads, x.shape[1] ?? 0, size], ([b = 0, h = 0, s = 0, i = 0]) =>
+      pick(x, [b, s, h * size + i]),
+    );
+  };
+  const attend = (scale: number, change: (score: number, index: number[]) => number = score => score): Values => {
+    const scores = product(split(query), swapped(split(key)), scale);
+    const out = product(softmax(build(scores.shape, i => change(pick(scores, i), i))), split(value));
+    const size = last(out.shape);
+    return build([2, 3, heads * size], ([b = 0, s = 0, i = 0]) => pick(out, [b, Math.floor(i / size), s, i % size]));
+  };
+
+  test('attends head by head, with values of another size', async () => {
+    const whole = fused.multiHeadAttention(operands, { heads });
+    expectClose(await evaluate(whole, { query, key, value }), attend(1 / 2));
+    expectClose(
+      await evaluate(fused.multiHeadAttention(operands, { heads, scale: 0.3 }), { query, key, value }),
+      attend(0.3),
+    );
+  });
+
+  test('sees no key that the mask hides', async () => {
+    const mask = values([2, 5], [1, 1, 1, 0, 0, 1, 1, 1, 1, 1]);
+    const whole = fused.multiHeadAttention({ ...operands, mask: input('mask', ['batch', 'keys'], 'i32') }, { heads });
+    const hidden = attend(1 / 2, (score, [b = 0, , , k = 0]) => (pick(mask, [b, k]) ? score : -1e4));
+    expectClose(await evaluate(whole, { query, key, value, mask }, { mask: 'int32' }), hidden);
+  });
+
+  test('adds the attention bias to the scores of every text', async () => {
+    const bias = noise(1, heads, 3, 5);
+    const whole = fused.multiHeadAttention(
+      { ...operands, attentionBias: f32('bias', [1, heads, 'tokens', 'keys']) },
+      { heads },
+    );
+    const biased = attend(1 / 2, (score, [, h = 0, q = 0, k = 0]) => score + pick(bias, [0, h, q, k]));
+    expectClose(await evaluate(whole, { query, key, value, bias }), biased);
+  });
+
+  test("adds the projections' bias", async () => {
+    const bias = noise(24);
+    const same = { query: noise(2, 3, 8), key: noise(2, 3, 8), value: noise(2, 3, 8) };
+    const shifted = (x: Values, from: number) => build(x.shape, i => pick(x, i) + (bias.data[from + (i[2] ?? 0)] ?? 0));
+    const plain = { query: sequence('query', 8), key: sequence('key', 8), value: sequence('value', 8) };
+    const whole = fused.multiHeadAttention({ ...plain, bias: f32('bias', [24]) }, { heads });
+    const moved = { query: shifted(same.query, 0), key: shifted(same.key, 8), value: shifted(same.value, 16) };
+    const expected = await evaluate(fused.multiHeadAttention(plain, { heads }), moved);
+    expectClose(await evaluate(whole, { ...same, bias }), expected);
+  });
+});
+
+test.each([false, true])(
+  'rotaryEmbedding turns pairs by the angle of their position (interleaved: %s)',
+  async interleaved => {
+    const [heads, half, longest] = [2, 2, 6];
+    const x = noise(2, 3, heads * half * 2);
+    const angles = build([longest, half], ([p = 0, i = 0]) => p / (1 + 3 * i));
+    const [cosines, sines] = [map(angles, Math.cos), map(angles, Math.sin)].map(table =>
+      constant(Float32Array.from(table.data), [longest, half]),
+    );
+    if (!cosines || !sines) throw new Error('no tables');
+    for (const positions of [integers([0]), integers([0, 1, 2, 3, 4, 5], [2, 3])]) {
+      const whole = fused.rotaryEmbedding(sequence('x', 8), { positions, cosines, sines }, { heads, interleaved });
+      const expected = build(x.shape, ([b = 0, s = 0, at = 0]) => {
+        const [start, i] = [at - (at % 4), at % 4];
+        const pair = interleaved ? Math.floor(i / 2) : i % half;
+        const second = interleaved ? i % 2 === 1 : i >= half;
+        const partner = interleaved ? (second ? i - 1 : i + 1) : (i + half) % 4;
+        const angle = pick(angles, [positions.shape.length === 2 ? 3 * b + s : s, pair]);
+        const [own, other] = [pick(x, [b, s, at]), pick(x, [b, s, start + partner])];
+        return own * Math.cos(angle) + (second ? other : -other) * Math.sin(angle);
+      });
+      expectClose(await evaluate(whole, { x }), expected);
+    }
+  },
+);
+
+describe('weights in blocks of 4 bits', () => {
+  const [rows, columns, blockSize] = [6, 64, 32];
+  const bytes = Uint8Array.from({ length: (rows * columns) / 2 }, (_, i) => (i * 73 + 11) % 256);
+  const scales = map(noise(rows, columns / blockSize), v => v / 8);
+  const plain = build([rows, columns], ([r = 0, c = 0]) => {
+    const byte = bytes[(r * columns + c) >> 1] ?? 0;
+    return ((c % 2 ? byte >> 4 : byte & 15) - 8) * pick(scales, [r, Math.floor(c / blockSize)]);
+  });
+  const scaleTensor = constant(Float32Array.from(scales.data), [rows, columns / blockSize]);
+  const blocks = (shape: number[]) => ({
+    values: constant(bytes, shape),
+    scales: scaleTensor,
+    bits: 4 as const,
+    blockSize,
+  });
+
+  test.each([
+    [0, 1e-5],
+    [4, 0.05],
+  ] as const)('matmulNBits at accuracy level %i multiplies by them', async (accuracyLevel, tolerance) => {
+    const [x, bias] = [noise(2, 3, columns), noise(rows)];
+    const weight = blocks([rows, columns / blockSize, blockSize / 2]);
+    const whole = fused.matmulNBits(sequence('x', columns), weight, { accuracyLevel, bias: f32('bias', [rows]) });
+    const exact = product(values([6, columns], x.data), swapped(plain));
+    const expected = build([2, 3, rows], ([b = 0, s = 0, r = 0]) => pick(exact, [3 * b + s, r]) + pick(bias, [r]));
+    expectClose(await evaluate(whole, { x, bias }), expected, tolerance);
+  });
+
+  test('gatherBlockQuantized looks rows up', async () => {
+    const whole = fused.gatherBlockQuantized(blocks([rows, columns / 2]), input('ids', ['batch', 'tokens'], 'i64'));
+    const ids = values([1, 3], [5, 0, 2]);
+    expectClose(
+      await evaluate(whole, { ids }, { ids: 'int64' }),
+      build([1, 3, columns], ([, s = 0, c = 0]) => pick(plain, [ids.data[s] ?? 0, c])),
+    );
+  });
+});
+
+describe('errors name the operator and the shapes', () => {
+  const x = sequence('x', 8);
+  const table = {
+    values: constant(new Uint8Array(64), [2, 2, 16]),
+    scales: constant(new Float32Array(4), [2, 2]),
+    bits: 4 as const,
+    blockSize: 32,
+  };
+  test.each([
+    [() => fused.biasGelu(x, f32('b', [9])), 'biasGelu: a weight is [9], not [8]'],
+    [() => fused.layerNorm(x, { scale: f32('g', [1, 8]) }, 1e-5), 'layerNorm: a weight is [1, 8], not [8]'],
+    [
+      () => fused.multiHeadAttention({ query: x, key: x, value: x }, { heads: 3 }),
+      'multiHeadAttention: 3 heads do not divide [batch, tokens, 8]',
+    ],
+    [
+      () => fused.multiHeadAttention({ query: x, key: x, value: x, mask: f32('m', ['batch', 'tokens']) }, { heads: 2 }),
+      'multiHeadAttention: f32 [batch, tokens] where i32 [batch, tokens] belongs',
+    ],
+    [() => fused.matmulNBits(x, table), 'matmulNBits: [batch, tokens, 8] against weight [2, 64]'],
+    [
+      () => fused.gatherBlockQuantized(table, integers([0])),
+      'gatherBlockQuantized: values [2, 2, 16] are not rows of bytes',
+    ],
+  ])('%#', (wrong, message) => {
+    expect(wrong).toThrow(message);
+  });
+});

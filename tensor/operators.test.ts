@@ -1,0 +1,313 @@
+// Every plain operator, run in ONNX Runtime, against plain arithmetic.
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import * as t from './operators.ts';
+import { broadcast, product as productOf } from './shape.ts';
+import {
+  build,
+  evaluate,
+  expectClose,
+  gelu,
+  geluByTanh,
+  map,
+  noise,
+  pick,
+  product,
+  softmax,
+  swapped,
+  values,
+} from './testing.ts';
+
+const f32 = (name: string, shape: readonly (number | string)[]) => t.input(name, shape);
+
+describe('elementwise', () => {
+  const binary = { add: t.add, sub: t.sub, mul: t.mul, div: t.div, max: t.max };
+  const plain: Record<keyof typeof binary, (x: number, y: number) => number> = {
+    add: (x, y) => x + y,
+    sub: (x, y) => x - y,
+    mul: (x, y) => x * y,
+    div: (x, y) => x / y,
+    max: Math.max,
+  };
+
+  test('binary operators broadcast as shapes say', async () => {
+    // Two shapes that broadcast: the second drops leading axes of the first and has ones where it likes.
+    const shapes = fc
+      .array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 4 })
+      .chain(whole =>
+        fc
+          .tuple(fc.array(fc.boolean(), { minLength: whole.length, maxLength: whole.length }), fc.nat(whole.length))
+          .map(([ones, dropped]) => [whole, whole.map((d, i) => (ones[i] ? 1 : d)).slice(dropped)] as const),
+      );
+    const names = fc.constantFrom<keyof typeof binary>('add', 'sub', 'mul', 'div', 'max');
+    await fc.assert(
+      fc.asyncProperty(shapes, names, fc.boolean(), async ([whole, part], name, exchanged) => {
+        const [a, b] = exchanged ? [part, whole] : [whole, part];
+        const [x, y] = [noise(...a), map(noise(...b), v => v + 2)];
+        const result = await evaluate(binary[name](f32('x', a), f32('y', b)), { x, y });
+        expectClose(
+          result,
+          build(whole, i => plain[name](pick(x, i), pick(y, i))),
+        );
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  test('a number is an operand too', async () => {
+    const x = noise(2, 3);
+    expectClose(
+      await evaluate(t.mul(f32('x', ['rows', 3]), 2.5), { x }),
+      map(x, v => v * 2.5),
+    );
+  });
+
+  test('addAll adds operands of several shapes', async () => {
+    const [x, y, z] = [noise(2, 3, 4), noise(3, 4), noise(4)];
+    const total = t.addAll(f32('x', ['batch', 'tokens', 4]), f32('y', ['tokens', 4]), f32('z', [4]));
+    expectClose(
+      await evaluate(total, { x, y, z }),
+      build([2, 3, 4], i => pick(x, i) + pick(y, i) + pick(z, i)),
+    );
+  });
+
+  test.each([
+    ['relu', t.relu, (x: number) => Math.max(0, x)],
+    ['tanh', t.tanh, Math.tanh],
+    ['silu', t.silu, (x: number) => x / (1 + Math.exp(-x))],
+    ['gelu', (x: Parameters<typeof t.gelu>[0]) => t.gelu(x), gelu],
+    ['gelu by tanh', (x: Parameters<typeof t.gelu>[0]) => t.gelu(x, 'tanh'), geluByTanh],
+  ])('%s', async (_, operator, of) => {
+    const x = map(noise(5, 7), v => v * 3);
+    expectClose(await evaluate(operator(f32('x', ['rows', 7])), { x }), map(x, of));
+  });
+
+  test('equal and cast', async () => {
+    const same = t.cast(t.equal(t.input('ids', ['n'], 'i64'), t.integers([3])), 'f32');
+    expectClose(await evaluate(same, { ids: values([4], [1, 3, 3, 0]) }, { ids: 'int64' }), values([4], [0, 1, 1, 0]));
+  });
+});
+
+describe('shape', () => {
+  const x = noise(2, 3, 4);
+  const symbolic = f32('x', ['batch', 'tokens', 4]);
+
+  test.each([
+    [
+      ['batch*tokens', 4],
+      [6, 4],
+    ],
+    [
+      ['batch', 1, 'tokens', 4],
+      [2, 1, 3, 4],
+    ],
+    [
+      ['batch', 'tokens', 2, 2],
+      [2, 3, 2, 2],
+    ],
+    [
+      ['tokens', 'batch', 4],
+      [3, 2, 4],
+    ],
+    [['4*batch*tokens'], [24]],
+  ])('reshape to %j', async (shape, expected) => {
+    expectClose(await evaluate(t.reshape(symbolic, shape), { x }), values(expected, x.data));
+  });
+
+  test('expand', async () => {
+    const y = noise(3, 1);
+    const wide = t.expand(f32('y', ['tokens', 1]), [2, 'tokens', 4]);
+    expectClose(
+      await evaluate(wide, { y }),
+      build([2, 3, 4], i => pick(y, i)),
+    );
+  });
+
+  test('transpose, slice and concat', async () => {
+    const turned = await evaluate(t.transpose(symbolic, [2, 0, 1]), { x });
+    expectClose(
+      turned,
+      build([4, 2, 3], ([a = 0, b = 0, c = 0]) => pick(x, [b, c, a])),
+    );
+    const cut = await evaluate(t.slice(symbolic, -1, { start: 1, length: 2 }), { x });
+    expectClose(
+      cut,
+      build([2, 3, 2], ([a = 0, b = 0, c = 0]) => pick(x, [a, b, c + 1])),
+    );
+    const both = await evaluate(t.concat([symbolic, t.mul(symbolic, 2)], 2), { x });
+    expectClose(
+      both,
+      build([2, 3, 8], ([a = 0, b = 0, c = 0]) => pick(x, [a, b, c % 4]) * (c < 4 ? 1 : 2)),
+    );
+  });
+
+  test('a slice as long as a named dimension', async () => {
+    const table = t.constant(
+      Float32Array.from({ length: 10 }, (_, i) => i),
+      [10, 1],
+    );
+    const rows = t.mul(t.slice(table, 0, { start: 2, length: 'tokens' }), f32('y', ['tokens', 1]));
+    expectClose(await evaluate(rows, { y: values([3, 1], [1, 1, 1]) }), values([3, 1], [2, 3, 4]));
+  });
+
+  test('range counts to a named dimension', async () => {
+    const counted = t.add(t.range('tokens'), t.input('ids', ['tokens'], 'i64'));
+    expectClose(await evaluate(counted, { ids: values([3], [5, 5, 5]) }, { ids: 'int64' }), values([3], [5, 6, 7]));
+  });
+});
+
+describe('reductions and selection', () => {
+  const x = noise(3, 5);
+  const named = f32('x', ['rows', 5]);
+
+  test('sum over any axes', async () => {
+    const rows = await evaluate(t.sum(named, [1], true), { x });
+    expectClose(
+      rows,
+      build([3, 1], ([r = 0]) => [0, 1, 2, 3, 4].reduce((s, c) => s + pick(x, [r, c]), 0)),
+    );
+    const all = await evaluate(t.sum(named, [0, -1]), { x });
+    expectClose(all, values([], [x.data.reduce((a, b) => a + b, 0)]));
+  });
+
+  test('softmax of the last axis', async () => {
+    expectClose(await evaluate(t.softmax(named), { x }), softmax(x));
+  });
+
+  test('topK gives the greatest and where they are', async () => {
+    const { values: greatest, indices } = t.topK(named, 2);
+    const order = (r: number) => [0, 1, 2, 3, 4].toSorted((a, b) => pick(x, [r, b]) - pick(x, [r, a]));
+    expectClose(
+      await evaluate(indices, { x }),
+      build([3, 2], ([r = 0, k = 0]) => order(r)[k] ?? NaN),
+    );
+    expectClose(
+      await evaluate(greatest, { x }),
+      build([3, 2], ([r = 0, k = 0]) => pick(x, [r, order(r)[k] ?? NaN])),
+    );
+  });
+
+  test('gather along any axis', async () => {
+    const ids = { ids: values([2, 2], [2, 0, 1, 1]) };
+    const rows = await evaluate(
+      t.gather(t.constant(Float32Array.from(x.data), [3, 5]), t.input('ids', ['a', 'b'], 'i64')),
+      ids,
+      { ids: 'int64' },
+    );
+    expectClose(
+      rows,
+      build([2, 2, 5], ([a = 0, b = 0, c = 0]) => pick(x, [pick(ids.ids, [a, b]), c])),
+    );
+    const columns = await evaluate(t.gather(named, t.integers([4, 1]), 1), { x });
+    expectClose(
+      columns,
+      build([3, 2], ([r = 0, k = 0]) => pick(x, [r, [4, 1][k] ?? 0])),
+    );
+  });
+
+  test('rows found by nonZero are gathered, changed and added back, also when there are none', async () => {
+    const chosen = f32('chosen', ['rows']);
+    const found = t.reshape(t.nonZero(chosen, 'found'), ['found']);
+    const back = t.scatterAdd(named, found, t.mul(t.gather(named, found), 10));
+    for (const marks of [
+      [1, 0, 1],
+      [0, 0, 0],
+    ]) {
+      const result = await evaluate(back, { x, chosen: values([3], marks) });
+      expectClose(
+        result,
+        build([3, 5], ([r = 0, c = 0]) => pick(x, [r, c]) * (marks[r] ? 11 : 1)),
+      );
+    }
+  });
+
+  test('scatterAdd adds up what lands on one row', async () => {
+    const back = t.scatterAdd(named, t.integers([1, 1]), t.constant(new Float32Array(10).fill(1), [2, 5]));
+    expectClose(
+      await evaluate(back, { x }),
+      build([3, 5], i => pick(x, i) + (i[0] === 1 ? 2 : 0)),
+    );
+  });
+});
+
+test('matmul with either operand transposed, scaled, and with leading axes', async () => {
+  const sizes = fc.integer({ min: 1, max: 5 });
+  await fc.assert(
+    fc.asyncProperty(
+      sizes,
+      sizes,
+      sizes,
+      fc.boolean(),
+      fc.boolean(),
+      fc.boolean(),
+      async (m, k, n, transA, transB, batched) => {
+        const lead = batched ? [2] : [];
+        const [a, b] = [noise(...lead, m, k), map(noise(...lead, k, n), x => x / 2)];
+        const [x, y] = [transA ? swapped(a) : a, transB ? swapped(b) : b];
+        const alpha = transA ? 0.5 : 1;
+        const whole = t.matmul(f32('x', x.shape), f32('y', y.shape), { transA, transB, alpha });
+        expectClose(await evaluate(whole, { x, y }), product(a, b, alpha));
+      },
+    ),
+    { numRuns: 30 },
+  );
+});
+
+describe('errors name the operator and both shapes', () => {
+  const a = f32('a', ['batch', 'tokens', 384]);
+  test.each([
+    [() => t.add(a, f32('b', [385])), 'add: shapes [batch, tokens, 384] and [385] do not broadcast (384 against 385)'],
+    [
+      () => t.add(a, f32('b', ['heads', 384])),
+      'add: shapes [batch, tokens, 384] and [heads, 384] do not broadcast (tokens against heads)',
+    ],
+    [
+      () => t.matmul(a, f32('b', [768, 384])),
+      'matmul: [batch, tokens, 384] and [768, 384] do not fit (384 against 768)',
+    ],
+    [() => t.matmul(a, t.integers([1, 2], [1, 2])), 'matmul: f32 [batch, tokens, 384] with i64 [1, 2]'],
+    [() => t.reshape(a, ['batch', 384]), 'reshape: [batch, tokens, 384] has not the elements of [batch, 384]'],
+    [() => t.transpose(a, [0, 1]), 'transpose: [0, 1] permutes not the axes of [batch, tokens, 384]'],
+    [() => t.slice(a, 2, { start: 380, length: 5 }), 'slice: 380 + 5 is beyond axis 2 of [batch, tokens, 384]'],
+    [
+      () => t.concat([a, f32('b', ['batch', 'other', 1])], 2),
+      'concat: f32 [batch, other, 1] behind f32 [batch, tokens, 384] along axis 2',
+    ],
+    [() => t.gather(a, f32('b', [1])), 'gather: indices are integers, not f32'],
+    [() => t.sum(a, [3]), 'sum: shape [batch, tokens, 384] has no axis 3'],
+    [() => t.topK(a, 400), 'topK: 400 of the last axis of [batch, tokens, 384]'],
+    [() => t.constant(new Float32Array(3), [2]), 'constant: 3 values for shape [2]'],
+    [
+      () => t.parameter('w', [2, 2], { data: { file: 'f', offset: 0, bytes: 8 } }),
+      'parameter w: shape [2, 2] of f32 is 16 bytes, not 8',
+    ],
+  ])('%#', (wrong, message) => {
+    expect(wrong).toThrow(message);
+  });
+});
+
+test('a product of dimensions is the same however it is written', () => {
+  const dimension = fc.oneof(fc.integer({ min: 1, max: 9 }), fc.constantFrom('batch', 'tokens', 'heads'));
+  fc.assert(
+    fc.property(fc.array(dimension, { maxLength: 6 }), fc.integer({ min: 0, max: 5 }), (shape, cut) => {
+      const parts = [productOf(shape.slice(0, cut)), productOf(shape.slice(cut))];
+      expect(productOf(parts.toReversed())).toBe(productOf(shape));
+    }),
+  );
+});
+
+test('broadcasting does not depend on the order', () => {
+  const shape = fc.array(fc.constantFrom<(number | string)[]>(1, 2, 'batch'), { maxLength: 3 });
+  fc.assert(
+    fc.property(shape, shape, (a, b) => {
+      const either = (x: typeof a, y: typeof a) => {
+        try {
+          return broadcast('add', x, y);
+        } catch {
+          return 'error';
+        }
+      };
+      expect(either(a, b)).toEqual(either(b, a));
+    }),
+  );
+});
