@@ -83,7 +83,10 @@ async function startWorker(folder: string, log: Log): Promise<{ calls: Calls; en
   const calls = createCalls(message => worker.postMessage(message));
   let closing = false;
   worker.on('message', (reply: Reply) => calls.receive(reply));
-  worker.on('error', error => log('database.failed', { message: error.message }));
+  worker.on('error', error => {
+    log('database.failed', { message: error.message });
+    calls.fail(`The database has failed: ${error.message}`);
+  });
   worker.on('exit', () => {
     if (!closing) log('database.lost', {});
     calls.fail(closing ? 'The database is closed' : 'The database has stopped; start the server again');

@@ -52,6 +52,7 @@ export function parserOf(type: number): (text: string) => unknown {
 }
 
 const typeParsers: Record<number, (text: string) => unknown> = {
+  17: text => new Uint8Array(Buffer.from(text.slice(2), 'hex')), // bytea, without Buffer's other ways
   20: text => BigInt(text), // bigint
   1082: text => text, // date: a Date object would move it by the time zone
   1700: text => text, // numeric

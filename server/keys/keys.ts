@@ -165,10 +165,10 @@ export function createKeys({ database, commit, accounts, plans, now = Date.now }
         values: [replaces.id, new Date(now() + replaces.overlapMs), id],
       });
     }
-    const [, rows] = await database.transaction(statements);
+    // A secret that was chosen may be remembered as unknown, whether this process or another stores it now.
+    const [, rows] = await database.transaction(statements).finally(() => remembered.clear());
     const [row] = rows ?? [];
     if (!row) throw new KeyError(maxKeys ?? 0);
-    if (replaces || key.secret) remembered.clear();
     return { key: keyFrom(row), secret };
   }
 
