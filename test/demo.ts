@@ -138,7 +138,6 @@ async function similarities(url: string) {
     if (groups[nearest]?.group === row.group) nearestIsTranslation++;
     console.log(`  ${fit(row.text, 42)}${cells.map(similarity => similarity.toFixed(2).padStart(6)).join('')}`);
   });
-  const mean = (numbers: number[]) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
   check(
     nearestIsTranslation === groups.length,
     `the nearest of every sentence is a translation of it (${nearestIsTranslation} of ${groups.length})`,
@@ -210,6 +209,10 @@ function check(held: boolean, what: string) {
 
 function dot(a: readonly number[], b: readonly number[]): number {
   return a.reduce((sum, x, i) => sum + x * (b[i] ?? 0), 0);
+}
+
+function mean(numbers: readonly number[]): number {
+  return numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
 }
 
 function norm(a: readonly number[]): number {
