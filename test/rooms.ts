@@ -14,7 +14,7 @@ export const mayImport: Record<string, readonly string[]> = {
 };
 
 /** Folders of the server that are no features: everyone in the server may reach into their files. */
-const sharedFolders = ['files'];
+const sharedFolders = new Set(['files']);
 
 export interface SourceFile {
   /** Path from the root of the repository, with slashes. */
@@ -60,7 +60,7 @@ function refusal(path: string, specifier: string): string | null {
   if (targetRoom !== room)
     return mayImport[targetRoom] ? `a room is entered by its door, @vectorium/${targetRoom}` : null;
   const crosses = room === 'server' && rest.length > 0 && targetFeature !== feature && path.split('/').length > 2;
-  if (!crosses || sharedFolders.includes(targetFeature) || /\.test\.ts$/.test(path)) return null;
+  if (!crosses || sharedFolders.has(targetFeature) || path.endsWith('.test.ts')) return null;
   return rest.join('/') === 'index.ts' ? null : `the feature ${targetFeature} is entered by its index.ts`;
 }
 
