@@ -13,6 +13,9 @@ export const mayImport: Record<string, readonly string[]> = {
   bench: ['tensor', 'nets', 'engine', 'contract', 'server'],
 };
 
+/** Rooms that measure and try the insides of the others, and so may walk past their doors. */
+const inspectors = new Set(['test', 'bench']);
+
 /** Folders of the server that are no features: everyone in the server may reach into their files. */
 const sharedFolders = new Set(['files']);
 
@@ -25,7 +28,7 @@ export interface SourceFile {
 /**
  * Names every import that goes against the arrows, as `file: specifier: reason`:
  * a room that may not import another, a way around a room's door (its index.ts), and a server feature that reaches
- * into another feature past its index.ts. Test files stand outside the last rule.
+ * into another feature past its index.ts. Tests, and what they share (testing.ts), stand outside the last rule.
  */
 export function violations(files: readonly SourceFile[]): string[] {
   return files.flatMap(file =>
@@ -57,10 +60,11 @@ function refusal(path: string, specifier: string): string | null {
   if (!specifier.startsWith('.')) return null;
   const target = posix.join(dirname(path), specifier);
   const [targetRoom = '', targetFeature = '', ...rest] = target.split('/');
+  if (targetRoom !== room && inspectors.has(room)) return null;
   if (targetRoom !== room)
     return mayImport[targetRoom] ? `a room is entered by its door, @vectorium/${targetRoom}` : null;
   const crosses = room === 'server' && rest.length > 0 && targetFeature !== feature && path.split('/').length > 2;
-  if (!crosses || sharedFolders.has(targetFeature) || path.endsWith('.test.ts')) return null;
+  if (!crosses || sharedFolders.has(targetFeature) || /\/testing\.ts$|\.test\.ts$/.test(path)) return null;
   return rest.join('/') === 'index.ts' ? null : `the feature ${targetFeature} is entered by its index.ts`;
 }
 
