@@ -205,6 +205,16 @@ describe('the queue', () => {
     expect((await large).length).toBe(40);
   });
 
+  test('full of texts that are not tokenised yet: the same', async () => {
+    const model = await tinyBert();
+    start({ maxQueuedTokens: 1000 });
+    const text = tinyText(2000);
+    const [first, second] = [engine.count(model, [text]), codeOf(engine.count(model, [text]))];
+    expect(await second).toMatchObject({ code: 'QUEUE_FULL', retryAfterSeconds: 1 });
+    expect(await first).toEqual([2000]);
+    expect(await engine.count(model, [text])).toEqual([2000]);
+  });
+
   test('a caller that left is skipped', async () => {
     const model = await tinyBert();
     start();

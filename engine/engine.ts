@@ -27,7 +27,12 @@ import type {
 /** Beyond 512 tokens a batch does not run faster on one core, it only keeps others waiting. */
 const defaultMaxBatchTokens = 512;
 const defaultMaxQueuedTokens = 262_144;
+/** The limit for texts that are not tokenised yet: four queues of ordinary prose, for tokenising is by far the faster half. */
+const waitingCharactersPerQueuedToken = 16;
 const defaultIdleUnloadMs = 15 * 60_000;
+/** A batch gains nothing by more tokens than these (all-MiniLM-L6 on one core), so it never waits for them. */
+const gatherTokens = 64;
+const gatherMs = 1;
 /** How often a load that waits for room looks again. */
 const roomPollMs = 100;
 const extraSessionPauseMs = 10_000;
@@ -46,6 +51,8 @@ class ThreadedEngine implements Engine {
   readonly #models = new Map<string, Model>();
   readonly #idleTimer: NodeJS.Timeout;
   #retryTimer: NodeJS.Timeout | null = null;
+  #gatherTimer: NodeJS.Timeout | null = null;
+  #pumping: NodeJS.Immediate | null = null;
   #running = 0;
   #lost = 0;
   #closing = false;
@@ -120,7 +127,7 @@ class ThreadedEngine implements Engine {
     model.accept(request, { maxQueuedTokens: this.#maxQueuedTokens, workers: this.#workers });
     const abort = () => model.cancel(request);
     signal?.addEventListener('abort', abort, { once: true });
-    this.#pump();
+    this.#pumpSoon();
     try {
       return await request.result;
     } finally {
@@ -163,9 +170,13 @@ class ThreadedEngine implements Engine {
     if (this.#closing) throw new EngineError('CANCELLED', 'the engine is closing');
     let model = this.#models.get(handle.id);
     if (!model) {
-      const text = new TextThread(`${handle.id} text`, { folder: handle.folder }, reason => {
-        this.#lost++;
-        this.#log('engine.worker_lost', { model: handle.id, thread: 'text', reason });
+      const text = new TextThread(`${handle.id} text`, {
+        data: { folder: handle.folder },
+        maxWaitingCharacters: this.#maxQueuedTokens * waitingCharactersPerQueuedToken,
+        onLost: reason => {
+          this.#lost++;
+          this.#log('engine.worker_lost', { model: handle.id, thread: 'text', reason });
+        },
       });
       model = new Model(handle, text);
       this.#models.set(handle.id, model);
@@ -180,12 +191,47 @@ class ThreadedEngine implements Engine {
     if (others.length > 0) model.service = Math.max(model.service, Math.min(...others.map(other => other.service)));
   }
 
+  /** One pump for all calls of this turn of the event loop, so that texts that come together make one batch. */
+  #pumpSoon(): void {
+    if (this.#pumping) return;
+    this.#pumping = setImmediate(() => {
+      this.#pumping = null;
+      this.#pump();
+    });
+  }
+
+  /**
+   * Whether a batch so small that it gains by company waits a moment for texts that are just being tokenised. Without this,
+   * of callers that got their vectors together, the first to return would run alone and keep the others waiting.
+   */
+  #gathers(model: Model): boolean {
+    if (model.text.jobs === 0 || model.queue.tokens >= gatherTokens) {
+      model.gathersSince = null;
+      return false;
+    }
+    const now = performance.now();
+    model.gathersSince ??= now;
+    if (now - model.gathersSince >= gatherMs) return false;
+    if (!this.#gatherTimer)
+      this.#gatherTimer = setTimeout(() => {
+        this.#gatherTimer = null;
+        this.#pump();
+      }, gatherMs);
+    return true;
+  }
+
   /** Starts whatever can run now: batches on free workers, then sessions for the work that still waits. */
   #pump(): void {
     while (this.#running < this.#workers) {
       let next: Model | null = null;
       for (const model of this.#models.values())
-        if (model.queue.size > 0 && model.idleSession && (!next || model.service < next.service)) next = model;
+        if (
+          model.queue.size > 0 &&
+          model.idleSession &&
+          (!next || model.service < next.service) &&
+          !this.#gathers(model)
+        )
+          next = model;
       const session = next?.idleSession;
       if (!next || !session) break;
       void this.#run(next, session);
@@ -213,6 +259,14 @@ class ThreadedEngine implements Engine {
     );
   }
 
+  /** Workers that can share what waits for a model: two texts on two cores are done sooner than a batch of two on one. */
+  #takers(model: Model): number {
+    const free = this.#workers - this.#running;
+    const mayGrow = !model.loadingSession && model.sessions.length < this.#workers && Date.now() >= model.nextExtraAt;
+    const idle = model.sessions.filter(session => session.state === 'idle' && !session.leaving).length;
+    return mayGrow ? free : Math.min(idle, free);
+  }
+
   #retryAfter(waitMs: number): void {
     if (this.#retryTimer) return;
     this.#retryTimer = setTimeout(() => {
@@ -222,7 +276,10 @@ class ThreadedEngine implements Engine {
   }
 
   async #run(model: Model, session: Session): Promise<void> {
-    const batch = model.take(this.#maxBatchTokens);
+    const takers = this.#takers(model);
+    const share = takers > 1 ? Math.ceil(model.queue.tokens / takers) : Infinity;
+    const batch = model.take(Math.min(this.#maxBatchTokens, share));
+    model.gathersSince = null;
     session.state = 'running';
     this.#running++;
     model.service += model.estimateMs(batch.reduce((sum, work) => sum + work.length, 0));

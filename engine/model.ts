@@ -26,6 +26,8 @@ export class Model {
   lastLoadMs: number | null = null;
   /** Estimated milliseconds of compute given to this model, raised to the others' least when it wakes: fairness between models. */
   service = 0;
+  /** When a batch began to wait for company. */
+  gathersSince: number | null = null;
   /** No second session is tried before this time, because there was no room. */
   nextExtraAt = 0;
   readonly #works = new Map<string, Work>();

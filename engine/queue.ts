@@ -59,13 +59,19 @@ export class BatchQueue<T extends Queued> {
   add(items: Iterable<T>): void {
     const flow: Flow = { waiting: 0 };
     let rank = this.#virtualTime;
+    const entries: Entry<T>[] = [];
     for (const item of items) {
       const entry = { item, rank, order: this.#order++, flow };
       rank += item.length;
-      this.#sorted.splice(this.#position(entry), 0, entry);
+      entries.push(entry);
       this.#entries.set(item, entry);
       this.#tokens += item.length;
       if (flow.waiting++ === 0) this.#flows++;
+    }
+    if (entries.length < 32) for (const entry of entries) this.#sorted.splice(this.#position(entry), 0, entry);
+    else {
+      for (const entry of entries) this.#sorted.push(entry);
+      this.#sorted.sort(compare);
     }
   }
 
