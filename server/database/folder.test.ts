@@ -12,14 +12,17 @@ import type { TestDatabases } from './testing.ts';
 describe('an embedded data folder', () => {
   it('is refused to a second server, open to commands, and free again after a kill', { timeout: 120_000 }, async () => {
     const folder = await testFolder();
-    const code = `const { openDatabase } = await import(${JSON.stringify(new URL('./index.ts', import.meta.url).href)});
+    const program = join(folder.path, 'server.mjs');
+    await writeFile(
+      program,
+      `import { openDatabase } from ${JSON.stringify(new URL('./index.ts', import.meta.url).href)};
       const database = await openDatabase({ folder: ${JSON.stringify(folder.path)} });
       await database.query("INSERT INTO limit_windows VALUES ('k', 'vectors', now(), 1, now(), 1)");
-      console.log('open'); setInterval(() => {}, 1000);`;
-    const server = spawn(process.execPath, ['--input-type=module', '-e', code], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    await once(server.stdout, 'data');
+      console.log('open');
+      setInterval(() => {}, 1000);`,
+    );
+    const server = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(server.stdout, 'data', { signal: AbortSignal.timeout(60_000) });
 
     await expect(openDatabase({ folder: folder.path })).rejects.toBeInstanceOf(FolderInUse);
     const joined = await openDatabase({ folder: folder.path, join: true });

@@ -23,7 +23,7 @@ it(`keeps every acknowledged charge exactly once through ${kills} kills`, { time
     child.stdout.setEncoding('utf8').on('data', (piece: string) => {
       text += piece;
     });
-    await once(child.stdout, 'data');
+    await once(child.stdout, 'data', { signal: AbortSignal.timeout(60_000) });
     await sleep(Math.random() * 200);
     child.kill('SIGKILL');
     await once(child, 'close');
