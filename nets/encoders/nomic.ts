@@ -82,7 +82,8 @@ interface MoeOptions {
 }
 
 /** Σ over the chosen experts of weight · W2ᵀ activation(W1 x), plus one bias. Each expert gets only the rows that chose it;
- *  padding chooses none. The weights are the softmax over all experts and are not scaled up to 1 again. */
+ *  padding chooses none. (ONNX Runtime's own MoE approximates GELU by tanh on a CPU and wants W2 the other way round.)
+ *  The weights are the softmax over all experts and are not scaled up to 1 again. */
 function experts(x: Tensor, mask: Tensor, { config, weights, sizes, name }: MoeOptions): Tensor {
   const { hidden, intermediate, activation } = sizes;
   const count = config.integer('num_experts');
