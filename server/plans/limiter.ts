@@ -99,10 +99,14 @@ function write(rows: [string, Windows][]) {
   };
 }
 
-/** Updates nothing, and so gives no row, when a counter refuses. $5 and $6 are the limits; null compares to null, which is no refusal. */
+/**
+ * Doesn't wait for the disk: the charge that follows does, and takes this with it. Updates nothing, and so gives no row, when a counter refuses. $5 and $6 are the limits; null compares to null, which is
+ * no refusal.
+ */
 const countStatement = `
   INSERT INTO limit_windows AS w (key_id, family, minute_started_at, minute_count, long_started_at, long_count)
-  SELECT $1, $2, t, $3, t, $3 FROM (SELECT coalesce($4::timestamptz, clock_timestamp()) AS t) AS clock
+  SELECT $1, $2, t, $3, t, $3
+  FROM (SELECT coalesce($4::timestamptz, clock_timestamp()) AS t, set_config('synchronous_commit', 'off', true)) AS clock
   ON CONFLICT (key_id, family) DO UPDATE SET
     minute_started_at = CASE WHEN ${open('minute', `'1 minute'`)} THEN w.minute_started_at ELSE excluded.minute_started_at END,
     minute_count = CASE WHEN ${open('minute', `'1 minute'`)} THEN w.minute_count ELSE 0 END + $3,

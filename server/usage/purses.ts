@@ -162,8 +162,12 @@ export async function createPurses({ database, log, returnSoon, flush }: PursesO
     const values = [it.id, holder, missing > 0n ? missing : 0n, embedded, it.ownerId];
     const results = await database.transaction([
       ...before.values(),
-      // A statement of its own: what comes after must see what those have written who held the lock.
-      { sql: `SELECT 1 FROM ${table} WHERE id = $1 FOR UPDATE`, values: [it.ownerId] },
+      // A statement of its own: what comes after must see what those have written who held the lock. It doesn't wait for the disk:
+      // a lease need not outlive the database's machine.
+      {
+        sql: `SELECT set_config('synchronous_commit', 'off', true) FROM ${table} WHERE id = $1 FOR UPDATE`,
+        values: [it.ownerId],
+      },
       it.kind === 'account'
         ? { sql: leaseAccount, values }
         : { sql: leaseKey, values: [...values, it.budgetPicodollars, `${it.month}-01`] },
