@@ -294,7 +294,7 @@ describe('threads', () => {
     await vectorsOf(model, [tinyText(10)]);
     const count = threads.length;
     await threads.at(-1)?.terminate();
-    await expect.poll(() => engine.status().models[0]?.sessions).toBe(1);
+    await expect.poll(() => engine.status().models[0]?.sessions, { timeout: 30_000 }).toBe(1);
     expect(threads.length).toBe(count + 1);
   });
 
@@ -413,7 +413,7 @@ describe('memory', () => {
     const model = await tinyBert();
     start({ idleUnloadMs: 100 });
     await vectorsOf(model, [tinyText(6)]);
-    await expect.poll(() => engine.status().models[0]?.state, { timeout: 5000 }).toBe('unloaded');
+    await expect.poll(() => engine.status().models[0]?.state, { timeout: 30_000 }).toBe('unloaded');
     expect(engine.status().residentBytes).toBe(0);
     expect(await vectorsOf(model, [tinyText(6)])).toHaveLength(1);
   });

@@ -1,7 +1,8 @@
 // For tests and nothing else: a BERT of random weights with a word-piece tokenizer, small enough to make in a millisecond.
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
 import type { ModelHandle } from './types.ts';
 
 export interface TinyBert {
@@ -22,7 +23,7 @@ export function tinyText(length: number, seed = 1): string {
   return Array.from({ length }, (_, index) => words[(index * 7 + seed * 13) % words.length]).join(' ');
 }
 
-/** Makes the model in a new folder under the system's temporary one. */
+/** Makes the model in a new folder under the system's temporary one, gone when the test has finished. */
 export async function tinyBert(options: TinyBert = {}): Promise<ModelHandle> {
   const {
     hidden = 32,
@@ -34,6 +35,7 @@ export async function tinyBert(options: TinyBert = {}): Promise<ModelHandle> {
     prefixes = {},
   } = options;
   const folder = await mkdtemp(join(tmpdir(), 'vectorium-tiny-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
   const intermediate = hidden * 2;
   const config = {
     model_type: 'bert',
