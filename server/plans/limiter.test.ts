@@ -1,6 +1,6 @@
 // The numbered rules of windows.ts, counted by both kinds of limiter.
 import { array, assert, asyncProperty, nat, record } from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createGroupCommit, openDatabase } from '../database/index.ts';
 import type { Database } from '../database/index.ts';
 import { postgresqlPrograms, startDatabases } from '../database/testing.ts';
@@ -151,6 +151,7 @@ for (const kind of ['pglite', 'postgresql'] as const) {
 it.skipIf(!postgresqlPrograms())('servers on one PostgreSQL admit the documented number together', async () => {
   const databases = await startDatabases('postgresql');
   if (!databases) throw new Error('No server');
+  onTestFinished(() => databases.stop());
   const place = await databases.place();
   const opened = await Promise.all([1, 2, 3].map(() => openDatabase(place)));
   const limiters = await Promise.all(
@@ -162,5 +163,4 @@ it.skipIf(!postgresqlPrograms())('servers on one PostgreSQL admit the documented
   );
   expect(answers.filter(answer => answer?.admitted)).toHaveLength(10);
   for (const database of opened) await database.close();
-  await databases.stop();
 });

@@ -1,6 +1,6 @@
 // The numbered rules of ledger.ts, over both databases.
 import * as fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createAccounts } from '../accounts/index.ts';
 import { createGroupCommit } from '../database/index.ts';
 import type { Database } from '../database/index.ts';
@@ -344,6 +344,7 @@ describe.skipIf(!postgresqlPrograms())('several servers on one PostgreSQL', () =
   it('never spend more than there is, and refuse nothing that could be paid', async () => {
     const databases = await startDatabases('postgresql');
     if (!databases) throw new Error('No server');
+    onTestFinished(() => databases.stop());
     const place = await databases.place();
     const clock = { now: new Date('2024-02-10T12:30:00Z') };
     const opened = await Promise.all([1, 2, 3].map(() => openDatabase(place)));
@@ -376,6 +377,5 @@ describe.skipIf(!postgresqlPrograms())('several servers on one PostgreSQL', () =
 
     for (const server of servers) await server.stop();
     for (const each of opened) await each.close();
-    await databases.stop();
   });
 });
