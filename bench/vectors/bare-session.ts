@@ -5,6 +5,7 @@
 // length, nothing waits, and nothing but the session is in the measured time.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { stopWithBench } from './processes.ts';
 import type { Layout, Sessions as SessionsClass } from './sessions.ts';
 
 export type { Layout };
@@ -27,27 +28,26 @@ interface Result {
 export interface BareSession {
   pid: number;
   layout: Layout;
+  /** One at a time. It is stopped when the bench ends. */
   run(work: Work): Promise<Result>;
-  stop(): void;
 }
 
 export async function startBareSession(graphPath: string, layout: Layout): Promise<BareSession> {
   const child = fork(new URL(import.meta.url), [graphPath, JSON.stringify(layout)], { serialization: 'advanced' });
-  const [message] = (await Promise.race([
-    once(child, 'message'),
-    once(child, 'exit').then(() => {
-      throw new Error('the bare session could not start');
-    }),
-  ])) as [string];
-  if (message !== 'ready') throw new Error(message);
+  stopWithBench(child);
+  const ended = once(child, 'exit').then(() => {
+    throw new Error('the bare session ended');
+  });
+  ended.catch(() => {});
+  const answer = async <T>() => ((await Promise.race([once(child, 'message'), ended])) as [T])[0];
+  await answer();
   return {
     pid: child.pid ?? 0,
     layout,
-    async run(work) {
+    run(work) {
       child.send(work);
-      return ((await once(child, 'message')) as [Result])[0];
+      return answer();
     },
-    stop: () => void child.kill(),
   };
 }
 

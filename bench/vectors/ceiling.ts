@@ -36,9 +36,9 @@ export async function findCeiling(
     if (session.layout.sessions > callers) continue;
     const maxBatchTexts = Math.ceil(callers / session.layout.sessions);
     const tried = new Set<string>();
-    for (const maxBatchTokens of [512, 1024, 2048, 4096]) {
+    for (const maxBatchTokens of [512, 1024, 2048]) {
       const wanted = Math.max(
-        kind === 'short' ? 2 * callers : 16,
+        kind === 'short' ? 2 * callers : 8,
         (seconds * (best?.tokensPerSecond ?? 2000)) / meanTokens(texts),
       );
       const ids = cycle(texts, Math.min(Math.round(wanted), 2048)).map(text => text.ids);
@@ -49,6 +49,8 @@ export async function findCeiling(
       const tokensPerSecond = ids.reduce((sum, { length }) => sum + length, 0) / result.seconds;
       if (!best || tokensPerSecond > best.tokensPerSecond)
         best = { session, maxBatchTexts, maxBatchTokens, tokensPerSecond };
+      // Far behind with one size, it will not be ahead with another.
+      else if (tokensPerSecond < 0.7 * best.tokensPerSecond) break;
     }
   }
   if (!best) throw new Error('no layout of sessions fits');

@@ -11,6 +11,18 @@ export interface Program {
   stop(): Promise<void>;
 }
 
+/** What is still running when the bench ends, for whatever reason, is stopped with it. */
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill();
+});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
+
+export function stopWithBench(child: ChildProcess): void {
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+}
+
 /** Starts a command and waits until a line of its output satisfies `ready`. Throws with its last output if it ends before
  *  or is not ready within `timeoutMs`. */
 export async function startProgram(
@@ -20,6 +32,7 @@ export async function startProgram(
   const [file = '', ...parameters] = command;
   const env = { ...process.env, ...options.environment };
   const child = spawn(file, parameters, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  stopWithBench(child);
   const output: string[] = [];
   const readyLine = await new Promise<string>((resolve, reject) => {
     const fail = (what: string) => {
@@ -28,14 +41,15 @@ export async function startProgram(
     };
     const timer = setTimeout(() => fail('it was not ready in time'), options.timeoutMs ?? 180_000);
     child.once('error', error => fail(error.message));
-    child.once('exit', code => fail(`it ended with ${code} before it was ready`));
+    const failAtExit = (code: number | null) => fail(`it ended with ${code} before it was ready`);
+    child.once('exit', failAtExit);
     const readers = [child.stdout, child.stderr].map(input => createInterface({ input }));
     for (const reader of readers)
       reader.on('line', line => {
         output.push(line);
         if (!options.ready(line)) return;
         clearTimeout(timer);
-        child.removeAllListeners('exit');
+        child.off('exit', failAtExit);
         for (const each of readers) each.close();
         // What it says from now on is thrown away, at the least cost to the measuring.
         child.stdout.resume();

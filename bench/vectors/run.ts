@@ -36,8 +36,16 @@ const folder = await modelFolder();
 const graph = await compileEncoder(folder, { pooling: 'mean' });
 const texts = await makeTexts(await loadTokenizer(folder));
 await mkdir(results, { recursive: true });
-if (options.soak) await runSoak(Number(options.soak));
-else await compare();
+try {
+  if (options.soak) await runSoak(Number(options.soak));
+  else await compare();
+} catch (error) {
+  console.error(error);
+  process.exitCode = 1;
+} finally {
+  // What is still open belongs to programs that are stopped with this one.
+  process.exit();
+}
 
 async function runSoak(soakSeconds: number): Promise<void> {
   const table = await soak(texts.mixed, soakSeconds);
@@ -67,82 +75,78 @@ async function compare(): Promise<void> {
     { ...own, name: 'Vectorium, JSON', how: '/vectorize, numbers', door: vectorium.doors.native },
   ];
   const absent: Absent[] = [];
-  try {
-    for (const peer of peers(folder, cores)) {
-      if (options.only && !options.only.split(',').includes(peer.name)) continue;
-      say(`starting ${peer.name}`);
-      const system = await startFastest(peer).catch((error: Error) => ({ name: peer.name, why: error.message }));
-      if ('why' in system) absent.push(system);
-      else systems.push(system);
+  for (const peer of peers(folder, cores)) {
+    if (options.only && !options.only.split(',').includes(peer.name)) continue;
+    say(`starting ${peer.name}`);
+    const system = await startFastest(peer).catch((error: Error) => ({ name: peer.name, why: error.message }));
+    if ('why' in system) absent.push(system);
+    else systems.push(system);
+  }
+  const reference = sessions[0];
+  if (!reference) throw new Error('there is no session');
+  const agreements: number[] = [];
+  for (const system of systems) agreements.push(await agreement(system, reference));
+
+  say('looking for the ceiling');
+  const cells: Job[] = [];
+  for (const kind of Object.keys(TEXT_KINDS) as TextKind[])
+    for (const callers of [1, 8, 64]) {
+      const ceiling = await findCeiling(sessions, { kind, callers, texts: texts[kind], seconds: seconds / 4 });
+      const least = Math.min(waves * callers, texts[kind].length);
+      const lasting = Math.round((seconds * ceiling.tokensPerSecond) / meanTokens(texts[kind]));
+      cells.push({ kind, callers, ceiling, texts: cycle(texts[kind], Math.max(least, lasting)) });
     }
-    const reference = sessions[0];
-    if (!reference) throw new Error('there is no session');
-    const agreements = await Promise.all(systems.map(system => agreement(system, reference)));
 
-    say('looking for the ceiling');
-    const cells: Job[] = [];
-    for (const kind of Object.keys(TEXT_KINDS) as TextKind[])
-      for (const callers of [1, 8, 64]) {
-        const ceiling = await findCeiling(sessions, { kind, callers, texts: texts[kind], seconds: seconds / 4 });
-        const least = Math.min(waves * callers, texts[kind].length);
-        const lasting = Math.round((seconds * ceiling.tokensPerSecond) / meanTokens(texts[kind]));
-        cells.push({ kind, callers, ceiling, texts: cycle(texts[kind], Math.max(least, lasting)) });
-      }
+  say('the latency of one caller');
+  const latency = await measureLatency(vectorium, sessions, {
+    texts: texts.short,
+    graphPath: graph.path,
+    folder,
+    blocks: options.quick ? 4 : 12,
+  });
 
-    say('the latency of one caller');
-    const latency = await measureLatency(vectorium, sessions, {
-      texts: texts.short,
-      graphPath: graph.path,
-      folder,
-      blocks: options.quick ? 4 : 12,
-    });
-
-    const samples: Sample[] = [];
-    for (let round = 0; round < rounds; round++)
-      for (const [index, cell] of cells.entries()) {
-        say(`round ${round + 1} of ${rounds}: ${cell.kind} texts, ${cell.callers} callers`);
-        samples.push({ ...cell, round, system: BARE, ...(await runBare(cell)) });
-        // Another one begins every time, so that none is always the first after a rest.
-        for (let turn = 0; turn < systems.length; turn++) {
-          const system = systems[(turn + round + index) % systems.length];
-          if (!system || absent.some(({ name }) => name === system.name)) continue;
-          try {
-            samples.push({ ...cell, round, system: system.name, ...(await runSystem(system, cell)) });
-          } catch (error) {
-            absent.push({ name: system.name, why: `stopped in the middle: ${String(error)}` });
-          }
+  const samples: Sample[] = [];
+  for (let round = 0; round < rounds; round++)
+    for (const [index, cell] of cells.entries()) {
+      say(`round ${round + 1} of ${rounds}: ${cell.kind} texts, ${cell.callers} callers`);
+      samples.push({ ...cell, round, system: BARE, ...(await runBare(cell)) });
+      // Another one begins every time, so that none is always the first after a rest.
+      for (let turn = 0; turn < systems.length; turn++) {
+        const system = systems[(turn + round + index) % systems.length];
+        if (!system || absent.some(({ name }) => name === system.name)) continue;
+        try {
+          samples.push({ ...cell, round, system: system.name, ...(await runSystem(system, cell)) });
+        } catch (error) {
+          absent.push({ name: system.name, why: `stopped in the middle: ${String(error)}` });
         }
       }
-
-    const described: SystemResult[] = [];
-    for (const [index, system] of systems.entries()) {
-      say(`${system.name}: memory and batches in its own process`);
-      described.push({
-        name: system.name,
-        how: system.how,
-        version: system.version,
-        peakBytes: (await memoryOf(system.program.pid))?.peakBytes ?? null,
-        agreement: agreements[index] ?? Number.NaN,
-        offline: await bestOffline(system, cells),
-      });
     }
-    const sessionPeaks = await Promise.all(
-      sessions.map(async ({ layout, pid }) => ({ layout, peakBytes: (await memoryOf(pid))?.peakBytes ?? null })),
-    );
-    const ceilings = cells.map(({ kind, callers, ceiling }) => {
-      const { session, maxBatchTokens } = ceiling;
-      return { kind, callers, layout: session.layout, maxBatchTokens };
+
+  const described: SystemResult[] = [];
+  for (const [index, system] of systems.entries()) {
+    say(`${system.name}: memory and batches in its own process`);
+    described.push({
+      name: system.name,
+      how: system.how,
+      version: system.version,
+      peakBytes: (await memoryOf(system.program.pid))?.peakBytes ?? null,
+      agreement: agreements[index] ?? Number.NaN,
+      offline: await bestOffline(system, cells),
     });
-    const ran = { started, cores, rounds, graph, samples, systems: described, absent };
-    const text = report({ ...ran, latency, starts, ceilings, sessionPeaks });
-    await writeFile(`${results}vectors.md`, text);
-    console.log(text);
-    say(`written to ${results}vectors.md`);
-  } finally {
-    for (const session of sessions) session.stop();
-    await Promise.all(systems.slice(2).map(system => system.program.stop()));
-    await vectorium.stop();
   }
+  const sessionPeaks = await Promise.all(
+    sessions.map(async ({ layout, pid }) => ({ layout, peakBytes: (await memoryOf(pid))?.peakBytes ?? null })),
+  );
+  const ceilings = cells.map(({ kind, callers, ceiling }) => {
+    const { session, maxBatchTokens } = ceiling;
+    return { kind, callers, layout: session.layout, maxBatchTokens };
+  });
+  await vectorium.stop();
+  const ran = { started, cores, rounds, graph, samples, systems: described, absent };
+  const text = report({ ...ran, latency, starts, ceilings, sessionPeaks });
+  await writeFile(`${results}vectors.md`, text);
+  console.log(text);
+  say(`written to ${results}vectors.md`);
 }
 
 /** Starts the variant that is the fastest with 64 callers and mixed texts; in a quick run the first that starts. */

@@ -52,7 +52,7 @@ export async function startVectorium(): Promise<Vectorium> {
   const account = { email: 'bench@example.com', plan: 'enterprise', credit_usd: 10_000 };
   const { account_id, api_key: key = '' } = await admin('POST', '/admin/accounts', account);
   // Limits that are never reached, but counted.
-  const limits = { vectors_per_minute: 100_000_000, vectors_per_hour: 100_000_000 };
+  const limits = { vectors: { minute: 100_000_000, hour: 100_000_000 } };
   await admin('PATCH', `/admin/accounts/${account_id}`, { limits });
   const native: Door = {
     url: `${origin}/vectorize`,
@@ -66,7 +66,7 @@ export async function startVectorium(): Promise<Vectorium> {
     unlimited: openaiDoor(origin, { model: MODEL, key: adminKey }),
     async stop() {
       await program.stop();
-      await rm(data, { recursive: true });
+      await rm(data, { recursive: true, force: true });
     },
   };
 }
@@ -92,7 +92,7 @@ export async function measureStart(times: number): Promise<Start[]> {
     starts.push({ seconds, idleBytes: (await memoryOf(program.pid))?.residentBytes ?? null });
     await program.stop();
   }
-  await rm(data, { recursive: true });
+  await rm(data, { recursive: true, force: true });
   return starts;
 }
 
