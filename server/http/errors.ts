@@ -44,7 +44,9 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
   const told = toApiError(error);
   const dialect = dialectOf(request);
   const status = statusOf(told.code, dialect);
-  if (status >= 500) request.log.error({ code: told.code, err: told.cause ?? told }, 'failed');
+  // A 503 tells the caller to come back: worth a line, but nobody has to be woken.
+  if (status === 500) request.log.error({ code: told.code, err: told.cause ?? told }, 'failed');
+  if (status > 500) request.log.warn({ code: told.code, reason: told.message }, 'unavailable');
   request.errorCode = told.code;
   const { message, param, errors, details, retryAfterSeconds } = told.fields;
   const wait = retryAfterSeconds ?? errorKinds[told.code].retryAfterSeconds;

@@ -154,10 +154,12 @@ async function usableModel(models: Models, name: string | undefined, caller: Cal
 
 /** Starts the fetching of a model that is not here, and tells the caller when to come back, or how it can be had. */
 async function fetchModel(models: Models, { alias }: CatalogEntry): Promise<never> {
-  const { state, progress } = models.state(alias);
+  const { state, progress, error } = models.state(alias);
   if (state !== 'pulling') {
     if (state === 'unavailable' || !(await models.obtainable(alias))) {
-      const message = `The model ${alias} is not on this server and can't be fetched now. An operator can fetch it with: vectorium models pull ${alias}`;
+      const message =
+        error ??
+        `The model ${alias} is not on this server and can't be fetched now. An operator can fetch it with: vectorium models pull ${alias}`;
       throw new ApiError('MODEL_UNAVAILABLE', { message, param: 'model' });
     }
     // Its failure is kept and logged by the models feature; the next caller is told.
