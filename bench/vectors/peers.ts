@@ -101,7 +101,7 @@ function tei(backend: string, modelFolder: string, cores: number): Variant {
       let folder = await peerModel(modelFolder);
       // It takes ONNX Runtime whenever the folder has an ONNX file, so candle needs a folder without.
       if (backend === 'candle') folder = await withoutOnnx(folder);
-      const address = ['--hostname', '127.0.0.1', '--port', `${port}`];
+      const address = ['--hostname', '127.0.0.1', '--port', `${port}`, '--prometheus-port', `${await freePort()}`];
       const program = await startProgram([binary, '--model-id', folder, ...address], {
         ready: line => line.includes('Ready'),
         environment: settings(cores),

@@ -8,6 +8,8 @@ export interface Program {
   readonly pid: number;
   /** The line of output that said it was ready. */
   readonly readyLine: string;
+  /** How it ended and its last words of error, when it has ended. */
+  ending(): string | null;
   stop(): Promise<void>;
 }
 
@@ -34,10 +36,13 @@ export async function startProgram(
   const child = spawn(file, parameters, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   stopWithBench(child);
   const output: string[] = [];
+  let lastWords = '';
   const readyLine = await new Promise<string>((resolve, reject) => {
     const fail = (what: string) => {
       child.kill('SIGKILL');
-      reject(new Error(`${what}: ${output.slice(-6).join(' | ').trim().slice(-600) || 'it said nothing'}`));
+      const errors = output.filter(line => /error|caused by|missing|cannot/i.test(line));
+      const words = errors.length > 0 ? errors.slice(0, 4) : output.slice(-4);
+      reject(new Error(`${what}: ${words.join(' | ').trim().slice(-600) || 'it said nothing'}`));
     };
     const timer = setTimeout(() => fail('it was not ready in time'), options.timeoutMs ?? 180_000);
     child.once('error', error => fail(error.message));
@@ -51,13 +56,19 @@ export async function startProgram(
         clearTimeout(timer);
         child.off('exit', failAtExit);
         for (const each of readers) each.close();
-        // What it says from now on is thrown away, at the least cost to the measuring.
+        // What it says from now on costs the measuring as little as can be.
         child.stdout.resume();
-        child.stderr.resume();
+        child.stderr.on('data', (part: Buffer) => {
+          lastWords = part.toString().slice(-600);
+        });
         resolve(line);
       });
   });
-  return { pid: child.pid ?? 0, readyLine, stop: () => stopChild(child) };
+  const ending = () => {
+    const how = child.exitCode ?? child.signalCode;
+    return how === null ? null : `it ended with ${how}${lastWords && `: ${lastWords}`}`;
+  };
+  return { pid: child.pid ?? 0, readyLine, ending, stop: () => stopChild(child) };
 }
 
 async function stopChild(child: ChildProcess): Promise<void> {

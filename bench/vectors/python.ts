@@ -63,7 +63,13 @@ export async function peerModel(modelFolder: string): Promise<string> {
     'special_tokens_map.json': tokens,
     'sentence_bert_config.json': { max_seq_length: 512, do_lower_case: false },
     'modules.json': ['Transformer', 'Pooling', 'Normalize'].map(sentenceTransformersModule),
-    '1_Pooling/config.json': { word_embedding_dimension: 384, pooling_mode_mean_tokens: true },
+    '1_Pooling/config.json': {
+      word_embedding_dimension: 384,
+      pooling_mode_cls_token: false,
+      pooling_mode_mean_tokens: true,
+      pooling_mode_max_tokens: false,
+      pooling_mode_mean_sqrt_len_tokens: false,
+    },
   };
   for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), JSON.stringify(content));
   const onnx = join(folder, 'onnx');

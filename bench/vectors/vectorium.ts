@@ -39,7 +39,7 @@ export async function modelFolder(): Promise<string> {
 }
 
 export async function startVectorium(): Promise<Vectorium> {
-  const data = await mkdtemp(join(tmpdir(), 'vectorium-bench-'));
+  const data = await mkdtemp(join(tmpdir(), 'bench-vectors-'));
   const adminKey = `sk-${randomBytes(24).toString('hex')}`;
   const program = await serve(data, adminKey);
   const origin = addressOf(program);
@@ -79,7 +79,7 @@ export interface Start {
 }
 
 export async function measureStart(times: number): Promise<Start[]> {
-  const data = await mkdtemp(join(tmpdir(), 'vectorium-bench-'));
+  const data = await mkdtemp(join(tmpdir(), 'bench-vectors-'));
   const adminKey = `sk-${randomBytes(24).toString('hex')}`;
   await (await serve(data, adminKey)).stop();
   const starts: Start[] = [];
