@@ -84,7 +84,7 @@ export interface EngineStatus {
 }
 
 export interface EngineOptions {
-  /** Batches that run at one time, each on one thread. Default: `availableCores()`. */
+  /** Batches that run at one time, each in a session of its own. Default: `availableCores()`. */
   workers?: number;
   /** For the weights of all sessions. Default: half of the memory that the process may use. */
   memoryBudgetBytes?: number;
