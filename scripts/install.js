@@ -14,7 +14,9 @@ const lock = createHash('sha256')
 if (installed() !== lock) {
   console.error('vectorium: installing packages (once)…');
   const npm = process.env.npm_execpath;
-  const [command, args] = npm ? [process.execPath, [npm, 'ci']] : ['npm', ['ci']];
+  // Node itself is a development dependency, which `NODE_ENV=production` would leave out.
+  const ci = ['ci', '--include=dev'];
+  const [command, args] = npm ? [process.execPath, [npm, ...ci]] : ['npm', ci];
   const { status, error } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2] });
   if (error || status !== 0) {
     console.error(`vectorium: "npm ci" failed${error ? `: ${error.message}` : ''}`);

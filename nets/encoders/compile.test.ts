@@ -1,6 +1,7 @@
 // What compiling leaves on disk, and what it refuses.
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { graftOnnx } from '@vectorium/tensor';
 import { expect, test } from 'vitest';
 import { compileEncoder } from './compile.ts';
 import { copyOf } from './testing.ts';
@@ -50,6 +51,37 @@ test.each([
   await writeFile(path, JSON.stringify({ ...config, ...change }));
   await expect(compileEncoder(folder, { pooling: 'mean' })).rejects.toThrow(message);
   expect((await readdir(folder)).some(name => name.endsWith('.onnx') || name.endsWith('.part'))).toBe(false);
+});
+
+test('the part that a killed process left is removed, one that is being written is not', async () => {
+  const folder = await fixture('gte');
+  await compileEncoder(folder, { pooling: 'first' });
+  const side = join(folder, (await readdir(folder)).find(name => name.startsWith('weights-f32-')) ?? '');
+  await rm(side);
+  for (const name of ['old', 'new']) await writeFile(`${side}.${name}.part`, 'half');
+  await utimes(`${side}.old.part`, 0, 0);
+  await compileEncoder(folder, { pooling: 'first' });
+  const names = await readdir(folder);
+  expect(names.filter(name => name.endsWith('.part'))).toEqual([expect.stringMatching(/new\.part$/)]);
+});
+
+test('a ready ONNX file with one scale for a whole batch is refused', async () => {
+  const folder = await fixture('bert');
+  const { path } = await compileEncoder(folder, { pooling: 'mean' });
+  const quantize = { operator: 'DynamicQuantizeLinear', domain: '', inputs: ['hidden'], outputs: ['q', 's', 'z'] };
+  const bytes = await readFile(path);
+  const quantized = graftOnnx(
+    { length: bytes.length, read: (start, length) => bytes.subarray(start, start + length) },
+    {
+      file: 'model.safetensors',
+      before: { nodes: [], initializers: [], inputs: [], outputs: [] },
+      rename: {},
+      after: [{ ...quantize, attributes: {} }],
+    },
+  );
+  await rm(join(folder, 'model.safetensors'));
+  await writeFile(join(folder, 'model.onnx'), quantized);
+  await expect(compileEncoder(folder, { pooling: 'mean' })).rejects.toThrow('DynamicQuantizeLinear');
 });
 
 test('weights that are cut off are refused', async () => {

@@ -1,7 +1,7 @@
 // Turns a model folder into an ONNX file that ONNX Runtime can load: the architecture traced, the weights left where they are.
 import { createHash, randomUUID } from 'node:crypto';
-import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { cast, div, input, matmul, max, reshape, slice, sum, type Tensor, toOnnx } from '@vectorium/tensor';
 import { writeSideFile } from '../weights/convert.ts';
 import { findReadyOnnx, graftEncoder } from '../weights/onnx.ts';
@@ -104,13 +104,24 @@ async function versionOf(folder: string, stored: ReadonlyMap<string, StoredTenso
 /** Puts the graph into `folder` under the hash of its bytes. */
 async function put(folder: string, bytes: Uint8Array): Promise<string> {
   const path = join(folder, `encoder-${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}.onnx`);
-  await unlessThere(path, temporary => writeFile(temporary, bytes));
+  await unlessThere(path, temporary => writeFile(temporary, bytes, { flush: true }));
   return path;
+}
+
+/** A process that was killed leaves its part behind. One that nobody has written to for an hour is nobody's. */
+async function removeAbandoned(path: string): Promise<void> {
+  const folder = dirname(path);
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith(`${basename(path)}.`) || !name.endsWith('.part')) continue;
+    const found = await stat(join(folder, name)).catch(() => null);
+    if (found && Date.now() - found.mtimeMs > 3_600_000) await rm(join(folder, name), { force: true });
+  }
 }
 
 /** Lets `write` make a file that appears under `path` only when it is whole. */
 async function unlessThere(path: string, write: (temporary: string) => Promise<void>): Promise<void> {
   if (await stat(path).catch(() => null)) return;
+  await removeAbandoned(path);
   const temporary = `${path}.${randomUUID()}.part`;
   try {
     await write(temporary);

@@ -39,6 +39,11 @@ export function graftEncoder(path: string, pooling: 'mean' | 'first'): ReadyEnco
   const file = openFile(path);
   try {
     const model = describeOnnx(file);
+    for (const operator of ['DynamicQuantizeLinear', 'DynamicQuantizeMatMul'])
+      if (model.operators.has(operator))
+        throw new Error(
+          `${path} has ${operator}, which takes one scale for a whole batch: its vectors would depend on what else is in it`,
+        );
     const hidden =
       model.outputs.find(({ name }) => name === 'last_hidden_state' || name === 'token_embeddings') ??
       model.outputs.find(({ shape }) => shape.length === 3);

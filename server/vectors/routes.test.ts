@@ -175,6 +175,14 @@ test('/tokenize counts and prices as the bill will, for nothing', async () => {
   expect((await server.accounts.get(id))?.balancePicodollars).toBe(0n);
 });
 
+test('more chunks than a request may have are refused before they are made', async () => {
+  const texts = [text, 'a '.repeat(40_000)];
+  expect(await ask('/vectorize/batch', { texts, chunk_size: 1 })).toMatchObject({
+    status: 400,
+    body: { code: 'INVALID_PARAMETER', detail: expect.stringContaining('chunk_size 1 would cut') },
+  });
+});
+
 test('chunk_size above what the model takes names the most; batches above the plan are refused', async () => {
   expect(await ask('/vectorize', { text, model: 'e5_base', chunk_size: 513 })).toMatchObject({
     status: 400,

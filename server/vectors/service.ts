@@ -74,6 +74,8 @@ export interface VectorParts {
   observe: (settled: { route: string; model: string; tokens: number; durationMs: number }) => void;
 }
 
+/** Each chunk is a vector that is kept until the answer is out, so a request can't have any number of them. */
+const MAX_CHUNKS = 32_768;
 /** What a caller is told to wait for a model that is on its way. */
 const FETCHING_RETRY_SECONDS = 5;
 
@@ -201,6 +203,7 @@ interface Job {
 async function compute({ engine, ledger, observe }: VectorParts, job: Job): Promise<Work<Vectors>> {
   const { texts, options, entry, handle, asked } = job;
   const startedAt = performance.now();
+  await checkChunkCount(engine, job);
   const about = { signal: asked.signal, ...(options.inputType && { inputType: options.inputType }) };
   const prepared = await engine.prepare(handle, texts, {
     ...about,
@@ -236,6 +239,17 @@ async function compute({ engine, ledger, observe }: VectorParts, job: Job): Prom
     reservation.release();
     throw error;
   }
+}
+
+/** Refuses a request of too many chunks before they are made. Only one whose length leaves it in doubt is counted for that. */
+async function checkChunkCount(engine: Engine, { texts, options, handle, chunkSize, asked }: Job): Promise<void> {
+  const tokensAChunk = Math.max(1, chunkSize * (1 - options.chunkOverlap));
+  const chunksOf = (sizes: number[]) => sizes.reduce((sum, size) => sum + Math.ceil(size / tokensAChunk), 0);
+  if (chunksOf(texts.map(text => text.length)) <= MAX_CHUNKS) return;
+  const chunks = chunksOf(await engine.count(handle, texts, asked.signal));
+  if (chunks <= MAX_CHUNKS) return;
+  const message = `chunk_size ${chunkSize} would cut the input into about ${chunks} chunks; a request may have ${MAX_CHUNKS}`;
+  throw new ApiError('INVALID_PARAMETER', { message, param: 'chunk_size' });
 }
 
 async function reserve(ledger: Ledger, caller: Caller, costPicodollars: bigint): Promise<Reservation> {

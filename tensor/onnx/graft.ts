@@ -21,6 +21,8 @@ export interface ReadyModel {
   readonly inputs: readonly ReadyValue[];
   readonly outputs: readonly ReadyValue[];
   readonly weights: readonly ReadyWeight[];
+  /** The kinds of its nodes, but for those inside the bodies of If and Loop. */
+  readonly operators: ReadonlySet<string>;
 }
 
 /** What an ONNX file takes and gives. Throws if it is no ONNX file. */
@@ -36,6 +38,7 @@ export function describeOnnx(source: Bytes): ReadyModel {
       .filter(({ name }) => !names.has(name)),
     outputs: of(GRAPH.output).map(field => readValue(source, field)),
     weights,
+    operators: new Set(of(GRAPH.node).map(field => operatorOf(source, field))),
   };
 }
 
@@ -89,6 +92,12 @@ function renameInputs(source: Bytes, field: Field, names: Graft['rename']): Mess
 }
 
 const NODE_INPUT = 1;
+const NODE_OPERATOR = 4;
+
+function operatorOf(source: Bytes, field: Field): string {
+  const operator = [...fields(source, field.content)].find(part => part.number === NODE_OPERATOR);
+  return operator ? text(source, operator) : '';
+}
 
 /** The weight with its bytes replaced by their place, or null if it is small or lies elsewhere already. */
 function moveWeight(source: Bytes, field: Field, file: string): Message | null {
@@ -107,8 +116,17 @@ function readWeight(source: Bytes, field: Field): ReadyWeight {
   return {
     name: name ? text(source, name) : '',
     type: Number(parts.find(part => part.number === TENSOR.type)?.value ?? 0),
-    bytes: field.end - field.start,
+    bytes: externalBytes(source, parts) ?? field.end - field.start,
   };
+}
+
+/** The length of a weight that lies in another file. */
+function externalBytes(source: Bytes, parts: readonly Field[]): number | null {
+  for (const entry of parts.filter(part => part.number === TENSOR.external)) {
+    const [key, value] = [...fields(source, entry.content)].map(part => text(source, part));
+    if (key === 'length') return Number(value);
+  }
+  return null;
 }
 
 /** ValueInfoProto: name, type → TypeProto.Tensor: elem_type, shape → dims: dim_value, dim_param. */

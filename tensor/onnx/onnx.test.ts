@@ -101,6 +101,9 @@ test('a ready model gets other inputs and outputs; its weights are referred to w
   });
   expect(ready.length).toBeGreaterThan(4 * 1024);
   expect(grafted.length).toBeLessThan(400);
+  const described = describeOnnx(inMemory(grafted));
+  expect(described.operators).toEqual(new Set(['Neg', 'MatMul']));
+  expect(described.weights.map(({ bytes }) => bytes)).toEqual([4 * 1024]);
   const path = join(folder, 'grafted.onnx');
   await writeFile(path, grafted);
   const feeds = { x: new OrtTensor('float32', new Float32Array(32).fill(1), [1, 32]) };
