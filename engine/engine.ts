@@ -7,6 +7,7 @@ import { totalmem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { availableCores } from './cores.ts';
 import { EngineError } from './errors.ts';
+import { nextTurn, startOf } from './fairness.ts';
 import { Model } from './model.ts';
 import { EmbedRequest } from './request.ts';
 import { chooseVictims } from './residency.ts';
@@ -54,6 +55,8 @@ class ThreadedEngine implements Engine {
   #gatherTimer: NodeJS.Timeout | null = null;
   #pumping: NodeJS.Immediate | null = null;
   #running = 0;
+  /** The service at which the latest batch started. */
+  #servedUpTo = 0;
   #lost = 0;
   #closing = false;
 
@@ -123,7 +126,6 @@ class ThreadedEngine implements Engine {
     if (model.failure && waitMs > 0 && model.sessions.length === 0)
       throw new EngineError(model.failure.code, model.failure.message, Math.ceil(waitMs / 1000));
     const request = new EmbedRequest(handle, prepared, frame);
-    if (model.queue.size === 0) this.#wake(model);
     model.accept(request, { maxQueuedTokens: this.#maxQueuedTokens, workers: this.#workers });
     const abort = () => model.cancel(request);
     signal?.addEventListener('abort', abort, { once: true });
@@ -185,12 +187,6 @@ class ThreadedEngine implements Engine {
     return model;
   }
 
-  /** A model that had nothing to do has no claim on the time that it did not use. */
-  #wake(model: Model): void {
-    const others = [...this.#models.values()].filter(other => other !== model && other.queue.size > 0);
-    if (others.length > 0) model.service = Math.max(model.service, Math.min(...others.map(other => other.service)));
-  }
-
   /** One pump for all calls of this turn of the event loop, so that texts that come together make one batch. */
   #pumpSoon(): void {
     if (this.#pumping) return;
@@ -223,15 +219,11 @@ class ThreadedEngine implements Engine {
   /** Starts whatever can run now: batches on free workers, then sessions for the work that still waits. */
   #pump(): void {
     while (this.#running < this.#workers) {
-      let next: Model | null = null;
-      for (const model of this.#models.values())
-        if (
-          model.queue.size > 0 &&
-          model.idleSession &&
-          (!next || model.service < next.service) &&
-          !this.#gathers(model)
-        )
-          next = model;
+      const next = nextTurn(
+        this.#models.values(),
+        this.#servedUpTo,
+        model => model.queue.size > 0 && model.idleSession !== undefined && !this.#gathers(model),
+      );
       const session = next?.idleSession;
       if (!next || !session) break;
       void this.#run(next, session);
@@ -282,7 +274,8 @@ class ThreadedEngine implements Engine {
     model.gathersSince = null;
     session.state = 'running';
     this.#running++;
-    model.service += model.estimateMs(batch.reduce((sum, work) => sum + work.length, 0));
+    this.#servedUpTo = startOf(model, this.#servedUpTo);
+    model.service = this.#servedUpTo + model.estimateMs(batch.reduce((sum, work) => sum + work.length, 0));
     try {
       const spans = batch[0]?.spans ?? null;
       const { vectors, milliseconds } = await session.run({ texts: batch.map(work => work.ids), spans });

@@ -24,7 +24,7 @@ export class Model {
   failure: EngineError | null = null;
   lastUsedAt = Date.now();
   lastLoadMs: number | null = null;
-  /** Estimated milliseconds of compute given to this model, raised to the others' least when it wakes: fairness between models. */
+  /** Estimated milliseconds of compute given to this model, counted as fairness.ts says. */
   service = 0;
   /** When a batch began to wait for company. */
   gathersSince: number | null = null;
