@@ -79,6 +79,14 @@ describe.each(['e5', 'minilm'] as const)('the tokenizer of %s', name => {
     if (name === 'minilm') expect([...twice]).toEqual([...one, ...one]);
   });
 
+  test('pauses within a text of nothing but added tokens', () => {
+    const long = (name === 'e5' ? '</s>' : '[SEP]').repeat(100_000);
+    const steps = tokenizer.encodeSteps(long);
+    let pauses = 0;
+    for (let step = steps.next(); !step.done; step = steps.next()) pauses++;
+    expect(pauses).toBeGreaterThan(0);
+  });
+
   test('takes ten times as long for ten times the text', () => {
     for (const text of [`${expected.texts.slice(0, 14).join(' ')} `, '机器学习是人工智能的一个分支', 'sticky']) {
       const seconds = (length: number): number => {

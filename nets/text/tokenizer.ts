@@ -112,8 +112,11 @@ class JsonTokenizer implements Tokenizer {
     const text = given.toWellFormed();
     const tokens = new Tokens();
     for (const part of this.parts(text)) {
-      if (part.id !== undefined) tokens.push(part.id, part.start, part.end);
-      else yield* this.between(text, part, { tokens, pause });
+      if (part.id === undefined) yield* this.between(text, part, { tokens, pause });
+      else {
+        tokens.push(part.id, part.start, part.end);
+        yield* pause.here();
+      }
     }
     return tokens.encoding();
   }
