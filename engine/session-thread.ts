@@ -1,4 +1,4 @@
-// The thread that holds one ONNX session: loads it, runs batches, gives back vectors. Started by SessionThread.
+// The thread that holds one ONNX session: loads it, runs batches, gives back vectors. Started by Session.
 import { parentPort, workerData } from 'node:worker_threads';
 import { compileEncoder } from '@vectorium/nets';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
