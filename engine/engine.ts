@@ -5,6 +5,7 @@
 // sessions run and a worker is free.
 import { totalmem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Alarm } from './alarm.ts';
 import { availableCores } from './cores.ts';
 import { EngineError } from './errors.ts';
 import { nextTurn, startOf } from './fairness.ts';
@@ -51,7 +52,7 @@ class ThreadedEngine implements Engine {
   readonly #log: (event: string, fields: object) => void;
   readonly #models = new Map<string, Model>();
   readonly #idleTimer: NodeJS.Timeout;
-  #retryTimer: NodeJS.Timeout | null = null;
+  readonly #retry = new Alarm(() => this.#pump());
   #gatherTimer: NodeJS.Timeout | null = null;
   #pumping: NodeJS.Immediate | null = null;
   #running = 0;
@@ -161,7 +162,7 @@ class ThreadedEngine implements Engine {
     this.#closing = true;
     clearInterval(this.#idleTimer);
     await Promise.all([...this.#models.keys()].map(id => this.unload(id)));
-    if (this.#retryTimer) clearTimeout(this.#retryTimer);
+    this.#retry.clear();
   }
 
   get #residentBytes(): number {
@@ -237,7 +238,7 @@ class ThreadedEngine implements Engine {
     const waiting = model.queue.size > 0;
     const waitMs = model.backoff.waitMs(now);
     if (waitMs > 0) {
-      if (waiting || model.restart) this.#retryAfter(waitMs);
+      if (waiting || model.restart) this.#retry.within(waitMs);
       return false;
     }
     if (model.sessions.length === 0) return waiting || (model.restart && !this.#closing);
@@ -257,14 +258,6 @@ class ThreadedEngine implements Engine {
     const mayGrow = !model.loadingSession && model.sessions.length < this.#workers && Date.now() >= model.nextExtraAt;
     const idle = model.sessions.filter(session => session.state === 'idle' && !session.leaving).length;
     return mayGrow ? free : Math.min(idle, free);
-  }
-
-  #retryAfter(waitMs: number): void {
-    if (this.#retryTimer) return;
-    this.#retryTimer = setTimeout(() => {
-      this.#retryTimer = null;
-      this.#pump();
-    }, waitMs);
   }
 
   async #run(model: Model, session: Session): Promise<void> {
