@@ -27,10 +27,10 @@ test('every token of every chunk counts exactly once, no window is longer than t
       }));
       const windows = lateWindows(idsOf(length), chunks, { frame, maxTokens });
       const seen = chunks.map(() => [] as number[]);
-      for (const { ids, spans } of windows) {
+      for (const { ids, first, spans } of windows) {
         expect(ids.length).toBeLessThanOrEqual(maxTokens);
-        for (const [index, tokens] of seen.entries())
-          tokens.push(...ids.subarray(spans[index * 2], spans[index * 2 + 1]));
+        for (let span = 0; span < spans.length / 2; span++)
+          seen[first + span]?.push(...ids.subarray(spans[span * 2], spans[span * 2 + 1]));
       }
       for (const [index, tokens] of seen.entries()) {
         const chunk = chunks[index];
@@ -46,6 +46,21 @@ test('every token of every chunk counts exactly once, no window is longer than t
         expect(windows.length).toBeLessThanOrEqual(Math.ceil(length / ((maxTokens - 3) * 0.75)) + 1);
     }),
   );
+});
+
+test('a window has only the chunks that touch it', () => {
+  const chunks = Array.from({ length: 10_000 }, (_, index) => ({ from: index * 10, to: index * 10 + 10 }));
+  const windows = lateWindows(idsOf(100_000), chunks, { frame, maxTokens: 64 });
+  const pairs = windows.reduce((sum, { spans }) => sum + spans.length / 2, 0);
+  // One more a window, for the chunk that goes on in the next.
+  expect(pairs).toBeLessThanOrEqual(chunks.length + windows.length);
+  for (const { spans } of windows)
+    for (let span = 0; span < spans.length; span += 2) expect(spans[span]).toBeLessThan(spans[span + 1] ?? 0);
+});
+
+test('a document without tokens has its frame', () => {
+  const [window] = lateWindows(idsOf(0), [{ from: 0, to: 0 }], { frame, maxTokens: 64 });
+  expect(window).toMatchObject({ first: 0, spans: Int32Array.of(0, 3) });
 });
 
 test('sums of token vectors a span', () => {

@@ -14,7 +14,9 @@ export interface Frame {
 
 export interface Window {
   ids: Int32Array;
-  /** [from, to) of positions in `ids`, one pair a chunk of the document; empty where the chunk has no share. */
+  /** The first chunk that has a share in this window. */
+  first: number;
+  /** [from, to) of positions in `ids`, one pair a chunk from `first` on, as far as they have a share. */
   spans: Int32Array;
 }
 
@@ -23,6 +25,7 @@ const windowOverlap = 0.25;
 
 /**
  * The passes of a document of `ids`, cut in chunks of tokens [from, to), for a model that takes `maxTokens` with the frame.
+ * Neither the starts nor the ends of chunks decrease, so that the work is linear in the document.
  * The frame before the text counts to the first chunk and the frame after it to the last, so that a document of one chunk
  * gets the vector that it gets without late chunking.
  */
@@ -34,21 +37,25 @@ export function lateWindows(
   const capacity = Math.max(1, maxTokens - frame.before.length - frame.after.length);
   const overlap = Math.floor(capacity * windowOverlap);
   const windows: Window[] = [];
+  let next = 0;
   for (let start = 0; ; start += capacity - overlap) {
     const end = Math.min(ids.length, start + capacity);
-    const first = start === 0;
     const last = end === ids.length;
-    const keep = first ? 0 : start + overlap;
+    const keep = start === 0 ? 0 : start + overlap;
     const shift = frame.before.length - start;
-    const spans = new Int32Array(chunks.length * 2);
-    for (const [index, chunk] of chunks.entries()) {
-      let from = Math.max(chunk.from, keep) + shift;
-      let to = Math.min(chunk.to, end) + shift;
-      if (first && index === 0) from = 0;
-      if (last && index === chunks.length - 1) to = frame.before.length + (end - start) + frame.after.length;
-      if (from < to) spans.set([from, to], index * 2);
+    const first = next;
+    const spans: number[] = [];
+    for (let index = first; index < chunks.length; index++) {
+      const chunk = chunks[index];
+      if (!chunk || (chunk.from >= end && !last)) break;
+      const from = start === 0 && index === 0 ? 0 : Math.max(chunk.from, keep) + shift;
+      const whole = last && index === chunks.length - 1;
+      const to = whole ? end + shift + frame.after.length : Math.min(chunk.to, end) + shift;
+      spans.push(from, Math.max(from, to));
+      // Of what ends here, the next window has no share.
+      if (chunk.to <= end) next = index + 1;
     }
-    windows.push({ ids: framed(ids.subarray(start, end), frame), spans });
+    windows.push({ ids: framed(ids.subarray(start, end), frame), first, spans: Int32Array.from(spans) });
     if (last) return windows;
   }
 }

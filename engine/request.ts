@@ -83,11 +83,12 @@ export class EmbedRequest {
     const counts = new Int32Array(text.chunks.length);
     const windows = lateWindows(ids, ranges, { frame, maxTokens: model.maxTokens });
     let missing = windows.length;
-    for (const { ids: windowIds, spans } of windows)
+    for (const { ids: windowIds, first, spans } of windows)
       this.#pass(windowIds, spans, part => {
-        for (const [i, value] of part.entries()) sums[i] = (sums[i] ?? 0) + value;
-        for (let chunk = 0; chunk < counts.length; chunk++)
-          counts[chunk] = (counts[chunk] ?? 0) + (spans[chunk * 2 + 1] ?? 0) - (spans[chunk * 2] ?? 0);
+        const at = first * dimension;
+        for (let i = 0; i < part.length; i++) sums[at + i] = (sums[at + i] ?? 0) + (part[i] ?? 0);
+        for (let span = 0; span < spans.length / 2; span++)
+          counts[first + span] = (counts[first + span] ?? 0) + (spans[span * 2 + 1] ?? 0) - (spans[span * 2] ?? 0);
         if (--missing > 0) return;
         for (let chunk = 0; chunk < vectors.length; chunk++) {
           const count = Math.max(1, counts[chunk] ?? 0);
