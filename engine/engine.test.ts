@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
@@ -345,6 +345,23 @@ describe('threads', () => {
     await engine.unload(good.id);
     expect((await codeOf(vectorsOf(good, [tinyText(5)]))).code).toBe('MODEL_FAILED');
     expect(await vectorsOf(bad, [tinyText(6)])).toHaveLength(1);
+  });
+
+  test('a further session that cannot load is not tried again at once, and the first one serves all', async () => {
+    const model = await tinyBert();
+    start({ workers: 2 });
+    await vectorsOf(model, [tinyText(5)]);
+    // The graph is read only when a session is created.
+    for (const name of await readdir(model.folder)) if (name.endsWith('.onnx')) await rm(join(model.folder, name));
+    const failures = () => events.filter(({ event }) => event === 'engine.load_failed').length;
+    const texts = Array.from({ length: 40 }, (_, index) => tinyText(60, index));
+    const until = Date.now() + 10_000;
+    while (failures() === 0 && Date.now() < until) await vectorsOf(model, texts);
+    const before = threads.length;
+    const more = Date.now() + 1000;
+    while (Date.now() < more) expect(await vectorsOf(model, texts)).toHaveLength(40);
+    expect(failures()).toBe(1);
+    expect(threads.length).toBe(before);
   });
 
   test('a text that the model cannot take fails alone', async () => {

@@ -291,12 +291,16 @@ class ThreadedEngine implements Engine {
   async #open(model: Model): Promise<void> {
     const { handle } = model;
     const extra = model.sessions.length > 0;
+    const pauseExtra = () => {
+      if (extra) model.nextExtraAt = Date.now() + extraSessionPauseMs;
+    };
     const started = performance.now();
     const session: Session = new Session(`${handle.id} session`, sessionData(handle), reason => {
       this.#lost++;
       this.#log('engine.worker_lost', { model: handle.id, thread: 'session', step: session.state, reason });
       model.backoff.failed(Date.now());
-      model.restart ||= session.state === 'idle' || session.state === 'running';
+      if (session.state === 'idle' || session.state === 'running') model.restart = true;
+      else pauseExtra();
       model.failure = new EngineError('WORKER_LOST', `the worker of ${handle.id} was lost`);
       this.#forget(model, session);
       this.#pump();
@@ -309,7 +313,7 @@ class ThreadedEngine implements Engine {
         throw new Error(`${handle.id} gives ${model.graph.dimension} dimensions, not ${handle.dimension}`);
       session.state = 'room';
       if (!(await this.#makeRoom(model, session, extra))) {
-        model.nextExtraAt = Date.now() + extraSessionPauseMs;
+        pauseExtra();
         await this.#end(model, session);
         return;
       }
@@ -321,6 +325,7 @@ class ThreadedEngine implements Engine {
       this.#log('engine.session_loaded', { model: handle.id, milliseconds: model.lastLoadMs, precision, weightBytes });
     } catch (error) {
       const failure = engineError(error);
+      pauseExtra();
       if (failure.code !== 'WORKER_LOST') {
         model.backoff.failed(Date.now());
         model.failure = failure;

@@ -28,7 +28,7 @@ export class Model {
   service = 0;
   /** When a batch began to wait for company. */
   gathersSince: number | null = null;
-  /** No second session is tried before this time, because there was no room. */
+  /** No second session is tried before this time, because there was no room or it could not load. */
   nextExtraAt = 0;
   readonly #works = new Map<string, Work>();
   readonly #requests = new Set<EmbedRequest>();
