@@ -42,6 +42,10 @@ async function codeOf(work: Promise<unknown>): Promise<EngineError> {
   return error;
 }
 
+function failedLoads(): number {
+  return events.filter(({ event }) => event === 'engine.load_failed').length;
+}
+
 function cosine(a: Float32Array, b: Float32Array): number {
   let [dot, aa, bb] = [0, 0, 0];
   for (const [i, x] of a.entries()) {
@@ -347,20 +351,31 @@ describe('threads', () => {
     expect(await vectorsOf(bad, [tinyText(6)])).toHaveLength(1);
   });
 
+  test('a model that is described as larger than it is is refused, with both numbers', async () => {
+    const model = await tinyBert();
+    start();
+    const [wider, longer] = [
+      { ...model, id: 'wider', dimension: 48 },
+      { ...model, id: 'longer', maxTokens: 128 },
+    ];
+    expect((await codeOf(vectorsOf(wider, ['w1']))).message).toBe('wider gives 32 dimensions, not 48');
+    expect((await codeOf(vectorsOf(longer, ['w1']))).message).toBe('longer takes 64 tokens, not 128');
+    expect(await vectorsOf({ ...model, id: 'shorter', maxTokens: 32 }, ['w1'])).toHaveLength(1);
+  });
+
   test('a further session that cannot load is not tried again at once, and the first one serves all', async () => {
     const model = await tinyBert();
     start({ workers: 2 });
     await vectorsOf(model, [tinyText(5)]);
     // The graph is read only when a session is created.
     for (const name of await readdir(model.folder)) if (name.endsWith('.onnx')) await rm(join(model.folder, name));
-    const failures = () => events.filter(({ event }) => event === 'engine.load_failed').length;
     const texts = Array.from({ length: 40 }, (_, index) => tinyText(60, index));
     const until = Date.now() + 10_000;
-    while (failures() === 0 && Date.now() < until) await vectorsOf(model, texts);
+    while (failedLoads() === 0 && Date.now() < until) await vectorsOf(model, texts);
     const before = threads.length;
     const more = Date.now() + 1000;
     while (Date.now() < more) expect(await vectorsOf(model, texts)).toHaveLength(40);
-    expect(failures()).toBe(1);
+    expect(failedLoads()).toBe(1);
     expect(threads.length).toBe(before);
   });
 

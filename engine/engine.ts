@@ -311,6 +311,8 @@ class ThreadedEngine implements Engine {
       model.graph ??= await session.compile();
       if (model.graph.dimension !== handle.dimension)
         throw new Error(`${handle.id} gives ${model.graph.dimension} dimensions, not ${handle.dimension}`);
+      if (model.graph.maxTokens < handle.maxTokens)
+        throw new Error(`${handle.id} takes ${model.graph.maxTokens} tokens, not ${handle.maxTokens}`);
       session.state = 'room';
       if (!(await this.#makeRoom(model, session, extra))) {
         pauseExtra();
