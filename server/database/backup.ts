@@ -3,6 +3,7 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { readDump, readDumpHeader } from './dump.ts';
+import { readMigrations } from './migrate.ts';
 import { openDatabase } from './open.ts';
 import type { OpenOptions } from './open.ts';
 
@@ -28,9 +29,18 @@ export async function backup(place: Place, toFile: string): Promise<void> {
   await rename(unfinished, target);
 }
 
-/** Fills an empty folder or database from a backup of this or an older program. Throws when there is something in it already. */
+/**
+ * Fills an empty folder or database from a backup of this or an older program. Throws when there is something in it already, or when
+ * a newer program made the backup.
+ */
 export async function restore(fromFile: string, place: Place): Promise<void> {
   const { migration, files } = await readDumpHeader(fromFile);
+  // Columns that this program doesn't have would be left out without a word.
+  if (migration > (await readMigrations()).length) {
+    throw new Error(
+      `${fromFile} was made by a newer program: it has migration ${migration}. Restore with the newer program.`,
+    );
+  }
   if (!place.url && (await exists(join(place.folder, 'database')))) {
     throw new Error(`There is a database in ${place.folder} already; restore into an empty folder`);
   }

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, stat, writeFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { backup, FolderInUse, openDatabase, restore } from './index.ts';
 import { migrate, readMigrations } from './migrate.ts';
@@ -38,6 +39,15 @@ describe('an embedded data folder', () => {
     const database = await openDatabase({ folder: folder.path });
     expect(await database.query('SELECT key_id FROM limit_windows')).toEqual([{ key_id: 'k' }]);
     await database.close();
+    await folder.remove();
+  });
+
+  it('is not made from the backup of a newer program', async () => {
+    const folder = temporaryFolder();
+    const file = join(folder.path, 'backup.gz');
+    await writeFile(file, gzipSync('{"format":"vectorium-dump-1","migration":999,"files":{}}\n'));
+    await expect(restore(file, { folder: folder.path })).rejects.toThrow('newer program');
+    await expect(stat(join(folder.path, 'database'))).rejects.toThrow('ENOENT');
     await folder.remove();
   });
 
