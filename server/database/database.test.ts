@@ -1,7 +1,8 @@
 // One suite for both implementations of the port.
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from './port.ts';
-import { postgresqlPrograms, startDatabases } from './testing.ts';
+import { postgresqlPrograms, startDatabases, temporaryFolder } from './testing.ts';
 import type { TestDatabases } from './testing.ts';
 
 const add = (id: number) => ({ sql: 'INSERT INTO things VALUES ($1, 0) RETURNING id', values: [id] });
@@ -104,6 +105,26 @@ for (const kind of ['pglite', 'postgresql'] as const) {
       it('goes on after a statement that was refused', async () => {
         await expect(database.query('SELECT nonsense')).rejects.toMatchObject({ code: '42703' });
         await expect(database.query('SELECT $1::int', ['x'])).rejects.toThrow();
+        expect(await database.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+      });
+
+      it('goes on after a dump that could not be written', async () => {
+        const folder = temporaryFolder();
+        const dump = (path: string) => database.dump({ path, files: {} });
+        await expect(dump('/no/such/dir/x')).rejects.toThrow('ENOENT');
+        await dump(join(folder.path, 'x'));
+        // More than the stream takes at once, so that the dump waits for it.
+        await database.script(
+          'CREATE TABLE hashes AS SELECT sha512(n::text::bytea) AS hash FROM generate_series(1, 5000) n',
+        );
+        await expect(dump(join(folder.path, 'x'))).rejects.toThrow('EEXIST');
+        await database.script('DROP TABLE hashes');
+        await folder.remove();
+      });
+
+      it.skipIf(kind === 'pglite')('goes on after its connection was lost within a transaction', async () => {
+        const lose = { sql: 'SELECT pg_terminate_backend(pg_backend_pid())' };
+        await expect(database.transaction([lose])).rejects.toMatchObject({ name: 'DatabaseError' });
         expect(await database.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
       });
 

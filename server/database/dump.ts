@@ -5,7 +5,7 @@
 import { createReadStream, createWriteStream } from 'node:fs';
 import { once } from 'node:events';
 import { pipeline } from 'node:stream';
-import { finished } from 'node:stream/promises';
+import { pipeline as pipelineDone } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import type { Connection, Database } from './port.ts';
 
@@ -30,9 +30,12 @@ export interface DumpTarget {
 /** Writes the dump over a connection whose transaction sees one moment of the database. */
 export async function writeDump(connection: Connection, { path, files }: DumpTarget): Promise<void> {
   const gzip = createGzip({ level: 3 });
-  const file = createWriteStream(path, { flags: 'wx', mode: 0o600 });
-  gzip.pipe(file);
+  const done = pipelineDone(gzip, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
+  // Whoever writes next learns of it; that the rejection waits until then must not end the process.
+  done.catch(() => {});
   const write = async (line: string): Promise<void> => {
+    if (gzip.destroyed) await done;
+    // A file that fails destroys the stream with its error, which ends this wait too.
     if (!gzip.write(`${line}\n`)) await once(gzip, 'drain');
   };
   const [newest] = await connection.query('SELECT max(number) AS number FROM migrations');
@@ -48,7 +51,7 @@ export async function writeDump(connection: Connection, { path, files }: DumpTar
     await connection.query('CLOSE dump');
   }
   gzip.end();
-  await finished(file);
+  await done;
 }
 
 /** Throws when the file is no dump. */

@@ -55,8 +55,13 @@ async function again<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** The statement that was under way is rejected anyway. */
+function ignore(): void {}
+
 async function inTransaction<T>(pool: Pool, begin: string, work: (client: PoolClient) => Promise<T>): Promise<T> {
   const client = await guarded(pool.connect());
+  // The pool listens to idle connections only: without a listener, losing this one would end the process.
+  client.on('error', ignore);
   let broken = true;
   try {
     await client.query(begin);
@@ -71,6 +76,7 @@ async function inTransaction<T>(pool: Pool, begin: string, work: (client: PoolCl
     );
     throw asDatabaseError(error);
   } finally {
+    client.off('error', ignore);
     client.release(broken);
   }
 }
