@@ -17,9 +17,9 @@ export interface Writer<Row> {
 export interface GroupCommit {
   /**
    * `statement` writes a list of rows at once. It must be idempotent: after a lost connection nobody knows whether the
-   * transaction was committed, so it is run again.
+   * transaction was committed, so it is run again. `failed` is called when the transaction of the last `statement` is given up.
    */
-  writer<Row>(statement: (rows: Row[]) => Statement): Writer<Row>;
+  writer<Row>(statement: (rows: Row[]) => Statement, failed?: () => void): Writer<Row>;
   /** One more caller will write soon; call the returned function when it has written or won't. */
   expect(): () => void;
   /** Commits what is waiting. */
@@ -41,6 +41,7 @@ const worthRepeating = new Set(['CONNECTION_LOST', '57P01']);
 
 interface Pending {
   statement: (rows: unknown[]) => Statement;
+  failed: () => void;
   rows: unknown[];
 }
 
@@ -72,21 +73,26 @@ export function createGroupCommit(
     if (running) return;
     clearTimeout(timer);
     timerAt = Infinity;
-    const statements = writers.filter(writer => writer.rows.length > 0).map(writer => writer.statement(writer.rows));
-    if (statements.length === 0) return;
-    for (const writer of writers) writer.rows = [];
+    const carriers = writers.filter(writer => writer.rows.length > 0);
+    if (carriers.length === 0) return;
+    const statements = carriers.map(writer => writer.statement(writer.rows));
+    for (const writer of carriers) writer.rows = [];
     const carried = waiting;
     waiting = [];
     lastStart = performance.now();
-    running = carry(statements, carried);
+    running = carry(statements, { carried, carriers });
   }
 
-  async function carry(statements: Statement[], carried: PromiseWithResolvers<void>[]): Promise<void> {
+  async function carry(
+    statements: Statement[],
+    { carried, carriers }: { carried: PromiseWithResolvers<void>[]; carriers: Pending[] },
+  ): Promise<void> {
     try {
       await commit(statements);
       for (const { resolve } of carried) resolve();
     } catch (error) {
       log('database.commit_failed', { message: error instanceof Error ? error.message : String(error) });
+      for (const { failed } of carriers) failed();
       for (const { reject } of carried) reject(error);
     }
     running = undefined;
@@ -121,8 +127,8 @@ export function createGroupCommit(
   }
 
   return {
-    writer<Row>(statement: (rows: Row[]) => Statement) {
-      const pending: Pending = { statement: statement as Pending['statement'], rows: [] };
+    writer<Row>(statement: (rows: Row[]) => Statement, failed = () => {}) {
+      const pending: Pending = { statement: statement as Pending['statement'], failed, rows: [] };
       writers.push(pending);
       return {
         write(row) {

@@ -1,8 +1,8 @@
 // The numbered rules of ledger.ts, over both databases.
 import * as fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createAccounts } from '../accounts/index.ts';
-import { createGroupCommit } from '../database/index.ts';
+import { createGroupCommit, DatabaseError } from '../database/index.ts';
 import type { Database } from '../database/index.ts';
 import { openDatabase } from '../database/index.ts';
 import { postgresqlPrograms, startDatabases } from '../database/testing.ts';
@@ -11,6 +11,7 @@ import { createKeys } from '../keys/index.ts';
 import type { Caller } from '../keys/index.ts';
 import { loadPlans, usdToPicodollars } from '../plans/index.ts';
 import { createLedger, InsufficientBalance } from './index.ts';
+import { createPurses } from './purses.ts';
 import { dropOldUsage } from './retention.ts';
 
 const usd = usdToPicodollars;
@@ -339,6 +340,53 @@ for (const kind of ['pglite', 'postgresql'] as const) {
     },
   );
 }
+
+async function openParts(wrap: (database: Database) => Database) {
+  const databases = await startDatabases('pglite');
+  if (!databases) throw new Error('No database');
+  onTestFinished(() => databases.stop());
+  const database = await databases.open();
+  const parts = await startParts(wrap(database), { now: new Date('2024-02-10T12:30:00Z') });
+  onTestFinished(() => parts.stop());
+  const caller = await newCaller(parts, { creditUsd: '1' });
+  return { database, parts, caller };
+}
+
+describe('a lease', () => {
+  it('goes back in the end when its return could not be written', async () => {
+    let refused = 0;
+    const { database, parts, caller } = await openParts(opened => ({
+      ...opened,
+      // Leases as with several servers.
+      kind: 'postgresql',
+      transaction(statements) {
+        if (refused === 2 || !statements.some(({ sql }) => sql.includes('returned_batch'))) {
+          return opened.transaction(statements);
+        }
+        refused += 1;
+        return Promise.reject(new DatabaseError('The disk is full', { code: '53100' }));
+      },
+    }));
+    const [settled, released] = [await parts.ledger.reserve(caller, 70n), await parts.ledger.reserve(caller, 30n)];
+    await expect(settled.settle({ ...usage, costPicodollars: 70n })).rejects.toThrow('full');
+    released.release();
+    const leases = () => database.query('SELECT amount_picodollars AS amount FROM leases');
+    await vi.waitFor(async () => expect(await leases()).toEqual([{ amount: 0n }]), 10_000);
+    expect(refused).toBe(2);
+  });
+
+  it('can be used until it went back, though its purse is among too many', async () => {
+    const { database, caller } = await openParts(opened => opened);
+    const returned = vi.fn();
+    const purses = await createPurses({ database, log: () => {}, returnSoon: returned, flush: async () => {} });
+    const purse = purses.account(caller.account.id);
+    await purses.take(purse, 5n);
+    purses.release(purse, 5n);
+    for (let other = 0; other < 20_000; other++) purses.account(`other${other}`);
+    expect(returned).toHaveBeenCalledWith(purse);
+    await purses.take(purses.account(caller.account.id), usd('1'));
+  });
+});
 
 describe.skipIf(!postgresqlPrograms())('several servers on one PostgreSQL', () => {
   it('never spend more than there is, and refuse nothing that could be paid', async () => {

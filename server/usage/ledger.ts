@@ -67,7 +67,12 @@ export async function createLedger({
   now = () => new Date(),
 }: LedgerOptions): Promise<Ledger> {
   let batch = 0n;
-  const settlements = commit.writer<Settled | Purse>(rows => {
+  /** What the transaction under way gives back beside settlements. */
+  let idleReturns: { purse: Purse; returned: LeaseReturn }[] = [];
+  const settlements = commit.writer<Settled | Purse>(write, () => {
+    for (const { purse, returned } of idleReturns) purses.undo(purse, returned);
+  });
+  function write(rows: (Settled | Purse)[]): Statement {
     const usage: UsageRow[] = [];
     const returns: LeaseReturn[] = [];
     const idle = new Set<Purse>();
@@ -79,9 +84,10 @@ export async function createLedger({
         idle.add(row);
       }
     }
-    for (const purse of idle) returns.push(purses.returnIdle(purse));
+    idleReturns = [...idle].map(purse => ({ purse, returned: purses.returnIdle(purse) }));
+    returns.push(...idleReturns.map(({ returned }) => returned));
     return settlementStatement({ usage, returns, holder: purses.holder, batch: ++batch });
-  });
+  }
   const purses = await createPurses({
     database,
     log,

@@ -62,7 +62,7 @@ export interface Purses {
   release(purse: Purse, reserved: bigint): void;
   /** Ends a reservation that cost something; what is answered must be written with the charge. */
   finish(purse: Purse, reserved: bigint, cost: bigint): LeaseReturn;
-  /** The charge could not be written: the money is there again. */
+  /** What `finish` or `returnIdle` answered could not be written: the money is there again, and goes back later when nobody uses it. */
   undo(purse: Purse, returned: LeaseReturn): void;
   /** Takes what nobody uses off the process's lease; what is answered must be written. */
   returnIdle(purse: Purse): LeaseReturn;
@@ -76,6 +76,8 @@ const renewEveryMs = 20_000;
 const mostPurses = 20_000;
 /** A release is in the database so much later, at most, when all is well. */
 const returnsWithinMs = 60;
+/** Not at once: a database that refuses everything would be asked without end. */
+const returnAgainMs = 1000;
 
 export interface PursesOptions {
   database: Database;
@@ -116,11 +118,12 @@ export async function createPurses({ database, log, returnSoon, flush }: PursesO
     return made;
   }
 
+  /** A purse with a lease is kept until that went back: its money can be had through this purse alone. */
   function forgetIdle(): void {
     for (const it of purses.values()) {
       if (it.reserved > 0n || it.waiting.length > 0) continue;
       if (it.leased > 0n) returnSoon(it);
-      purses.delete(it.id);
+      else purses.delete(it.id);
     }
   }
 
@@ -208,6 +211,7 @@ export async function createPurses({ database, log, returnSoon, flush }: PursesO
     },
     undo(it, { amount }) {
       it.leased += amount;
+      setTimeout(() => returnSoon(it), returnAgainMs).unref();
     },
     returnIdle(it) {
       // While somebody waits, the money may be on its way to him; when he is served, what is left comes here again.
