@@ -33,7 +33,6 @@ test.each([
   [{ text: ' \n\u3000' }, 'EMPTY_TEXT', 'text holds nothing but white space'],
   [{ text: 'a'.repeat(1_000_001) }, 'TEXT_TOO_LONG', 'text has 1000001 characters; at most 1000000 are taken'],
   [{ text: 'a\ud800' }, 'INVALID_PARAMETER', 'text holds half of a surrogate pair, which is no character'],
-  [{ text: 'a', chunk_size: 0 }, 'INVALID_PARAMETER', 'chunk_size must be at least 1'],
   [{ text: 'a', chunk_size: -1e300 }, 'INVALID_PARAMETER', 'chunk_size is far out of range'],
   [{ text: 'a', chunk_overlap: 0.81 }, 'INVALID_PARAMETER', 'chunk_overlap must be at most 0.8'],
   [{ text: 'a', chunk_overlap: -0.1 }, 'INVALID_PARAMETER', 'chunk_overlap must be at least 0'],

@@ -39,10 +39,12 @@ const shaping = {
 const chunking = {
   /** Absent: the default or what the model takes, whichever is less. */
   chunk_size: optional(
-    z
-      .int()
-      .min(1)
-      .meta({ default: defaultChunkSize, description: "Tokens a chunk at most; 1 to the model's `max_tokens`." }),
+    // The range is checked where the model is known, so that the error can name its maximum.
+    z.int().meta({
+      default: defaultChunkSize,
+      minimum: 1,
+      description: "Tokens a chunk at most; 1 to the model's `max_tokens`.",
+    }),
   ),
   chunk_overlap: withDefault(
     z.number().min(0).max(0.8).meta({ description: 'Share of a chunk that its neighbour repeats.' }),

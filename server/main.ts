@@ -1,12 +1,13 @@
 // Builds the server from its settings, top to bottom, and takes it apart in the opposite order.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createEngine } from '@vectorium/engine';
 import packageJson from '../package.json' with { type: 'json' };
 import { createAccounts } from './accounts/index.ts';
 import { mountAccountRoutes } from './accounts/routes.ts';
 import { createGroupCommit, openDatabase } from './database/index.ts';
-import { createApp, createLogger, mountProbes, mountReference, type Readiness } from './http/index.ts';
+import { createApp, createLogger, mountProbes, mountReference } from './http/index.ts';
 import { createKeys, ensureAdministrator } from './keys/index.ts';
 import { mountKeyRoutes } from './keys/routes.ts';
 import { type Models, openModels, shippedCatalog } from './models/index.ts';
@@ -79,7 +80,7 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
         ...(settings.corsOrigins && { corsOrigins: settings.corsOrigins }),
         ...(settings.trustProxy !== undefined && { trustProxy: settings.trustProxy }),
       }),
-      each => each.close(),
+      each => each.close(1000 * settings.stopSeconds),
     );
     telemetry.watchRequests(app);
     mountVectorRoutes(app, vectors);
@@ -91,10 +92,23 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
     mountReference(app, { version: packageJson.version });
 
     const preload = settings.preload ?? (await administratorsModel());
-    mountProbes(app, () => readiness(models, preload));
+    let preloading = preload !== 'none';
+    mountProbes(app, async () => {
+      const answers = await Promise.race([
+        database.query('SELECT 1').then(
+          () => true,
+          () => false,
+        ),
+        sleep(2000, false),
+      ]);
+      return {
+        status: answers ? (preloading ? 'starting' : 'ready') : 'unavailable',
+        models: shownModels(models, preload),
+      };
+    });
     const url = await app.listen({ host: settings.host, port: settings.port });
     log('server.listening', { url, version: packageJson.version, data: settings.dataFolder });
-    if (preload !== 'none') void prepareModel(preload);
+    if (preloading) void prepareModel(preload).finally(() => (preloading = false));
     return { url, madeAdminKey: administrator.made, close: closeAll };
 
     async function administratorsModel(): Promise<string> {
@@ -129,28 +143,13 @@ export function modelsOptions(settings: Settings, log: (event: string, fields: o
   };
 }
 
-function readiness(models: Models, preload: string): Readiness {
-  const shown = models
-    .list()
-    .map(({ alias }) => ({ alias, ...models.state(alias) }))
-    .filter(({ alias, state }) => alias === preload || state !== 'absent');
-  const waiting = shown.some(({ alias, state }) => alias === preload && (state === 'pulling' || state === 'absent'));
-  return {
-    status: waiting ? 'starting' : 'ready',
-    models: Object.fromEntries(
-      shown.map(({ alias, state, progress, precision, error }) => [
-        alias,
-        {
-          state,
-          ...(precision && { precision }),
-          ...(progress && {
-            done_bytes: progress.doneBytes,
-            total_bytes: progress.totalBytes,
-            source: progress.source,
-          }),
-          ...(error && { error }),
-        },
-      ]),
-    ),
-  };
+/** What /readyz shows without a key: how far a model is, and not from where. */
+function shownModels(models: Models, preload: string): Record<string, object> {
+  const shown = models.list().flatMap(({ alias }) => {
+    const { state, progress, precision } = models.state(alias);
+    if (alias !== preload && state === 'absent') return [];
+    const bytes = progress && { done_bytes: progress.doneBytes, total_bytes: progress.totalBytes };
+    return [[alias, { state, ...(precision && { precision }), ...bytes }] as const];
+  });
+  return Object.fromEntries(shown);
 }

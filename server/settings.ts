@@ -17,6 +17,8 @@ export interface Settings {
   python: string | undefined;
   s3: { endpoint: string | undefined; region: string | undefined };
   engine: { workers?: number; memoryBudgetBytes?: number; idleUnloadMs?: number };
+  /** How long requests in flight have after SIGTERM. */
+  stopSeconds: number;
   /** Days that single usage rows are kept; daily sums stay. */
   usageRetentionDays: number;
   /** The model fetched and loaded at the start, so that the first request finds it; `none` for none. */
@@ -62,6 +64,7 @@ export function readSettings(environment: Environment): Settings {
       ...(memoryGb !== undefined && { memoryBudgetBytes: memoryGb * 1e9 }),
       ...(idleMinutes !== undefined && { idleUnloadMs: idleMinutes * 60_000 }),
     },
+    stopSeconds: number('VECTORIUM_STOP_SECONDS', 120, [0, 86_400]),
     usageRetentionDays: number('VECTORIUM_USAGE_DAYS', 90, [1, 36_500]),
     preload: text('VECTORIUM_PRELOAD'),
   };

@@ -176,11 +176,12 @@ async function modelReady(url: string) {
   for (;;) {
     const response = await fetch(`${url}/readyz`);
     const body = (await response.json()) as {
-      models?: Record<string, { state: string; done_bytes?: number; total_bytes?: number; error?: string }>;
+      models?: Record<string, { state: string; done_bytes?: number; total_bytes?: number }>;
     };
     const state = body.models?.[model];
     if (state?.state === 'ready') return check(response.status === 200, `${model} is ready`);
-    if (state?.state === 'unavailable') throw new Error(`${model} could not be fetched: ${state.error}`);
+    if (state?.state === 'unavailable')
+      throw new Error(`${model} could not be fetched: "npx vectorium models pull ${model}" says why`);
     const done = state?.total_bytes ? ` ${((100 * (state.done_bytes ?? 0)) / state.total_bytes).toFixed(0)} %` : '';
     if (process.stdout.isTTY) process.stdout.write(`\r  ${state?.state ?? 'starting'}${done}   `);
     await new Promise(resolve => setTimeout(resolve, 300));

@@ -25,6 +25,8 @@ export interface BodyReader {
   read(request: IncomingMessage, route: Route): Promise<unknown>;
 }
 
+const SMALL_BODY_BYTES = 64 * 1024;
+
 export function createBodyReader(thread: JsonThread, bounds: BodyBounds): BodyReader {
   let heldBytes = 0;
 
@@ -45,11 +47,12 @@ export function createBodyReader(thread: JsonThread, bounds: BodyBounds): BodyRe
         piece.copy(whole, bytes);
         bytes += piece.length;
       }
-      /** Room for what was announced, else for twice as much as before: copying goes along with receiving instead of after it. */
+      /** Room by what came, not by what was announced: an announcement costs its sender nothing. Small bodies always have room. */
       function grow(needed: number): boolean {
-        const size = Math.max(needed, announced || Math.min(2 * whole.length, maxBytes));
+        const most = Math.max(needed, announced || maxBytes);
+        const size = Math.max(needed, Math.min(Math.max(2 * whole.length, SMALL_BODY_BYTES), most));
         heldBytes += size - whole.length;
-        if (heldBytes > bounds.heldBytes) {
+        if (heldBytes > bounds.heldBytes && size > SMALL_BODY_BYTES) {
           heldBytes -= size - whole.length;
           return false;
         }

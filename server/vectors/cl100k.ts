@@ -4,6 +4,7 @@
 // loop and keep 45 MB, since it can encode too; decoding is looking up bytes: 2 MB.
 import { readFile } from 'node:fs/promises';
 import { setImmediate as turn } from 'node:timers/promises';
+import { maxTextCharacters } from '@vectorium/contract';
 import { ApiError } from '../http/index.ts';
 
 /** The text of each input. Throws INVALID_PARAMETER for ids that the encoding does not have, and for what is no text. */
@@ -12,6 +13,7 @@ export async function cl100kTexts(inputs: readonly (readonly number[])[]): Promi
   const tokens = await table;
   const texts: string[] = [];
   for (const [index, ids] of inputs.entries()) {
+    checkBytes(index, ids, tokens);
     const text = await decode(ids, tokens);
     if (text === null || /^\s*$/.test(text)) {
       const param = `input[${index}]`;
@@ -24,6 +26,15 @@ export async function cl100kTexts(inputs: readonly (readonly number[])[]): Promi
     texts.push(text);
   }
   return texts;
+}
+
+/** Refuses by the length in bytes what can't pass as a text, before a string of many megabytes is made and looked through. */
+function checkBytes(index: number, ids: readonly number[], { starts }: Table): void {
+  let bytes = 0;
+  for (const id of ids) bytes += (starts[id + 1] ?? 0) - (starts[id] ?? 0);
+  if (bytes <= 4 * maxTextCharacters) return;
+  const param = `input[${index}]`;
+  throw new ApiError('TEXT_TOO_LONG', { message: `${param} has more than ${maxTextCharacters} characters`, param });
 }
 
 interface Table {

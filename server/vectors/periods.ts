@@ -25,6 +25,8 @@ export function periodOf({ period, from, to }: Asked, now: Date): Period {
   if (from || to) {
     const end = to ? new Date(startOfDay(to).getTime() + DAY_MS) : tomorrow;
     const start = from ? startOfDay(from) : daysBefore(end, 30);
+    if (start.getUTCFullYear() < 1970 || end.getUTCFullYear() > 9999)
+      throw new ApiError('INVALID_PARAMETER', { message: 'from and to must lie between 1970 and 9998', param: 'from' });
     if (start >= end) throw new ApiError('INVALID_PARAMETER', { message: 'from must not be after to', param: 'from' });
     return { from: start, to: end };
   }

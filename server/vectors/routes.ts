@@ -44,7 +44,7 @@ export function mountVectorRoutes(app: App, service: VectorService): void {
 
   mount(app, routes.vectorizeBatch, async context => {
     const { body } = context;
-    service.checkBatch(body.texts.length, context.caller);
+    service.checkBatch(body.texts.length, context.caller, 'texts');
     const result = await service.vectors(body.texts, optionsOf(body, 'text'), askedBy(context, routes.vectorizeBatch));
     return json({
       vectors: encoded(result.vectors, body),
@@ -99,7 +99,7 @@ export function mountVectorRoutes(app: App, service: VectorService): void {
   async function embeddings(context: EmbeddingsContext, route: Route): Promise<Raw> {
     const { body } = context;
     const listed = listOf(body.input);
-    service.checkBatch(listed.length, context.caller);
+    service.checkBatch(listed.length, context.caller, 'input');
     const texts = isTexts(listed) ? listed : await textsOfTokens(listed);
     const result = await service.vectors(texts, optionsOf(body, 'text'), askedBy(context, route));
     return json({

@@ -63,7 +63,7 @@ export interface VectorService {
   /** Free of charge. `list` also gives the tokens themselves. */
   tokens(text: string, options: { model?: string | undefined; list: boolean }, asked: Asked): Promise<Tokens>;
   /** The texts of a request at most. Throws BATCH_TOO_LARGE. */
-  checkBatch(count: number, caller: Caller): void;
+  checkBatch(count: number, caller: Caller, param: string): void;
 }
 
 export interface VectorParts {
@@ -109,11 +109,11 @@ export function createVectorService(parts: VectorParts): VectorService {
       });
     },
 
-    checkBatch(count, { account }) {
+    checkBatch(count, { account }, param) {
       const most = account.plan.vectors.batch;
       if (count <= most) return;
       const message = `The batch has ${count} texts; the plan ${account.plan.name} takes at most ${most} at a time`;
-      throw new ApiError('BATCH_TOO_LARGE', { message, param: 'texts' });
+      throw new ApiError('BATCH_TOO_LARGE', { message, param });
     },
   };
 }
@@ -156,12 +156,11 @@ async function usableModel(models: Models, name: string | undefined, caller: Cal
 
 /** Starts the fetching of a model that is not here, and tells the caller when to come back, or how it can be had. */
 async function fetchModel(models: Models, { alias }: CatalogEntry): Promise<never> {
-  const { state, progress, error } = models.state(alias);
+  const { state, progress } = models.state(alias);
   if (state !== 'pulling') {
     if (state === 'unavailable' || !(await models.obtainable(alias))) {
-      const message =
-        error ??
-        `The model ${alias} is not on this server and can't be fetched now. An operator can fetch it with: vectorium models pull ${alias}`;
+      // Which source failed and why is in the log: the folders and buckets of an operator are not the callers' business.
+      const message = `The model ${alias} is not on this server and can't be fetched now. An operator can fetch it with: vectorium models pull ${alias}`;
       throw new ApiError('MODEL_UNAVAILABLE', { message, param: 'model' });
     }
     // Its failure is kept and logged by the models feature; the next caller is told.
@@ -178,8 +177,8 @@ async function fetchModel(models: Models, { alias }: CatalogEntry): Promise<neve
 function checkedChunkSize(asked: VectorOptions['chunkSize'], { alias, maxTokens }: CatalogEntry): number {
   if (asked === 'whole') return maxTokens;
   if (asked === undefined) return Math.min(defaultChunkSize, maxTokens);
-  if (asked <= maxTokens) return asked;
-  const message = `chunk_size must be at most ${maxTokens} for ${alias}`;
+  if (asked >= 1 && asked <= maxTokens) return asked;
+  const message = `chunk_size must be from 1 to ${maxTokens} for ${alias}`;
   throw new ApiError('INVALID_PARAMETER', { message, param: 'chunk_size' });
 }
 
