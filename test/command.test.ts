@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { adminKey, ask, modelsFolder } from './server.ts';
 
 const run = promisify(execFile);
@@ -151,8 +151,8 @@ test('kill -9 among busy callers loses no charge and doubles none', async () => 
         answered++;
       }
     });
-    const enough = answered + 20;
-    while (answered < enough) await new Promise(resolve => setTimeout(resolve, 50));
+    const before = answered;
+    await vi.waitUntil(() => answered >= before + 20, { timeout: 60_000 });
     child.kill('SIGKILL');
     await exit;
     await Promise.all(callers);
