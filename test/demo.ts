@@ -179,7 +179,7 @@ async function modelReady(url: string) {
       models?: Record<string, { state: string; done_bytes?: number; total_bytes?: number }>;
     };
     const state = body.models?.[model];
-    if (state?.state === 'ready') return check(response.status === 200, `${model} is ready`);
+    if (response.ok && state?.state === 'ready') return console.log(`  ✓ ${model} is ready`);
     if (state?.state === 'unavailable')
       throw new Error(`${model} could not be fetched: "npx vectorium models pull ${model}" says why`);
     const done = state?.total_bytes ? ` ${((100 * (state.done_bytes ?? 0)) / state.total_bytes).toFixed(0)} %` : '';
