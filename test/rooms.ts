@@ -8,9 +8,10 @@ export const mayImport: Record<string, readonly string[]> = {
   nets: ['tensor'],
   engine: ['tensor', 'nets'],
   contract: [],
-  server: ['tensor', 'nets', 'engine', 'contract'],
-  test: ['tensor', 'nets', 'engine', 'contract', 'server'],
-  bench: ['tensor', 'nets', 'engine', 'contract', 'server'],
+  tables: ['contract'],
+  server: ['tensor', 'nets', 'engine', 'contract', 'tables'],
+  test: ['tensor', 'nets', 'engine', 'contract', 'tables', 'server'],
+  bench: ['tensor', 'nets', 'engine', 'contract', 'tables', 'server'],
 };
 
 /** Rooms that measure and try the insides of the others, and so may walk past their doors. */
