@@ -32,6 +32,16 @@ const kinds = {
     type: 'invalid_request_error',
     about: "The batch has more texts than the account's plan allows.",
   },
+  INVALID_FILE: {
+    status: 400,
+    type: 'invalid_request_error',
+    about: 'The file is empty, broken off or not of the format that it is said to be; the message names the place.',
+  },
+  INVALID_OPERATION: {
+    status: 400,
+    type: 'invalid_request_error',
+    about: 'An operation can not be run on this dataset; `param` names it, e.g. `operations[2].params.columns`.',
+  },
   BAD_REQUEST: {
     status: 400,
     type: 'invalid_request_error',
@@ -68,6 +78,11 @@ const kinds = {
     about: 'No model has this name (400 on `/v1`).',
     statusIn: { openai: 400 },
   },
+  DATASET_NOT_FOUND: {
+    status: 404,
+    type: 'not_found_error',
+    about: 'The account has no dataset, or no version of it, with this name.',
+  },
   METHOD_NOT_ALLOWED: {
     status: 405,
     type: 'invalid_request_error',
@@ -93,6 +108,12 @@ const kinds = {
     status: 413,
     type: 'invalid_request_error',
     about: 'The body, or all texts together, are larger than the route takes.',
+  },
+  STORAGE_QUOTA_EXCEEDED: {
+    status: 413,
+    type: 'invalid_request_error',
+    about:
+      "The account's plan has no room for it; `limit_bytes` and `used_bytes` tell how much there is. Nothing was kept.",
   },
   UNSUPPORTED_MEDIA_TYPE: {
     status: 415,

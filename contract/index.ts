@@ -1,9 +1,11 @@
 // The contract: every route, field and error code, from which types, validation and the OpenAPI document come.
 import { adminRoutes } from './admin.ts';
+import { datasetRoutes } from './datasets.ts';
 import type { Route } from './route.ts';
 import { systemRoutes } from './system.ts';
 import { vectorRoutes } from './vectors.ts';
 
+export { downloadFormats, maxRowsPerPage, previewRows, uploadFormats } from './datasets.ts';
 export { check, type Checked, type Refusal } from './check.ts';
 export {
   errorBody,
@@ -20,7 +22,7 @@ export type { AnswerOf, BodyOf, ParamsOf, QueryOf, Route, Scope } from './route.
 export { chunkingMethods, defaultChunkOverlap, defaultChunkSize, usagePeriods } from './vectors.ts';
 
 /** Every route of the API by its id's name. */
-export const routes = { ...vectorRoutes, ...systemRoutes, ...adminRoutes };
+export const routes = { ...vectorRoutes, ...datasetRoutes, ...systemRoutes, ...adminRoutes };
 
 /** The route with this id. */
 export function routeById(id: string): Route {
