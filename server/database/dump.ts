@@ -12,7 +12,7 @@ import type { Connection, Database } from './port.ts';
 const format = 'vectorium-dump-1';
 const rowsAtOnce = 1000;
 /** What belongs to running processes or to the program. */
-const leftOut = new Set(['migrations', 'leases']);
+const leftOut = new Set(['migrations', 'leases', 'storage_reservations']);
 
 export interface DumpHeader {
   /** The newest migration that the database had. */
