@@ -2,7 +2,7 @@
 export { backup, restore } from './backup.ts';
 export { createGroupCommit } from './group-commit.ts';
 export type { GroupCommit, Writer } from './group-commit.ts';
-export { newId } from './ids.ts';
+export { derivedId, newId } from './ids.ts';
 export { openDatabase } from './open.ts';
 export type { OpenOptions } from './open.ts';
 export { FolderInUse } from './pglite.ts';

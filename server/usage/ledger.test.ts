@@ -2,7 +2,7 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createAccounts } from '../accounts/index.ts';
-import { createGroupCommit, DatabaseError } from '../database/index.ts';
+import { createGroupCommit, DatabaseError, derivedId } from '../database/index.ts';
 import type { Database } from '../database/index.ts';
 import { openDatabase } from '../database/index.ts';
 import { postgresqlPrograms, startDatabases } from '../database/testing.ts';
@@ -88,6 +88,26 @@ for (const kind of ['pglite', 'postgresql'] as const) {
       afterAll(async () => {
         await parts.stop();
         await databases?.stop();
+      });
+
+      it('charges once what is charged twice under one id, and gives back what the second set aside', async () => {
+        const caller = await newCaller(parts, { creditUsd: '1', budgetUsd: '1' });
+        const id = derivedId('job', 3);
+        expect(await parts.ledger.isCharged(id)).toBe(false);
+        for (let attempt = 0; attempt < 3; attempt++) {
+          const again = await parts.ledger.reserve(caller, usd('0.3'));
+          await again.settle({ ...usage, id, costPicodollars: usd('0.3') });
+        }
+        expect(await parts.ledger.isCharged(id)).toBe(true);
+        const left = usd('0.7');
+        expect(await balances(database, caller.account.id)).toEqual({
+          balance: left,
+          ledger: left,
+          used: usd('0.3'),
+          summed: usd('0.3'),
+        });
+        (await parts.ledger.reserve(caller, left)).release();
+        await expect(parts.ledger.reserve(caller, left + 1n)).rejects.toBeInstanceOf(InsufficientBalance);
       });
 
       it('charges what was settled, and nothing for what was released', async () => {

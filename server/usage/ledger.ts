@@ -27,6 +27,8 @@ export interface Usage {
   costPicodollars: bigint;
   durationMs: number;
   requestId: string;
+  /** Of the usage row, for work that may be done again after its process was killed: what is charged twice under one id counts once. */
+  id?: string | undefined;
 }
 
 export interface Reservation {
@@ -39,6 +41,8 @@ export interface Reservation {
 export interface Ledger extends Reports {
   /** Throws InsufficientBalance. */
   reserve(caller: Caller, amountPicodollars: bigint): Promise<Reservation>;
+  /** Whether there is a usage row with this id. */
+  isCharged(id: string): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -142,7 +146,7 @@ export async function createLedger({
       let open = true;
 
       return {
-        async settle({ costPicodollars, ...usage }) {
+        async settle({ costPicodollars, id = newId(), ...usage }) {
           if (!open) throw new Error('The reservation was settled or released before');
           if (costPicodollars < 0n || costPicodollars > amountPicodollars) {
             throw new RangeError('A request costs at most what was reserved for it');
@@ -153,7 +157,7 @@ export async function createLedger({
           const written = settlements.write({
             usage: {
               ...usage,
-              id: newId(),
+              id,
               at: now(),
               accountId: caller.account.id,
               keyId: caller.key.id,
@@ -177,6 +181,10 @@ export async function createLedger({
           arrived();
         },
       };
+    },
+
+    async isCharged(id) {
+      return (await database.query('SELECT 1 FROM usage WHERE id = $1', [id])).length > 0;
     },
 
     async close() {

@@ -36,6 +36,8 @@ export interface Asked {
   route: string;
   requestId: string;
   signal: AbortSignal;
+  /** For work that may be done again after its process was killed: what was charged under this id is not charged again. */
+  usageId?: string | undefined;
 }
 
 export interface Vectors {
@@ -62,6 +64,10 @@ export interface VectorService {
   vectors(texts: string[], options: VectorOptions, asked: Asked): Promise<Vectors>;
   /** Free of charge. `list` also gives the tokens themselves. */
   tokens(text: string, options: { model?: string | undefined; list: boolean }, asked: Asked): Promise<Tokens>;
+  /** Throws what `vectors` would refuse whatever the texts. */
+  check(options: VectorOptions, caller: Caller): Promise<void>;
+  /** The chunks of each text, exact substrings that cover it. Free of charge. */
+  chunks(texts: string[], options: VectorOptions, asked: Asked): Promise<string[][]>;
   /** The texts of a request at most. Throws BATCH_TOO_LARGE. */
   checkBatch(count: number, caller: Caller, param: string): void;
 }
@@ -84,14 +90,9 @@ export function createVectorService(parts: VectorParts): VectorService {
   const inFlight = new InFlight<Vectors>();
   return {
     async vectors(texts, options, asked) {
-      const { entry, handle } = await usableModel(models, options.model, asked.caller);
-      const chunkSize = checkedChunkSize(options.chunkSize, entry);
-      checkDimensions(options.dimensions, entry);
-      if (options.chunkingMethod === 'late' && entry.pooling !== 'mean') {
-        const message = `${entry.alias} takes the vector of the first token; late chunking needs a model that averages its tokens`;
-        throw new ApiError('INVALID_PARAMETER', { message, param: 'chunking_method' });
-      }
-      const fingerprint = JSON.stringify([asked.caller.key.id, asked.route, handle.id, chunkSize, options]);
+      const { entry, handle, chunkSize } = await checked(models, options, asked.caller);
+      const { caller, route, usageId } = asked;
+      const fingerprint = JSON.stringify([caller.key.id, route, handle.id, chunkSize, options, usageId]);
       return inFlight.run({ fingerprint, texts }, asked.signal, signal =>
         translated(() => compute(parts, { texts, options, entry, handle, chunkSize, asked: { ...asked, signal } })),
       );
@@ -106,6 +107,22 @@ export function createVectorService(parts: VectorParts): VectorService {
         }
         const [count = 0] = await engine.count(handle, [text], signal);
         return { model: entry, count };
+      });
+    },
+
+    async check(options, caller) {
+      await checked(models, options, caller);
+    },
+
+    async chunks(texts, options, asked) {
+      const { entry, handle, chunkSize } = await checked(models, options, asked.caller);
+      const { chunkOverlap: overlap, chunkingMethod: method } = options;
+      return translated(async () => {
+        await checkChunkCount(engine, { texts, options, entry, handle, chunkSize, asked });
+        const prepared = await engine.prepare(handle, texts, { chunkSize, overlap, method, signal: asked.signal });
+        return prepared.map(({ chunks }, index) =>
+          chunks.map(({ start, end }) => (texts[index] ?? '').slice(start, end)),
+        );
       });
     },
 
@@ -152,6 +169,18 @@ async function usableModel(models: Models, name: string | undefined, caller: Cal
   }
   if (models.folder(entry.alias) === null) await fetchModel(models, entry);
   return { entry, handle: models.modelHandle(entry.alias) };
+}
+
+/** Model and chunk size, when everything that is asked for can be had of the model. */
+async function checked(models: Models, options: VectorOptions, caller: Caller) {
+  const { entry, handle } = await usableModel(models, options.model, caller);
+  const chunkSize = checkedChunkSize(options.chunkSize, entry);
+  checkDimensions(options.dimensions, entry);
+  if (options.chunkingMethod === 'late' && entry.pooling !== 'mean') {
+    const message = `${entry.alias} takes the vector of the first token; late chunking needs a model that averages its tokens`;
+    throw new ApiError('INVALID_PARAMETER', { message, param: 'chunking_method' });
+  }
+  return { entry, handle, chunkSize };
 }
 
 /** Starts the fetching of a model that is not here, and tells the caller when to come back, or how it can be had. */
@@ -212,7 +241,8 @@ async function compute({ engine, ledger, observe }: VectorParts, job: Job): Prom
   });
   const tokenCounts = prepared.map(({ tokens }) => tokens);
   const tokens = tokenCounts.reduce((sum, count) => sum + count, 0);
-  const costPicodollars = BigInt(tokens) * entry.pricePicodollarsPerToken;
+  const isCharged = asked.usageId !== undefined && (await ledger.isCharged(asked.usageId));
+  const costPicodollars = isCharged ? 0n : BigInt(tokens) * entry.pricePicodollarsPerToken;
   const reservation = await reserve(ledger, asked.caller, costPicodollars);
   try {
     const chunkVectors = await engine.embed(handle, prepared, about);
@@ -228,8 +258,8 @@ async function compute({ engine, ledger, observe }: VectorParts, job: Job): Prom
       result,
       async settle() {
         const durationMs = performance.now() - startedAt;
-        const { route, requestId } = asked;
-        await reservation.settle({ route, model: entry.alias, tokens, costPicodollars, durationMs, requestId });
+        const { route, requestId, usageId: id } = asked;
+        await reservation.settle({ id, route, model: entry.alias, tokens, costPicodollars, durationMs, requestId });
         observe({ route, model: entry.alias, tokens, durationMs });
       },
       release: () => reservation.release(),
