@@ -10,7 +10,13 @@ import { type Models, openModels, shippedCatalog } from '../models/index.ts';
 import { createLimiter, loadPlans, usdToPicodollars } from '../plans/index.ts';
 import { createTelemetry, mountTelemetryRoutes } from '../telemetry/index.ts';
 import { createLedger } from '../usage/index.ts';
-import { createVectorService, mountCatalogRoutes, mountUsageRoutes, mountVectorRoutes } from './index.ts';
+import {
+  type VectorService,
+  createVectorService,
+  mountCatalogRoutes,
+  mountUsageRoutes,
+  mountVectorRoutes,
+} from './index.ts';
 import { writeStandIn } from './stand-in.ts';
 
 /** Nobody reads it. */
@@ -21,6 +27,7 @@ export interface TestServer {
   app: App;
   engine: Engine;
   models: Models;
+  vectors: VectorService;
   accounts: Accounts;
   keys: Keys;
   adminKey: string;
@@ -72,7 +79,8 @@ export async function startTestServer({
   telemetry.watchEngine(engine);
   const app = await createApp({ log: createLogger({ level: 'fatal' }), keys, limiter, database });
   telemetry.watchRequests(app);
-  mountVectorRoutes(app, createVectorService({ engine, models, ledger, observe: telemetry.vectorsSettled }));
+  const vectors = createVectorService({ engine, models, ledger, observe: telemetry.vectorsSettled });
+  mountVectorRoutes(app, vectors);
   mountCatalogRoutes(app, models);
   mountUsageRoutes(app, ledger, models);
   mountTelemetryRoutes(app, { telemetry, engine, ledger, dataFolder: folder });
@@ -84,6 +92,7 @@ export async function startTestServer({
     app,
     engine,
     models,
+    vectors,
     accounts,
     keys,
     adminKey,

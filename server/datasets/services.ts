@@ -1,0 +1,162 @@
+// What tables borrow of the server while they process: vectors, chunks and predictions.
+//
+// 1. Vectors are metered like those of /vectorize: tokens are counted, money is reserved, the charge is durable before the vectors
+//    are used.
+// 2. A call is charged in parts, whose ids follow from the job, the operation and the part: a job that was killed and is done again
+//    makes the same parts, and each is charged once.
+// 3. A job has one part at a time in the engine's queue, small enough that the requests of others come in between.
+// 4. A full queue or a lost worker delays a job; a balance that is too small ends it.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { defaultChunkOverlap } from '@vectorium/contract';
+import type { Operation, Services } from '@vectorium/tables';
+import { derivedId } from '../database/index.ts';
+import { ApiError } from '../http/index.ts';
+import type { Caller } from '../keys/index.ts';
+import type { VectorOptions, VectorService } from '../vectors/index.ts';
+
+/** About 8,000 tokens: a second or two of one core. */
+const partCharacters = 32_000;
+const partTexts = 256;
+
+const worthRepeating = new Set(['QUEUE_FULL', 'WORKER_LOST']);
+/** Waits of 1, 2, 4 … 30 seconds: a quarter of an hour in all. */
+const tries = 35;
+const longestWaitMs = 30_000;
+
+export interface Borrower {
+  caller: Caller;
+  /** What charges are made under; a preview has one of its own. */
+  jobId: string;
+  requestId: string;
+  route: string;
+  signal: AbortSignal;
+}
+
+/** Services that remember why they failed: the error that comes back through tables has lost its code. */
+export interface Lent extends Services {
+  readonly failure: unknown;
+}
+
+export function lendServices(vectors: VectorService, borrower: Borrower): Lent {
+  const { caller, jobId, requestId, route, signal } = borrower;
+  let failure: unknown;
+  const remembering = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+    try {
+      return await work();
+    } catch (error) {
+      failure ??= error;
+      throw error;
+    }
+  };
+
+  async function embedPart(texts: string[], options: VectorOptions, usageId: string): Promise<Float32Array[]> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return (await vectors.vectors(texts, options, { caller, route, requestId, signal, usageId })).vectors;
+      } catch (error) {
+        const again = error instanceof ApiError && worthRepeating.has(error.code) && attempt < tries;
+        if (!again) throw error;
+        await sleep(Math.min(1000 * 2 ** attempt, longestWaitMs), undefined, { signal });
+      }
+    }
+  }
+
+  return {
+    get failure() {
+      return failure;
+    },
+
+    embed: (texts, params, { operation, part }) =>
+      remembering(async () => {
+        const result: (Float32Array | null)[] = texts.map(() => null);
+        const options = vectorOptions(params);
+        for (const [index, rows] of partsOf(texts).entries()) {
+          const usageId = derivedId(jobId, operation, part, index);
+          const embedded = await embedPart(
+            rows.map(({ text }) => text),
+            options,
+            usageId,
+          );
+          for (const [at, { row }] of rows.entries()) result[row] = embedded[at] ?? null;
+        }
+        return result;
+      }),
+
+    chunk: (texts, params) =>
+      remembering(async () => {
+        const result: string[][] = texts.map(() => []);
+        const options = vectorOptions(params);
+        for (const rows of partsOf(texts)) {
+          const asked = { caller, route, requestId, signal };
+          const chunked = await vectors.chunks(
+            rows.map(({ text }) => text),
+            options,
+            asked,
+          );
+          for (const [at, { row }] of rows.entries()) result[row] = chunked[at] ?? [];
+        }
+        return result;
+      }),
+
+    predict: (_rows, params) => remembering(async () => noModel(params['model_id'])),
+  };
+}
+
+/** Refuses, before a job is made, operations that ask for a model which the caller can't have. */
+export async function checkModels(
+  operations: readonly Operation[],
+  vectors: VectorService,
+  caller: Caller,
+): Promise<void> {
+  for (const [index, { type, params }] of operations.entries()) {
+    const { op } = params;
+    const param = (name: string) => `operations[${index}].params.${name}`;
+    if (type !== 'enrich') continue;
+    if (op === 'predict') noModel(params['model_id'], param('model_id'));
+    if (op !== 'embed_text' && op !== 'chunk_text') continue;
+    try {
+      await vectors.check(vectorOptions(params), caller);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      throw new ApiError(error.code, { ...error.fields, param: param(error.fields.param ?? 'model') });
+    }
+  }
+}
+
+function noModel(id: unknown, param?: string): never {
+  throw new ApiError('MODEL_NOT_FOUND', { message: `There is no trained model ${JSON.stringify(id ?? null)}`, param });
+}
+
+/** As on /vectorize, with what the operation says. Its types were checked by tables. */
+function vectorOptions(params: Record<string, unknown>): VectorOptions {
+  const { model, chunk_size: size, chunk_overlap: overlap } = params;
+  return {
+    model: typeof model === 'string' ? model : undefined,
+    normalize: true,
+    chunkSize: typeof size === 'number' ? size : undefined,
+    chunkOverlap: typeof overlap === 'number' ? overlap : defaultChunkOverlap,
+    chunkingMethod: 'sentence_aware',
+    each: 'text',
+  };
+}
+
+const blank = /^\s*$/;
+
+/** Texts that are there, with the rows that they belong to, in parts of bounded size. */
+function partsOf(texts: readonly (string | null)[]): { text: string; row: number }[][] {
+  const parts: { text: string; row: number }[][] = [];
+  let part: { text: string; row: number }[] = [];
+  let characters = 0;
+  for (const [row, text] of texts.entries()) {
+    if (text === null || blank.test(text)) continue;
+    if (part.length > 0 && (part.length >= partTexts || characters + text.length > partCharacters)) {
+      parts.push(part);
+      part = [];
+      characters = 0;
+    }
+    part.push({ text, row });
+    characters += text.length;
+  }
+  if (part.length > 0) parts.push(part);
+  return parts;
+}
