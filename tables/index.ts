@@ -1,2 +1,6 @@
 // The door of tables: files become Parquet datasets, and operations on them become DuckDB's SQL.
 export type * from './types.ts';
+export { TableError } from './errors.ts';
+export type { TableErrorCode } from './errors.ts';
+export { openTables } from './open.ts';
+export type { OpenTables, TablesOptions } from './open.ts';

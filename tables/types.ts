@@ -35,6 +35,8 @@ export interface Ingested {
   rows: number;
   columns: Column[];
   rejected: Rejected;
+  /** What was decided for the file: an encoding that was found, columns that were renamed. For people. */
+  notes: string[];
 }
 
 /** What one column holds. Quantiles, minimum and maximum are of types that have an order. */

@@ -1,0 +1,172 @@
+// Files of delimited text: csv, tsv, and dialects that the request describes.
+import { TableError } from '../errors.ts';
+import type { JobContext } from '../job.ts';
+import { identifier, list, literal } from '../sql.ts';
+import type { Rejected } from '../types.ts';
+import { lookAtHead } from './look.ts';
+import { uniqueNames } from './names.ts';
+import { columnType } from './options.ts';
+import type { Options } from './options.ts';
+import { plainText } from './plain-text.ts';
+import { readRejects } from './rejects.ts';
+import { refuseEmpty, writeTextTable } from './text-table.ts';
+import type { TextTable } from './text-table.ts';
+
+/** A line may be this long, its line breaks within quotes included. */
+const maxLineBytes = 32 * 2 ** 20;
+
+export interface Dialect {
+  delimiter: string | undefined;
+  quote: string;
+  escape: string | undefined;
+  header: boolean | undefined;
+  skip: number | undefined;
+  comment: string | undefined;
+  encoding: string | undefined;
+  types: Record<string, unknown>;
+  nulls: string[];
+  decimal: string;
+  thousands: string;
+}
+
+export interface Written {
+  rows: number;
+  rejected: Rejected;
+  notes: string[];
+}
+
+export function readDialect(options: Options, delimiter: string | undefined): Dialect {
+  return {
+    delimiter: character(options, 'delimiter', 4) ?? delimiter,
+    quote: character(options, 'quote', 1) ?? '"',
+    escape: character(options, 'escape', 1),
+    header: options.flag('header'),
+    skip: options.count('skip'),
+    comment: character(options, 'comment', 1),
+    encoding: options.text('encoding'),
+    types: options.record('types') ?? {},
+    nulls: ['', ...(options.texts('null_tokens') ?? [])],
+    decimal: character(options, 'decimal_separator', 1) ?? '.',
+    thousands: character(options, 'thousands_separator', 1) ?? '',
+  };
+}
+
+function character(options: Options, name: string, most: number): string | undefined {
+  const text = options.text(name);
+  // An empty quote or comment means that there is none.
+  if (text === undefined || (text === '' && (name === 'quote' || name === 'comment' || name === 'escape'))) return text;
+  if (Buffer.byteLength(text) > most || text === '' || /[\r\n\0]/.test(text))
+    throw options.refuse(name, most === 1 ? 'one character' : `1 to ${most} bytes without line breaks`);
+  return text;
+}
+
+export async function ingestDelimited(
+  source: string,
+  dialect: Dialect,
+  context: JobContext,
+  target: string,
+): Promise<Written> {
+  const { path, notes } = await plainText(source, dialect.encoding, context);
+  const found = await sniff(path, dialect, context);
+  const { names, notes: renamed } = uniqueNames(
+    found.header
+      ? await headerNames(path, found, context)
+      : Array.from({ length: found.columns }, (_, index) => `column${index + 1}`),
+  );
+  const declared = declaredTypes(dialect.types, names);
+  const columns = names.map((name, index) => ({ name, text: `c${index}`, declared: declared.get(name) ?? null }));
+  const table: TextTable = {
+    columns,
+    style: { decimal: dialect.decimal, thousands: dialect.thousands },
+    relation: rejects => scan(path, found, columns, rejects),
+  };
+  const { rows, rejects } = await writeTextTable(table, context, target);
+  const rejected = await readRejects(context, rejects, path, names);
+  refuseEmpty(rows, rejected.count);
+  return { rows, rejected, notes: [...notes, ...renamed] };
+}
+
+interface Found {
+  delimiter: string;
+  quote: string;
+  escape: string;
+  comment: string;
+  skip: number;
+  header: boolean;
+  columns: number;
+  nulls: string[];
+}
+
+async function sniff(path: string, dialect: Dialect, context: JobContext): Promise<Found> {
+  const found = await sniffWith(path, dialect, context);
+  if (dialect.delimiter !== undefined || found.columns > 1) return found;
+  // Lines of many lengths look like one column to DuckDB.
+  const delimiter = commonDelimiter((await lookAtHead(path)).head.toString('utf8'));
+  return delimiter === null ? found : sniffWith(path, { ...dialect, delimiter }, context);
+}
+
+/** The delimiter that stands in the most lines, and in more than half of them. */
+export function commonDelimiter(text: string): string | null {
+  const lines = text.split(/\r?\n|\r/, 100).filter(line => line !== '');
+  const [best] = [',', ';', '\t', '|']
+    .map(delimiter => ({ delimiter, lines: lines.filter(line => line.includes(delimiter)).length }))
+    .toSorted((a, b) => b.lines - a.lines);
+  return best && best.lines * 2 > lines.length && lines.length > 1 ? best.delimiter : null;
+}
+
+async function sniffWith(path: string, dialect: Dialect, { query }: JobContext): Promise<Found> {
+  const given = [
+    `quote = ${literal(dialect.quote)}`,
+    `escape = ${literal(dialect.escape ?? dialect.quote)}`,
+    ...(dialect.delimiter === undefined ? [] : [`delim = ${literal(dialect.delimiter)}`]),
+    ...(dialect.header === undefined ? [] : [`header = ${dialect.header}`]),
+    ...(dialect.skip === undefined ? [] : [`skip = ${dialect.skip}`]),
+    ...(dialect.comment === undefined ? [] : [`comment = ${literal(dialect.comment)}`]),
+  ].join(', ');
+  const sql = `SELECT Delimiter, SkipRows, HasHeader, len(Columns), Comment FROM sniff_csv(${literal(path)}, ignore_errors = true, max_line_size = ${maxLineBytes}, ${given})`;
+  const [delimiter, skip, header, columns, comment] = (await query(sql)).getRows()[0] ?? [];
+  return {
+    delimiter: dialect.delimiter ?? String(delimiter),
+    quote: dialect.quote,
+    escape: dialect.escape ?? dialect.quote,
+    comment: dialect.comment ?? (comment === '(empty)' ? '' : String(comment)),
+    skip: dialect.skip ?? Number(skip),
+    header: dialect.header ?? header === true,
+    columns: Number(columns),
+    nulls: dialect.nulls,
+  };
+}
+
+function scan(
+  path: string,
+  found: Found,
+  columns: { text: string; declared: string | null }[],
+  rejects: string | null,
+): string {
+  const types = columns.map(({ text }) => `${identifier(text)}: 'VARCHAR'`).join(', ');
+  const errors =
+    rejects === null
+      ? 'ignore_errors = true'
+      : `store_rejects = true, rejects_limit = 0, rejects_table = ${literal(`${rejects}_errors`)}, rejects_scan = ${literal(`${rejects}_scans`)}`;
+  return `read_csv(${literal(path)}, auto_detect = false, delim = ${literal(found.delimiter)}, quote = ${literal(found.quote)},
+    escape = ${literal(found.escape)}, comment = ${literal(found.comment)}, skip = ${found.skip}, header = ${found.header},
+    nullstr = ${list(found.nulls)}, max_line_size = ${maxLineBytes}, columns = {${types}}, ${errors})`;
+}
+
+async function headerNames(path: string, found: Found, { query }: JobContext): Promise<(string | null)[]> {
+  const columns = Array.from({ length: found.columns }, (_, index) => ({ text: `c${index}`, declared: null }));
+  const relation = scan(path, { ...found, header: false }, columns, null);
+  const row = (await query(`SELECT * FROM ${relation} LIMIT 1`)).getRows()[0] ?? [];
+  return row.map(value => (value === null ? null : String(value)));
+}
+
+function declaredTypes(types: Record<string, unknown>, names: string[]): Map<string, string> {
+  return new Map(
+    Object.entries(types).map(([name, type]) => {
+      const param = `options.types.${name}`;
+      if (!names.includes(name))
+        throw new TableError('INVALID_OPTIONS', `${param}: there is no column ${JSON.stringify(name)}`, { param });
+      return [name, columnType(type, param)];
+    }),
+  );
+}
