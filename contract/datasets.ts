@@ -68,6 +68,9 @@ const dataset = z.object({
   rows: z.int(),
   columns: z.array(column),
   rejected,
+  notes: z
+    .array(z.string())
+    .meta({ description: 'What was decided for the uploaded file, e.g. its encoding. For people.' }),
   size_bytes: z
     .int()
     .meta({ description: 'Of the uploaded file; of a version that was processed, of its Parquet file.' }),
@@ -133,6 +136,7 @@ const exampleDataset = {
     { name: 'age', type: 'BIGINT', nulls: 1 },
   ],
   rejected: { count: 0, samples: [] },
+  notes: [],
   size_bytes: 21,
   sha256: 'eceeb069acc24ab748d811ffe563bcd6994a734eab6bc22ee7c5a9bdd723a0d2',
   version: 1,

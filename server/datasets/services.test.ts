@@ -90,7 +90,8 @@ test('chunks are exact substrings that cover the text', async () => {
 
 test('models are looked at before a job is made', async () => {
   const { caller } = await borrower();
-  const checked = (params: Record<string, unknown>) => checkModels([{ type: 'enrich', params }], server.vectors, caller);
+  const checked = (params: Record<string, unknown>) =>
+    checkModels([{ type: 'enrich', params }], server.vectors, caller);
   await checked({ op: 'embed_text', column: 'a' });
   await checked({ op: 'text_stats', column: 'a', model: 'no_such' });
   await expect(checked({ op: 'embed_text', model: 'no_such' })).rejects.toMatchObject({

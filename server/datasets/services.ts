@@ -30,6 +30,8 @@ export interface Borrower {
   requestId: string;
   route: string;
   signal: AbortSignal;
+  /** After each call that was paid for. */
+  onCharged?: () => Promise<void>;
 }
 
 /** Services that remember why they failed: the error that comes back through tables has lost its code. */
@@ -38,7 +40,7 @@ export interface Lent extends Services {
 }
 
 export function lendServices(vectors: VectorService, borrower: Borrower): Lent {
-  const { caller, jobId, requestId, route, signal } = borrower;
+  const { caller, jobId, requestId, route, signal, onCharged = async () => {} } = borrower;
   let failure: unknown;
   const remembering = async <Result>(work: () => Promise<Result>): Promise<Result> => {
     try {
@@ -79,6 +81,7 @@ export function lendServices(vectors: VectorService, borrower: Borrower): Lent {
           );
           for (const [at, { row }] of rows.entries()) result[row] = embedded[at] ?? null;
         }
+        await onCharged();
         return result;
       }),
 

@@ -15,6 +15,7 @@ function version(owner: Account, id: string, fields: Partial<NewVersion> = {}): 
     rows: 3,
     columns: [{ name: 'name', type: 'VARCHAR', nulls: 1 }],
     rejected: { count: 1, samples: [{ line: 2, column: null, reason: 'ragged', text: 'a\0b' }] },
+    notes: ['It is in UTF-16'],
     sizeBytes: 100,
     countedBytes: 100,
     sha256: 'ab',

@@ -11,6 +11,8 @@ export interface Version {
   rows: number;
   columns: Column[];
   rejected: Rejected;
+  /** What was decided for the uploaded file, for people. */
+  notes: string[];
   sizeBytes: number;
   sha256: string | null;
   /** Versions that it was made from, as `ds_x@2`. */
@@ -228,7 +230,7 @@ export function createStore(database: Database, now: () => Date = () => new Date
 const newest = '(SELECT max(number) FROM dataset_versions WHERE dataset_id = d.id)';
 
 const selectDatasets = `
-  SELECT d.id, d.account_id, d.name, d.description, d.format, d.updated_at, v.number, v.file, v.rows, v.columns, v.rejected,
+  SELECT d.id, d.account_id, d.name, d.description, d.format, d.updated_at, v.number, v.file, v.rows, v.columns, v.rejected, v.notes,
     v.size_bytes, v.sha256, v.parents, v.inherited, v.operations, v.report, v.job_id, v.output, v.created_at
   FROM datasets d JOIN dataset_versions v ON v.dataset_id = d.id`;
 
@@ -259,11 +261,11 @@ function insertDataset(dataset: NewDataset, reservationId: string, at: Date): St
 /** As the version before the dataset's next one. */
 function insertVersion(version: NewVersion, reservationId: string, at: Date): Statement {
   return {
-    sql: `INSERT INTO dataset_versions (dataset_id, number, account_id, file, rows, columns, rejected, size_bytes, counted_bytes,
+    sql: `INSERT INTO dataset_versions (dataset_id, number, account_id, file, rows, columns, rejected, notes, size_bytes, counted_bytes,
             sha256, parents, inherited, operations, report, job_id, output, created_at)
-          SELECT d.id, d.next_version - 1, $2, $3, $4::bigint, $5::json, $6::json, $7::bigint, $8::bigint, $9, $10::json, $11::json,
-            $12::json, $13::json, $14, $15, $16::timestamptz
-          FROM datasets d, storage_reservations s WHERE d.id = $1 AND d.account_id = $2 AND s.id = $17 RETURNING number`,
+          SELECT d.id, d.next_version - 1, $2, $3, $4::bigint, $5::json, $6::json, $7::json, $8::bigint, $9::bigint, $10, $11::json,
+            $12::json, $13::json, $14::json, $15, $16, $17::timestamptz
+          FROM datasets d, storage_reservations s WHERE d.id = $1 AND d.account_id = $2 AND s.id = $18 RETURNING number`,
     values: [
       version.datasetId,
       version.accountId,
@@ -271,6 +273,7 @@ function insertVersion(version: NewVersion, reservationId: string, at: Date): St
       version.rows,
       JSON.stringify(version.columns),
       JSON.stringify(version.rejected),
+      JSON.stringify(version.notes),
       version.sizeBytes,
       version.countedBytes,
       version.sha256,
@@ -299,6 +302,7 @@ function datasetFrom(row: Row): Dataset {
       file: String(row['file']),
       columns: row['columns'] as Column[],
       rejected: row['rejected'] as Rejected,
+      notes: row['notes'] as string[],
       sha256: row['sha256'] as string | null,
       inherited: row['inherited'] as Operation[],
       operations: row['operations'] as Operation[],

@@ -23,6 +23,8 @@ CREATE TABLE dataset_versions (
   rows bigint NOT NULL,
   columns json NOT NULL,
   rejected json NOT NULL,
+  -- What was decided for the file, for people.
+  notes json NOT NULL,
   size_bytes bigint NOT NULL,
   -- What the version takes of the plan's storage.
   counted_bytes bigint NOT NULL,
