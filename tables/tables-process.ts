@@ -23,10 +23,10 @@ process.on('message', (message: ToProcess) => {
   if (message.type === 'run') void run(message);
   else if (message.type === 'cancel') running?.abort();
   else {
-    const call = calls.get(message.call);
+    const waiting = calls.get(message.call);
     calls.delete(message.call);
-    if (message.type === 'answer') call?.resolve(message.value as never);
-    else call?.reject(fromPlain(message.error));
+    if (message.type === 'answer') waiting?.resolve(message.value as never);
+    else waiting?.reject(fromPlain(message.error));
   }
 });
 // Nobody would hear of a job whose parent is gone.
@@ -63,7 +63,7 @@ async function work<K extends Kind>(
   const interrupt = () => {
     connection.interrupt();
     interrupting = setInterval(() => connection.interrupt(), interruptEveryMs);
-    for (const call of calls.values()) call.reject(new TableError('CANCELLED', 'The job was cancelled'));
+    for (const waiting of calls.values()) waiting.reject(new TableError('CANCELLED', 'The job was cancelled'));
     calls.clear();
   };
   signal.addEventListener('abort', interrupt, { once: true });
@@ -89,12 +89,12 @@ async function work<K extends Kind>(
 }
 
 const services: Services = {
-  embed: (...parameters) => call({ type: 'call', call: ++lastCall, service: 'embed', arguments: parameters }),
-  chunk: (...parameters) => call({ type: 'call', call: ++lastCall, service: 'chunk', arguments: parameters }),
-  predict: (...parameters) => call({ type: 'call', call: ++lastCall, service: 'predict', arguments: parameters }),
+  embed: (...parameters) => ask({ type: 'call', call: ++lastCall, service: 'embed', arguments: parameters }),
+  chunk: (...parameters) => ask({ type: 'call', call: ++lastCall, service: 'chunk', arguments: parameters }),
+  predict: (...parameters) => ask({ type: 'call', call: ++lastCall, service: 'predict', arguments: parameters }),
 };
 
-function call<T>(message: ServiceCall): Promise<T> {
+function ask<T>(message: ServiceCall): Promise<T> {
   return new Promise((resolve, reject) => {
     calls.set(message.call, { resolve, reject });
     send(message);

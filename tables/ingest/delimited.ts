@@ -3,17 +3,15 @@ import { TableError } from '../errors.ts';
 import type { JobContext } from '../job.ts';
 import { identifier, list, literal } from '../sql.ts';
 import type { Rejected } from '../types.ts';
-import { lookAtHead } from './look.ts';
 import { uniqueNames } from './names.ts';
 import { columnType } from './options.ts';
 import type { Options } from './options.ts';
 import { plainText } from './plain-text.ts';
 import { readRejects } from './rejects.ts';
+import { maxLineBytes, sniff } from './sniff.ts';
+import type { Found } from './sniff.ts';
 import { refuseEmpty, writeTextTable } from './text-table.ts';
 import type { TextTable } from './text-table.ts';
-
-/** A line may be this long, its line breaks within quotes included. */
-const maxLineBytes = 32 * 2 ** 20;
 
 export interface Dialect {
   delimiter: string | undefined;
@@ -84,57 +82,6 @@ export async function ingestDelimited(
   const rejected = await readRejects(context, rejects, path, names);
   refuseEmpty(rows, rejected.count);
   return { rows, rejected, notes: [...notes, ...renamed] };
-}
-
-interface Found {
-  delimiter: string;
-  quote: string;
-  escape: string;
-  comment: string;
-  skip: number;
-  header: boolean;
-  columns: number;
-  nulls: string[];
-}
-
-async function sniff(path: string, dialect: Dialect, context: JobContext): Promise<Found> {
-  const found = await sniffWith(path, dialect, context);
-  if (dialect.delimiter !== undefined || found.columns > 1) return found;
-  // Lines of many lengths look like one column to DuckDB.
-  const delimiter = commonDelimiter((await lookAtHead(path)).head.toString('utf8'));
-  return delimiter === null ? found : sniffWith(path, { ...dialect, delimiter }, context);
-}
-
-/** The delimiter that stands in the most lines, and in more than half of them. */
-export function commonDelimiter(text: string): string | null {
-  const lines = text.split(/\r?\n|\r/, 100).filter(line => line !== '');
-  const [best] = [',', ';', '\t', '|']
-    .map(delimiter => ({ delimiter, lines: lines.filter(line => line.includes(delimiter)).length }))
-    .toSorted((a, b) => b.lines - a.lines);
-  return best && best.lines * 2 > lines.length && lines.length > 1 ? best.delimiter : null;
-}
-
-async function sniffWith(path: string, dialect: Dialect, { query }: JobContext): Promise<Found> {
-  const given = [
-    `quote = ${literal(dialect.quote)}`,
-    `escape = ${literal(dialect.escape ?? dialect.quote)}`,
-    ...(dialect.delimiter === undefined ? [] : [`delim = ${literal(dialect.delimiter)}`]),
-    ...(dialect.header === undefined ? [] : [`header = ${dialect.header}`]),
-    ...(dialect.skip === undefined ? [] : [`skip = ${dialect.skip}`]),
-    ...(dialect.comment === undefined ? [] : [`comment = ${literal(dialect.comment)}`]),
-  ].join(', ');
-  const sql = `SELECT Delimiter, SkipRows, HasHeader, len(Columns), Comment FROM sniff_csv(${literal(path)}, ignore_errors = true, max_line_size = ${maxLineBytes}, ${given})`;
-  const [delimiter, skip, header, columns, comment] = (await query(sql)).getRows()[0] ?? [];
-  return {
-    delimiter: dialect.delimiter ?? String(delimiter),
-    quote: dialect.quote,
-    escape: dialect.escape ?? dialect.quote,
-    comment: dialect.comment ?? (comment === '(empty)' ? '' : String(comment)),
-    skip: dialect.skip ?? Number(skip),
-    header: dialect.header ?? header === true,
-    columns: Number(columns),
-    nulls: dialect.nulls,
-  };
 }
 
 function scan(
