@@ -68,6 +68,7 @@ const kinds = {
     about: 'No model has this name (400 on `/v1`).',
     statusIn: { openai: 400 },
   },
+  JOB_NOT_FOUND: { status: 404, type: 'not_found_error', about: 'The account has no job with this id.' },
   METHOD_NOT_ALLOWED: {
     status: 405,
     type: 'invalid_request_error',

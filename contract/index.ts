@@ -1,5 +1,6 @@
 // The contract: every route, field and error code, from which types, validation and the OpenAPI document come.
 import { adminRoutes } from './admin.ts';
+import { jobRoutes } from './jobs.ts';
 import type { Route } from './route.ts';
 import { systemRoutes } from './system.ts';
 import { vectorRoutes } from './vectors.ts';
@@ -15,12 +16,13 @@ export {
   type ErrorDetails,
 } from './errors.ts';
 export { countCharacters, maxBatchCharacters, maxTextCharacters } from './fields.ts';
+export { jobShape } from './jobs.ts';
 export { errorCodesOf, openApiDocument } from './openapi.ts';
 export type { AnswerOf, BodyOf, ParamsOf, QueryOf, Route, Scope } from './route.ts';
 export { chunkingMethods, defaultChunkOverlap, defaultChunkSize, usagePeriods } from './vectors.ts';
 
 /** Every route of the API by its id's name. */
-export const routes = { ...vectorRoutes, ...systemRoutes, ...adminRoutes };
+export const routes = { ...vectorRoutes, ...systemRoutes, ...adminRoutes, ...jobRoutes };
 
 /** The route with this id. */
 export function routeById(id: string): Route {
