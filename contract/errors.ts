@@ -83,6 +83,7 @@ const kinds = {
     type: 'not_found_error',
     about: 'The account has no dataset, or no version of it, with this name.',
   },
+  JOB_NOT_FOUND: { status: 404, type: 'not_found_error', about: 'The account has no job with this id.' },
   METHOD_NOT_ALLOWED: {
     status: 405,
     type: 'invalid_request_error',

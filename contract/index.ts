@@ -1,6 +1,7 @@
 // The contract: every route, field and error code, from which types, validation and the OpenAPI document come.
 import { adminRoutes } from './admin.ts';
 import { datasetRoutes } from './datasets.ts';
+import { jobRoutes } from './jobs.ts';
 import type { Route } from './route.ts';
 import { systemRoutes } from './system.ts';
 import { vectorRoutes } from './vectors.ts';
@@ -17,12 +18,13 @@ export {
   type ErrorDetails,
 } from './errors.ts';
 export { countCharacters, maxBatchCharacters, maxTextCharacters } from './fields.ts';
+export { jobShape } from './jobs.ts';
 export { errorCodesOf, openApiDocument } from './openapi.ts';
 export type { AnswerOf, BodyOf, ParamsOf, QueryOf, Route, Scope } from './route.ts';
 export { chunkingMethods, defaultChunkOverlap, defaultChunkSize, usagePeriods } from './vectors.ts';
 
 /** Every route of the API by its id's name. */
-export const routes = { ...vectorRoutes, ...datasetRoutes, ...systemRoutes, ...adminRoutes };
+export const routes = { ...vectorRoutes, ...datasetRoutes, ...jobRoutes, ...systemRoutes, ...adminRoutes };
 
 /** The route with this id. */
 export function routeById(id: string): Route {

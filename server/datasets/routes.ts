@@ -2,7 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { routes } from '@vectorium/contract';
-import { ApiError, type App, Raw, mount } from '../http/index.ts';
+import { type App, Raw, mount } from '../http/index.ts';
 import { answerWithJob } from '../jobs/index.ts';
 import { shownDataset, shownPreview, shownProcess, shownProfile, shownWhole } from './answers.ts';
 import type { Datasets } from './datasets.ts';

@@ -1,0 +1,267 @@
+// Jobs: work that outlives its request and its process. The record is in our tables (store.ts), the order of turns in pg-boss
+// (queue.ts), the running here.
+//
+// The rules:
+// 1. A job ends once. Whoever runs it writes with the number of its attempt and nothing when another has taken it up.
+// 2. An account has at most as many jobs running as its plan says, over all processes, and one more ticket in the line at most when it
+//    has room. So the line goes round the accounts.
+// 3. A process that dies loses its jobs to others: on PGlite at the next start, on PostgreSQL when its heartbeats have stopped. They go on
+//    from their last checkpoint. Three deaths without a checkpoint between them end a job.
+// 4. A process that stops in order puts its jobs back; that is no death.
+// 5. Between a ticket's promise (in `jobs`) and its place in the line, a process may die, and a restored backup has no line: whoever
+//    starts, and on PostgreSQL everybody from time to time, puts lost tickets back in.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Database } from '../database/index.ts';
+import { ApiError } from '../http/index.ts';
+import { createFollowers } from './follow.ts';
+import { openQueue, type Queue, type Ticket } from './queue.ts';
+import { createRun, type Run } from './run.ts';
+import { createStore, type Ending, type JobEvent, type ListOptions } from './store.ts';
+import type { Job, JobHandler, Jobs } from './types.ts';
+
+export interface JobsOptions {
+  database: Database;
+  /** How many jobs of the account may run at once; null is any number. */
+  jobsAtOnce: (accountId: string) => Promise<number | null>;
+  /** Jobs that this process runs at once. */
+  most: number;
+  log?: (event: string, fields: object) => void;
+  /** On PostgreSQL, a process that is silent for so long is taken for dead; at least 10. */
+  leaseSeconds?: number;
+  /** How long jobs may take to react when the server stops. */
+  stopSeconds?: number;
+  /** Events kept of one job. */
+  mostEvents?: number;
+}
+
+/** The jobs with what their routes need besides. */
+export interface ServedJobs extends Jobs {
+  list(accountId: string, options: ListOptions): Promise<Job[]>;
+  /** Events after a number, in lists; ends with the job or when the signal aborts. */
+  follow(job: Job, after: number, signal: AbortSignal): AsyncGenerator<JobEvent[]>;
+  events(job: Job, after: number, limit: number): Promise<JobEvent[]>;
+}
+
+const mostDeaths = 3;
+const lookEveryMs = 1000;
+
+/** Nothing runs before `start`. */
+export async function createJobs(options: JobsOptions): Promise<ServedJobs> {
+  const {
+    database,
+    jobsAtOnce,
+    most,
+    log = () => {},
+    leaseSeconds = 30,
+    stopSeconds = 10,
+    mostEvents = 10_000,
+  } = options;
+  const shared = database.kind === 'postgresql';
+  const queue: Queue = await openQueue({ database, leaseSeconds, log });
+  const store = createStore(database, { mostEvents });
+  const followers = createFollowers(store, { shared });
+  const handlers = new Map<string, JobHandler>();
+  const running = new Map<string, { run: Run; ticket: Ticket; done: Promise<void> }>();
+  /** Kinds that may have a ticket in the line. */
+  const worthATry = new Set<string>();
+  const timers: NodeJS.Timeout[] = [];
+  let starting = 0;
+  let started = false;
+  let stopping = false;
+
+  const quietly = (work: Promise<unknown>): void =>
+    void work.catch((error: unknown) => log('jobs.failed', { message: messageOf(error) }));
+
+  /** Lets the account's next job into the line, if there is room for it. */
+  async function admit(accountId: string): Promise<void> {
+    const admitted = await store.admit(accountId, await jobsAtOnce(accountId));
+    if (!admitted) return;
+    await queue.put(admitted.kind, admitted.id);
+    seek(admitted.kind);
+  }
+
+  function seek(kind: string): void {
+    if (handlers.has(kind)) worthATry.add(kind);
+    quietly(pump());
+  }
+
+  /** Takes tickets while this process has room, of each kind in turn. */
+  async function pump(): Promise<void> {
+    while (started && !stopping && running.size + starting < most) {
+      const [kind] = worthATry;
+      if (kind === undefined) return;
+      worthATry.delete(kind);
+      starting += 1;
+      try {
+        const ticket = await queue.take(kind);
+        if (!ticket) continue;
+        worthATry.add(kind);
+        await begin(ticket);
+      } finally {
+        starting -= 1;
+      }
+    }
+  }
+
+  async function begin(ticket: Ticket): Promise<void> {
+    const attempt = await store.begin(ticket.jobId);
+    const handler = handlers.get(ticket.kind);
+    if (!attempt || !handler) {
+      await database.transaction([await queue.removal(ticket)]);
+      return;
+    }
+    const { id, accountId } = attempt.job;
+    const run = createRun({ attempt, store, mostEvents, written: () => followers.changed(id) });
+    const done = work(run, ticket, handler).catch((error: unknown) => {
+      // Its heartbeats stop, so that it is tried again.
+      log('jobs.end_not_written', { job_id: id, message: messageOf(error) });
+    });
+    running.set(id, { run, ticket, done });
+    quietly(
+      done.then(() => {
+        running.delete(id);
+        followers.changed(id);
+        return stopping ? undefined : Promise.all([admit(accountId), pump()]);
+      }),
+    );
+    if (attempt.cancelRequested) run.interrupt('cancel');
+    quietly(admit(accountId));
+  }
+
+  async function work(run: Run, ticket: Ticket, handler: JobHandler): Promise<void> {
+    const ending = await outcome(run, handler);
+    if (ending === 'put back') {
+      await store.requeue(run.attempt);
+      await queue.putBack(ticket);
+      return;
+    }
+    if (ending === 'lost') return;
+    const removal = await queue.removal(ticket);
+    await insist(() => run.end(ending, [removal]));
+  }
+
+  async function outcome(run: Run, handler: JobHandler): Promise<Ending | 'put back' | 'lost'> {
+    const { id, kind } = run.attempt.job;
+    if (run.attempt.deaths >= mostDeaths) {
+      const message = `The server process died ${mostDeaths} times while it ran this job`;
+      return { status: 'failed', error: { code: 'JOB_INTERRUPTED', message } };
+    }
+    try {
+      run.job.signal.throwIfAborted();
+      return { status: 'succeeded', result: await handler(run.job) };
+    } catch (error) {
+      const by = run.interruptedBy();
+      if (by === 'cancel') return { status: 'cancelled' };
+      if (by === 'stop') return 'put back';
+      if (by === 'loss') return 'lost';
+      if (error instanceof ApiError) {
+        const { message, param } = error.fields;
+        return { status: 'failed', error: { code: error.code, message, ...(param !== undefined && { param }) } };
+      }
+      log('jobs.handler_failed', { job_id: id, kind, message: messageOf(error) });
+      return { status: 'failed', error: { code: 'INTERNAL_ERROR', message: 'Something failed inside the server' } };
+    }
+  }
+
+  /** A database that is away for a moment must not cost a job its result. */
+  async function insist<T>(write: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await write();
+      } catch (error) {
+        if (attempt === 5) throw error;
+        await sleep(100 * 4 ** attempt);
+      }
+    }
+  }
+
+  async function mend(): Promise<void> {
+    for (const { id, kind } of await store.ticketsLost()) await queue.put(kind, id);
+    for (const accountId of await store.accountsWaiting()) await admit(accountId);
+    for (const kind of await store.kindsWaiting()) seek(kind);
+  }
+
+  /** What other processes did: jobs they let into the line, wishes to cancel what runs here, and jobs they took from here. */
+  async function look(): Promise<void> {
+    for (const kind of await store.kindsWaiting()) seek(kind);
+    const attempts = [...running.values()].map(({ run }) => run.attempt);
+    for (const { id, by } of await store.interruptions(attempts)) running.get(id)?.run.interrupt(by);
+  }
+
+  async function beat(): Promise<void> {
+    await queue.touch([...running.values()].map(({ ticket }) => ticket));
+  }
+
+  function every(ms: number, work: () => Promise<void>): void {
+    timers.push(setInterval(() => quietly(work()), ms));
+  }
+
+  const jobs: ServedJobs = {
+    handle(kind, handler) {
+      handlers.set(kind, handler);
+    },
+
+    async start() {
+      started = true;
+      await mend();
+      if (!shared) return;
+      every(lookEveryMs, look);
+      every((leaseSeconds * 1000) / 3, beat);
+      every(leaseSeconds * 1000, mend);
+    },
+
+    async enqueue(job) {
+      const made = await store.insert(job);
+      await admit(job.accountId);
+      return made;
+    },
+
+    get: (accountId, id) => store.get(accountId, id),
+
+    async wait(accountId, id, { seconds, signal }) {
+      const job = await store.get(accountId, id);
+      if (!job || job.finishedAt) return job;
+      await followers.ended(job, { seconds, signal });
+      return store.get(accountId, id);
+    },
+
+    async cancel(accountId, id) {
+      const job = await store.get(accountId, id);
+      if (!job || job.finishedAt) return job;
+      const event = { at: new Date(), type: 'status', data: { status: 'cancelled' } };
+      if (await store.cancelQueued(id, event)) {
+        followers.changed(id);
+        // Its ticket, if it had one, is worth nothing: who takes it finds no job. Its account's next may have its place.
+        quietly(admit(accountId));
+      } else {
+        await store.requestCancel(id);
+        running.get(id)?.run.interrupt('cancel');
+      }
+      return store.get(accountId, id);
+    },
+
+    open: accountId => store.open(accountId),
+    list: (accountId, list) => store.list(accountId, list),
+    follow: (job, after, signal) => followers.events(job, after, signal),
+    events: (job, after, limit) => store.events(job.id, after, limit),
+
+    async close() {
+      stopping = true;
+      for (const timer of timers) clearInterval(timer);
+      for (const { run } of running.values()) run.interrupt('stop');
+      const all = Promise.all([...running.values()].map(({ done }) => done));
+      await Promise.race([all, sleep(stopSeconds * 1000, undefined, { ref: false })]);
+      // Handlers that did not listen: whatever they still write is refused.
+      for (const { run, ticket } of running.values()) {
+        await store.requeue(run.attempt);
+        await queue.putBack(ticket);
+      }
+      await queue.close();
+    },
+  };
+  return jobs;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
