@@ -3,16 +3,20 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createEngine } from '@vectorium/engine';
+import { openTables } from '@vectorium/tables';
 import packageJson from '../package.json' with { type: 'json' };
 import { createAccounts } from './accounts/index.ts';
 import { mountAccountRoutes } from './accounts/routes.ts';
 import { createGroupCommit, openDatabase } from './database/index.ts';
+import { createDatasets, mountDatasetRoutes } from './datasets/index.ts';
 import { createApp, createLogger, mountProbes, mountReference } from './http/index.ts';
+import { createJobs, mountJobRoutes } from './jobs/index.ts';
 import { createKeys, ensureAdministrator } from './keys/index.ts';
 import { mountKeyRoutes } from './keys/routes.ts';
 import { type Models, openModels, shippedCatalog } from './models/index.ts';
 import { createLimiter, loadPlans } from './plans/index.ts';
 import type { Settings } from './settings.ts';
+import { openStorage } from './storage/index.ts';
 import { createTelemetry, mountTelemetryRoutes } from './telemetry/index.ts';
 import { createLedger } from './usage/index.ts';
 import { createVectorService, mountCatalogRoutes, mountUsageRoutes, mountVectorRoutes } from './vectors/index.ts';
@@ -71,6 +75,39 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
     telemetry.watchEngine(engine);
     const vectors = createVectorService({ engine, models, ledger, observe: each => telemetry.vectorsSettled(each) });
 
+    const storage = closing(await openStorage({ folder: join(settings.dataFolder, 'storage') }), each => each.close());
+    const tables = closing(
+      openTables({
+        scratchFolder: join(settings.dataFolder, 'tables'),
+        formatsFolder: join(settings.dataFolder, 'formats'),
+        // Uploads and statistics have places beside the jobs, which may take hours.
+        places: { short: 2, long: settings.jobs + 2 },
+      }),
+      each => each.close(),
+    );
+    const jobs = await createJobs({
+      database,
+      most: settings.jobs,
+      jobsAtOnce: async id => (await accounts.get(id))?.plan.jobs ?? null,
+      log,
+    });
+    const datasets = closing(
+      await createDatasets({
+        database,
+        storage,
+        tables,
+        jobs,
+        vectors,
+        accounts,
+        keys,
+        jobsFolder: join(settings.dataFolder, 'jobs'),
+        log,
+      }),
+      each => each.close(),
+    );
+    // Before what the jobs work with is closed.
+    closing(jobs, each => each.close());
+
     const app = closing(
       await createApp({
         log: logger,
@@ -86,6 +123,8 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
     mountVectorRoutes(app, vectors);
     mountCatalogRoutes(app, models);
     mountUsageRoutes(app, ledger, models);
+    mountDatasetRoutes(app, datasets);
+    mountJobRoutes(app, jobs);
     mountTelemetryRoutes(app, { telemetry, engine, ledger, dataFolder: settings.dataFolder });
     mountAccountRoutes(app, { accounts, keys, models });
     mountKeyRoutes(app, { accounts, keys, models });
@@ -106,6 +145,7 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
         models: shownModels(models, preload),
       };
     });
+    await jobs.start();
     const url = await app.listen({ host: settings.host, port: settings.port });
     log('server.listening', { url, version: packageJson.version, data: settings.dataFolder });
     if (preloading) void prepareModel(preload).finally(() => (preloading = false));

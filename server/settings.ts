@@ -16,6 +16,8 @@ export interface Settings {
   hubToken: string | undefined;
   python: string | undefined;
   s3: { endpoint: string | undefined; region: string | undefined };
+  /** Jobs that run at once in this process. */
+  jobs: number;
   engine: { workers?: number; memoryBudgetBytes?: number; idleUnloadMs?: number };
   /** How long requests in flight have after SIGTERM. */
   stopSeconds: number;
@@ -59,6 +61,7 @@ export function readSettings(environment: Environment): Settings {
     hubToken: text('HF_TOKEN'),
     python: text('VECTORIUM_PYTHON'),
     s3: { endpoint: text('AWS_ENDPOINT_URL'), region: text('AWS_REGION') },
+    jobs: number('VECTORIUM_JOBS', 2, [1, 64]),
     engine: {
       ...(workers !== undefined && { workers }),
       ...(memoryGb !== undefined && { memoryBudgetBytes: memoryGb * 1e9 }),

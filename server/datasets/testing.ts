@@ -7,8 +7,11 @@ import { type Account, type Accounts, createAccounts } from '../accounts/index.t
 import type { Overrides } from '../plans/index.ts';
 import { type Database, openDatabase } from '../database/index.ts';
 import { testFolder } from '../database/testing.ts';
+import { type RunningServer, startServer } from '../main.ts';
 import { loadPlans } from '../plans/index.ts';
+import { readSettings } from '../settings.ts';
 import { type Storage, openStorage } from '../storage/index.ts';
+import { writeStandIn } from '../vectors/stand-in.ts';
 import { type Quota, createQuota } from './quota.ts';
 import { type Store, createStore } from './store.ts';
 import type { Uploaded } from './uploaded.ts';
@@ -67,5 +70,133 @@ export async function openTestParts(): Promise<TestParts> {
       await database.close();
       await data.remove();
     },
+  };
+}
+
+export interface TestServer extends RunningServer {
+  dataFolder: string;
+  adminKey: string;
+  /** A new account's key. */
+  account(o?: {
+    plan?: string;
+    creditUsd?: number;
+    limits?: Overrides;
+    scopes?: string[];
+  }): Promise<{ id: string; key: string }>;
+  fetch(path: string, key: string, init?: RequestInit): Promise<Response>;
+  /** The body of the answer as JSON, whatever its status. */
+  ask<Answer = Record<string, unknown>>(
+    method: string,
+    path: string,
+    key: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<{ status: number; body: Answer; headers: Headers }>;
+  upload<Answer = Record<string, unknown>>(
+    key: string,
+    file: string | Buffer,
+    fields?: object,
+    headers?: Record<string, string>,
+  ): Promise<{ status: number; body: Answer; headers: Headers }>;
+  end(): Promise<void>;
+}
+
+const adminKey = 'sk-administrator-of-these-tests';
+
+export interface TestData {
+  path: string;
+  environment: Record<string, string>;
+  remove(): Promise<void>;
+}
+
+/** A data folder with an empty database and stand-in weights for e5_small, and the environment of a server on it. */
+export async function testData(): Promise<TestData> {
+  const { path, remove } = await testFolder();
+  const source = join(path, 'stand-ins', 'e5_small');
+  await writeStandIn(source, { dimension: 384, maxTokens: 512 });
+  const files = ['config.json', 'tokenizer.json', 'model.safetensors'].map(name => ({ path: name }));
+  const models = { e5_small: { files, sources: [{ kind: 'folder', path: source }] } };
+  await writeFile(join(path, 'models.json'), JSON.stringify({ models }));
+  const environment = {
+    PORT: '0',
+    VECTORIUM_DATA: path,
+    VECTORIUM_ADMIN_KEY: adminKey,
+    VECTORIUM_LOG_LEVEL: 'fatal',
+    VECTORIUM_PRELOAD: 'e5_small',
+    VECTORIUM_WORKERS: '1',
+    HF_ENDPOINT: 'http://127.0.0.1:9',
+    VECTORIUM_PYTHON: 'no-such-python',
+  };
+  return { path, environment, remove };
+}
+
+/** The whole server of real parts. */
+export async function startDatasetServer(): Promise<TestServer> {
+  const data = await testData();
+  const server = await startServer(readSettings(data.environment));
+  let ready = await fetch(`${server.url}/readyz`);
+  while (!ready.ok) {
+    await new Promise(resolve => setTimeout(resolve, 50));
+    ready = await fetch(`${server.url}/readyz`);
+  }
+  return {
+    ...client(server.url),
+    ...server,
+    dataFolder: data.path,
+    async end() {
+      await server.close();
+      await data.remove();
+    },
+  };
+}
+
+/** What tests ask a running server. */
+export function client(url: string): Pick<TestServer, 'adminKey' | 'account' | 'fetch' | 'ask' | 'upload'> {
+  let people = 0;
+  const fetchAs: TestServer['fetch'] = (path, key, init = {}) =>
+    fetch(url + path, {
+      ...init,
+      headers: { authorization: `Bearer ${key}`, ...(init.headers as Record<string, string>) },
+    });
+  const ask: TestServer['ask'] = async <Answer>(
+    method: string,
+    path: string,
+    key: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ) => {
+    const json = body === undefined ? {} : { body: JSON.stringify(body) };
+    const type = body === undefined ? {} : { 'content-type': 'application/json' };
+    const response = await fetchAs(path, key, { method, ...json, headers: { ...type, ...headers } });
+    return { status: response.status, body: (await response.json()) as Answer, headers: response.headers };
+  };
+  return {
+    adminKey,
+    fetch: fetchAs,
+    ask,
+    async account({ plan = 'pro', creditUsd = 1, limits, scopes } = {}) {
+      const email = `person${++people}.${Date.now()}@example.com`;
+      const made = await ask<{ account_id: string; api_key: string }>('POST', '/admin/accounts', adminKey, {
+        email,
+        plan,
+        credit_usd: creditUsd,
+      });
+      const id = made.body.account_id;
+      if (limits) await ask('PATCH', `/admin/accounts/${id}`, adminKey, { limits });
+      if (!scopes) return { id, key: made.body.api_key };
+      const { body } = await ask<{ api_key: string }>('POST', `/admin/accounts/${id}/keys`, adminKey, {
+        name: 'test',
+        scopes,
+      });
+      return { id, key: body.api_key };
+    },
+    upload: (key, file, fields = {}, headers = {}) =>
+      ask(
+        'POST',
+        '/api/v2/data/upload',
+        key,
+        { file: Buffer.from(file).toString('base64'), format: 'csv', ...fields },
+        headers,
+      ),
   };
 }
