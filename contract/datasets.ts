@@ -4,9 +4,6 @@ import { line, optional, wholeNumber, withDefault } from './fields.ts';
 import { type Route, defineRoute } from './route.ts';
 
 const mebibyte = 1024 * 1024;
-/** 5 GB of file as base64, and room for the rest of the body. */
-const uploadBytes = 6_700_000_000;
-
 export const uploadFormats = ['csv', 'tsv', 'json', 'ndjson', 'parquet', 'arrow', 'xlsx', 'custom'] as const;
 export const downloadFormats = ['csv', 'json', 'ndjson', 'parquet'] as const;
 /** Rows of one page, and of a preview. */
@@ -143,6 +140,15 @@ const exampleDataset = {
   created_at: '2026-01-31T12:00:00.000Z',
 };
 
+const uploadForm = z.object({
+  file: z.file(),
+  format,
+  name: optional(name),
+  description: optional(description),
+  options: optional(z.string().meta({ description: 'JSON.' })),
+  metadata: optional(z.string().meta({ description: 'JSON.' })),
+});
+
 const uploadDataset = defineRoute({
   ...data,
   ...bothSpellings('/api/v2/data/upload'),
@@ -151,8 +157,9 @@ const uploadDataset = defineRoute({
   family: 'data',
   summary: 'Upload a file and make a dataset of it',
   description:
-    'The file as base64 in JSON, up to 5 GB decoded. Its bytes are read as they arrive, keys may come in any order. The answer comes when the dataset is ready.',
-  maxBodyBytes: uploadBytes,
+    'The file as base64 in JSON, or as a part of a form; up to 5 GiB decoded. Its bytes are read as they arrive, keys and parts may come in any order; a key that comes twice is refused, unknown ones are ignored. The base64 needs its padding; the URL-safe alphabet, line breaks and a `data:` URL are taken too. The answer comes when the dataset is ready.',
+  streamed: true,
+  bodies: { 'multipart/form-data': uploadForm },
   body: z.object({
     file: z.string().min(1).meta({ description: 'The file as base64.' }),
     format,
@@ -174,6 +181,23 @@ const uploadDataset = defineRoute({
     },
     answer: exampleDataset,
   },
+});
+
+const putDataset = defineRoute({
+  ...data,
+  ...bothSpellings('/api/v2/data/upload'),
+  id: 'putDataset',
+  method: 'PUT',
+  family: 'data',
+  summary: 'Upload a file as the body itself and make a dataset of it',
+  description: 'Of any Content-Type, up to 5 GiB, with or without Content-Length.',
+  streamed: true,
+  bodies: { 'application/octet-stream': z.file() },
+  query: uploadForm.omit({ file: true }),
+  answer: dataset,
+  errors: ['INVALID_FILE', 'STORAGE_QUOTA_EXCEEDED'],
+  idempotent: true,
+  example: { answer: exampleDataset },
 });
 
 const listDatasets = defineRoute({
@@ -390,6 +414,7 @@ const processDataset = defineRoute({
 
 export const datasetRoutes = {
   uploadDataset,
+  putDataset,
   listDatasets,
   getDataset,
   getProfile,

@@ -176,6 +176,12 @@ const kinds = {
     about: 'The server is starting, closing, or a part of it does not answer.',
     retryAfterSeconds: 5,
   },
+  STORAGE_FULL: {
+    status: 507,
+    type: 'server_error',
+    about: "The server's disk has no room for the file. Nothing was kept.",
+    retryAfterSeconds: 300,
+  },
 } satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof kinds;
@@ -248,6 +254,7 @@ export const errorSchemas = {
     required: z.number().optional().meta({ description: 'Dollars that the request needs (INSUFFICIENT_BALANCE).' }),
     retry_after: z.int().optional().meta({ description: 'Whole seconds to wait (RATE_LIMIT_EXCEEDED).' }),
     limit: z.int().optional().meta({ description: 'Requests that the refusing window allows (RATE_LIMIT_EXCEEDED).' }),
+    offset: z.int().optional().meta({ description: 'Where in the body of an upload the fault is, in bytes from 0.' }),
     reset_time: z.iso.datetime().optional().meta({ description: 'When that window ends (RATE_LIMIT_EXCEEDED).' }),
   }),
   OpenAIError: z.object({

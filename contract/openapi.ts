@@ -45,11 +45,13 @@ export function errorCodesOf(route: Route): ErrorCode[] {
   if (route.auth === 'admin') codes.add('ADMIN_REQUIRED');
   if (route.scope) codes.add('SCOPE_NOT_ALLOWED');
   if (route.family !== 'none') codes.add('RATE_LIMIT_EXCEEDED');
-  if (route.body) {
-    codes.add('INVALID_JSON').add('INVALID_PARAMETER').add('REQUEST_TIMEOUT');
+  if (route.body || route.bodies) {
+    if (route.body) codes.add('INVALID_JSON');
+    codes.add('INVALID_PARAMETER').add('REQUEST_TIMEOUT');
     codes.add('PAYLOAD_TOO_LARGE').add('UNSUPPORTED_MEDIA_TYPE');
   }
-  if (route.body || route.query) codes.add('VALIDATION_ERROR');
+  if (route.body || route.bodies || route.query) codes.add('VALIDATION_ERROR');
+  if (route.streamed) codes.add('STORAGE_FULL');
   if (route.idempotent) codes.add('IDEMPOTENCY_KEY_REUSED').add('IDEMPOTENCY_UNFINISHED');
   if (route.auth !== 'none') codes.add('INTERNAL_ERROR').add('SERVICE_UNAVAILABLE');
   return (Object.keys(errorKinds) as ErrorCode[]).filter(code => codes.has(code));
@@ -72,18 +74,22 @@ function operation(route: Route): Json {
     tags: [route.tag],
     security: route.auth === 'none' ? [] : [{ key: [] }],
     ...(parameters.length > 0 && { parameters }),
+    ...((route.body || route.bodies) && { requestBody: { required: true, content: bodiesOf(route) } }),
+    responses: { 200: success(route), ...failures(route) },
+  };
+}
+
+function bodiesOf(route: Route): Json {
+  return {
     ...(route.body && {
-      requestBody: {
-        required: true,
-        content: {
-          'application/json': {
-            schema: jsonSchema(route.body, 'input'),
-            ...(route.example?.body !== undefined && { example: route.example.body }),
-          },
-        },
+      'application/json': {
+        schema: jsonSchema(route.body, 'input'),
+        ...(route.example?.body !== undefined && { example: route.example.body }),
       },
     }),
-    responses: { 200: success(route), ...failures(route) },
+    ...Object.fromEntries(
+      Object.entries(route.bodies ?? {}).map(([type, schema]) => [type, { schema: jsonSchema(schema, 'input') }]),
+    ),
   };
 }
 

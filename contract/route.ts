@@ -9,7 +9,7 @@ export type Scope = (typeof scopes)[number];
 export interface Route {
   /** Unique; the operationId of the document. */
   id: string;
-  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS';
   /** As in OpenAPI: `/v1/models/{id}`. */
   path: string;
   /** Other paths that are the same route. */
@@ -24,6 +24,10 @@ export interface Route {
   scope?: Scope;
   dialect: Dialect;
   body?: z.ZodType;
+  /** The handler reads the body itself as it comes: nothing of it is held or checked before. A `body` then only describes its JSON. */
+  streamed?: boolean;
+  /** Other forms of body that are taken: media type → shape (`z.file()` for bytes). */
+  bodies?: Readonly<Record<string, z.ZodType>>;
   query?: z.ZodType;
   params?: z.ZodType;
   /** The JSON answer; a route whose answer is no JSON names its `contentType` and has a string here. */
@@ -48,8 +52,8 @@ export function defineRoute<const R extends Route>(route: R): R {
 }
 
 type Output<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
-/** The body as a handler gets it: checked, defaults filled in. */
-export type BodyOf<R extends Route> = Output<R['body']>;
+/** The body as a handler gets it: checked, defaults filled in; undefined where the handler reads it itself. */
+export type BodyOf<R extends Route> = R['streamed'] extends true ? undefined : Output<R['body']>;
 export type QueryOf<R extends Route> = Output<R['query']>;
 export type ParamsOf<R extends Route> = Output<R['params']>;
 /** The answer as a handler gives it. */

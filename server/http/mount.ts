@@ -2,7 +2,7 @@
 import type { AnswerOf, BodyOf, ParamsOf, QueryOf, Route } from '@vectorium/contract';
 import { check, routeById } from '@vectorium/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Caller } from '../keys/index.ts';
 import type { App } from './app.ts';
@@ -18,6 +18,8 @@ export interface Context<R extends Route> {
   query: QueryOf<R>;
   params: ParamsOf<R>;
   headers: IncomingHttpHeaders;
+  /** For a streamed route, whose body is still on the wire. */
+  request: IncomingMessage;
   /** Aborted when the client leaves before the answer is out. */
   signal: AbortSignal;
   requestId: string;
@@ -68,13 +70,14 @@ async function serve<R extends Route>(
   const caller = route.auth === 'none' ? null : await admit(app, { route, secret, request, reply });
   const query = route.query ? accept(check(route.query, request.query, 'the query')) : undefined;
   const params = route.params ? accept(check(route.params, request.params, 'the address')) : undefined;
-  const body = route.body ? await app.bodies.read(request.raw, route) : undefined;
+  const body = route.body && !route.streamed ? await app.bodies.read(request.raw, route) : undefined;
   const context = {
     caller,
     body,
     query,
     params,
     headers: request.headers,
+    request: request.raw,
     signal,
     requestId: request.id,
     reply,
@@ -84,12 +87,18 @@ async function serve<R extends Route>(
     route.idempotent && caller && key !== undefined
       ? await once(
           app.database,
-          { route, caller, secret, key: String(key), content: { params, body }, reply },
+          { route, caller, secret, key: String(key), content: contentOf(route, context), reply },
           async () => handler(context),
         )
       : await handler(context);
   if (answer instanceof Raw) return reply.type(answer.contentType).send(answer.body);
   return reply.type('application/json; charset=utf-8').send(JSON.stringify(answer));
+}
+
+/** What must be the same for the same Idempotency-Key. Of a body that is still on the wire, what is known before. */
+function contentOf(route: Route, { params, query, body, headers }: Context<Route>): object {
+  if (!route.streamed) return { params, body };
+  return { params, query, type: headers['content-type'], length: headers['content-length'] };
 }
 
 /** The caller, once the key is known to be good for the route and the limits let it in. */

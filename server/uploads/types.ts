@@ -1,12 +1,11 @@
 // What an upload is once its bytes are here, whatever door they came through.
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Format } from '@vectorium/tables';
 
-/** Whose storage an upload counts against. */
-export interface UploadAccount {
-  id: string;
-  /** Bytes that the account may still store beside what is stored now; null: no limit. Asked when an upload begins and when it ends. */
-  storageLeftBytes(): Promise<number | null>;
+/** The storage that an upload's bytes are taken from, e.g. a reservation of the account's quota. */
+export interface Room {
+  /** Holds at least so many bytes. Throws an ApiError when they are not there. */
+  grow(bytes: number): Promise<void>;
 }
 
 /** What a door needs of a request: a `Context` of a streamed route has it all. */
@@ -23,8 +22,7 @@ export interface UploadFields {
   format: Format;
   /** As the request has them; checked by tables. */
   options: Record<string, unknown>;
-  /** Whole, with `name` and `description` when they were given. */
-  metadata: Record<string, unknown>;
+  metadata: { name?: string; description?: string };
   name: string | null;
   description: string | null;
 }
@@ -36,27 +34,15 @@ export interface ReceivedUpload extends UploadFields {
   bytes: number;
   /** In hexadecimal. */
   sha256: string;
-  /** Removes the scratch folder, and ends the upload's count against the account: call it once the dataset is stored, or was refused. */
+  /** Removes the scratch folder. Must be called, also after the file was moved away. */
   discard(): Promise<void>;
 }
 
 export interface Uploads {
   /**
    * Takes the file of a request through the door that its method and Content-Type name: JSON with base64, multipart/form-data, or
-   * (PUT) raw. Throws ApiError; then nothing is left.
+   * (PUT) raw. `room` grows with the bytes while they come. Throws ApiError; then nothing is left.
    */
-  receive(request: UploadRequest, account: UploadAccount): Promise<ReceivedUpload>;
-  /**
-   * Answers a request of the tus protocol (version 1.0) below the address that `createUploads` was told. `onFinished` gets each file that
-   * came whole; what it resolves to is the answer's JSON body, what it throws refuses the upload.
-   */
-  resume(exchange: ResumableExchange, onFinished: (upload: ReceivedUpload) => Promise<object>): Promise<void>;
+  receive(request: UploadRequest, room: Room): Promise<ReceivedUpload>;
   close(): Promise<void>;
-}
-
-export interface ResumableExchange {
-  request: IncomingMessage;
-  response: ServerResponse;
-  requestId: string;
-  account: UploadAccount;
 }

@@ -1,0 +1,33 @@
+// A server whose upload routes give back what they received, for tests and measurements.
+import { createReadStream } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { type AnswerOf, routes } from '@vectorium/contract';
+import { type App, ApiError, mount } from '../http/index.ts';
+import type { Context } from '../http/index.ts';
+import type { ReceivedUpload, Room, Uploads } from './index.ts';
+
+/** A room of so many bytes. */
+export function roomOf(limit: number): Room {
+  return {
+    async grow(bytes) {
+      if (bytes > limit)
+        throw new ApiError('STORAGE_QUOTA_EXCEEDED', { message: `${bytes} of ${limit} bytes don't fit` });
+    },
+  };
+}
+
+/** The answer has what the handler saw, and the hash of what is really in the file. */
+export function mountEcho(app: App, uploads: Uploads, room: Room = roomOf(Infinity)): void {
+  const echo = async (context: Context<typeof routes.uploadDataset> | Context<typeof routes.putDataset>) =>
+    (await describe(await uploads.receive(context, room))) as AnswerOf<typeof routes.uploadDataset>;
+  mount(app, routes.uploadDataset, echo);
+  mount(app, routes.putDataset, echo);
+}
+
+export async function describe(upload: ReceivedUpload): Promise<object> {
+  const { path, discard, ...rest } = upload;
+  const hash = createHash('sha256');
+  for await (const piece of createReadStream(path)) hash.update(piece as Buffer);
+  await discard();
+  return { ...rest, sha256OfFile: hash.digest('hex') };
+}
