@@ -18,6 +18,7 @@ import { createLimiter, loadPlans } from './plans/index.ts';
 import type { Settings } from './settings.ts';
 import { openStorage } from './storage/index.ts';
 import { createTelemetry, mountTelemetryRoutes } from './telemetry/index.ts';
+import { createUploads } from './uploads/index.ts';
 import { createLedger } from './usage/index.ts';
 import { createVectorService, mountCatalogRoutes, mountUsageRoutes, mountVectorRoutes } from './vectors/index.ts';
 
@@ -108,6 +109,8 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
     // Before what the jobs work with is closed.
     closing(jobs, each => each.close());
 
+    const uploads = closing(createUploads({ storage }), each => each.close());
+
     const app = closing(
       await createApp({
         log: logger,
@@ -123,7 +126,7 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
     mountVectorRoutes(app, vectors);
     mountCatalogRoutes(app, models);
     mountUsageRoutes(app, ledger, models);
-    mountDatasetRoutes(app, datasets);
+    mountDatasetRoutes(app, { datasets, uploads });
     mountJobRoutes(app, jobs);
     mountTelemetryRoutes(app, { telemetry, engine, ledger, dataFolder: settings.dataFolder });
     mountAccountRoutes(app, { accounts, keys, models });

@@ -14,7 +14,7 @@ import { type Download, type DownloadFormat, download, pageOfRows } from './page
 import { type Asked, type Plan, find, planProcess } from './plan.ts';
 import { previewProcess, removeOldFolders, runProcess } from './process.ts';
 import { createProfiles } from './profiles.ts';
-import { createQuota } from './quota.ts';
+import { type Reservation, createQuota } from './quota.ts';
 import { parseReference } from './rules.ts';
 import { type Dataset, type Deleted, type VersionSummary, createStore } from './store.ts';
 import { type Uploaded, makeDataset } from './uploaded.ts';
@@ -35,10 +35,13 @@ export interface DatasetParts {
 /** Everything about one account only; what isn't there, or is another's, throws DATASET_NOT_FOUND. Names are `ds_x` or `ds_x@2`. */
 export interface Datasets {
   jobs: Jobs;
+  /** Room for an upload, to be released when it is through. Throws STORAGE_QUOTA_EXCEEDED when there is none at all. */
+  reserve(account: Account): Promise<Reservation>;
   /** Throws ApiError for a file that can't be read or has no room. */
-  make(uploaded: Uploaded, by: { account: Account; signal?: AbortSignal }): Promise<Dataset>;
-  /** Bytes that the account may still store; null is any number. */
-  storageLeft(account: Account): Promise<number | null>;
+  make(
+    uploaded: Uploaded,
+    by: { account: Account; reservation: Reservation; signal?: AbortSignal | undefined },
+  ): Promise<Dataset>;
   list(accountId: string, page: { limit: number; after: string | null }): Promise<Dataset[]>;
   get(accountId: string, name: string): Promise<Dataset>;
   versions(dataset: Dataset): Promise<{ newest: VersionSummary[]; count: number }>;
@@ -103,10 +106,8 @@ export async function createDatasets(parts: DatasetParts): Promise<Datasets> {
   return {
     jobs,
     tidied,
+    reserve: account => quota.reserve(account),
     make: (uploaded, by) => makeDataset(all, uploaded, by),
-    async storageLeft({ id, plan }) {
-      return plan.storageBytes === null ? null : Math.max(0, plan.storageBytes - (await quota.used(id)));
-    },
     list: (accountId, page) => store.list(accountId, page),
     get: (accountId, name) => find(store, accountId, name),
     versions: ({ id }) => store.versions(id),

@@ -2,8 +2,9 @@
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { routes } from '@vectorium/contract';
-import { type App, Raw, mount } from '../http/index.ts';
+import { type App, type Context, Raw, mount } from '../http/index.ts';
 import { answerWithJob } from '../jobs/index.ts';
+import type { Uploads } from '../uploads/index.ts';
 import { shownDataset, shownPreview, shownProcess, shownProfile, shownWhole } from './answers.ts';
 import type { Datasets } from './datasets.ts';
 import { contentTypes } from './pages.ts';
@@ -13,7 +14,31 @@ import { contentDisposition } from './rules.ts';
 const profileWaitMs = 2000;
 const processWaitSeconds = 10;
 
-export function mountDatasetRoutes(app: App, datasets: Datasets): void {
+export function mountDatasetRoutes(app: App, { datasets, uploads }: { datasets: Datasets; uploads: Uploads }): void {
+  mount(app, routes.uploadDataset, upload);
+  mount(app, routes.putDataset, upload);
+
+  async function upload(context: Context<typeof routes.uploadDataset> | Context<typeof routes.putDataset>) {
+    const { account } = context.caller;
+    keepOpen(context.reply.raw);
+    // Whoever has a key comes back for the answer; who has none would make a second dataset, so the first must not come into being.
+    const signal = context.headers['idempotency-key'] === undefined ? context.signal : undefined;
+    const reservation = await datasets.reserve(account);
+    try {
+      const received = await uploads.receive(context, reservation);
+      try {
+        const { sha256, format, options, name, description } = received;
+        return await context.once({ sha256, format, options, name, description }, async () =>
+          shownDataset(await datasets.make(received, { account, reservation, signal })),
+        );
+      } finally {
+        await received.discard();
+      }
+    } finally {
+      await reservation.release();
+    }
+  }
+
   mount(app, routes.listDatasets, async ({ caller, query: { limit, after } }) => {
     const page = await datasets.list(caller.account.id, { limit: limit + 1, after: after ?? null });
     return { data: page.slice(0, limit).map(shownDataset), has_more: page.length > limit };

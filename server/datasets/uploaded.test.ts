@@ -6,10 +6,21 @@ import { removeLeftovers } from './files.ts';
 import { download, pageOfRows } from './pages.ts';
 import { createProfiles } from './profiles.ts';
 import { type TestParts, openTestParts } from './testing.ts';
-import { makeDataset } from './uploaded.ts';
+import { type Uploaded, makeDataset } from './uploaded.ts';
+import type { Account } from '../accounts/index.ts';
+import type { Dataset } from './store.ts';
 
 let parts: TestParts;
 const { signal } = new AbortController();
+
+async function make(uploaded: Uploaded, { account }: { account: Account }): Promise<Dataset> {
+  const reservation = await parts.quota.reserve(account);
+  try {
+    return await makeDataset(parts, uploaded, { account, reservation });
+  } finally {
+    await reservation.release();
+  }
+}
 
 beforeAll(async () => {
   parts = await openTestParts();
@@ -22,7 +33,7 @@ const people = 'name,age\nAda,36\nBob,\n"Çelik, Ece",41\n';
 test('a file becomes version 1, with what it had and its rows in order', async () => {
   const account = await parts.account();
   const uploaded = await parts.uploaded(people, { name: 'people' });
-  const dataset = await makeDataset(parts, uploaded, { account });
+  const dataset = await make(uploaded, { account });
   expect(dataset).toMatchObject({
     name: 'people',
     description: null,
@@ -55,7 +66,7 @@ test('a file becomes version 1, with what it had and its rows in order', async (
 
 test('a version comes back as a file in every format', async () => {
   const account = await parts.account();
-  const dataset = await makeDataset(parts, await parts.uploaded(people), { account });
+  const dataset = await make(await parts.uploaded(people), { account });
   const csv = await download(parts, dataset, { format: 'csv', signal });
   const content = await text(csv.stream);
   expect(content).toBe('name,age\nAda,36\nBob,\n"Çelik, Ece",41\n');
@@ -71,14 +82,14 @@ test('a version comes back as a file in every format', async () => {
   const parquet = await download(parts, dataset, { format: 'parquet', signal });
   const bytes = Buffer.concat(await parquet.stream.toArray());
   expect([bytes.length, bytes.subarray(0, 4).toString()]).toEqual([parquet.bytes, 'PAR1']);
-  const again = await makeDataset(parts, await parts.uploaded(bytes, { format: 'parquet' }), { account });
+  const again = await make(await parts.uploaded(bytes, { format: 'parquet' }), { account });
   expect(again.version.columns).toEqual(dataset.version.columns);
 });
 
 test('a page of large rows ends early and the next goes on where it ended', async () => {
   const account = await parts.account();
   const lines = Array.from({ length: 40 }, (_, index) => `${index},${'x'.repeat(400_000)}`);
-  const dataset = await makeDataset(parts, await parts.uploaded(`id,text\n${lines.join('\n')}\n`), { account });
+  const dataset = await make(await parts.uploaded(`id,text\n${lines.join('\n')}\n`), { account });
   const seen: unknown[] = [];
   let pages = 0;
   while (seen.length < 40) {
@@ -95,7 +106,7 @@ test('what can not be read is refused with its place and leaves nothing', async 
   const account = await parts.account();
   const before = await parts.files();
   const refused = async (content: string | Buffer, fields: object) => {
-    const error: unknown = await makeDataset(parts, await parts.uploaded(content, fields), { account }).catch(e => e);
+    const error: unknown = await make(await parts.uploaded(content, fields), { account }).catch(e => e);
     return error as { code: string; message: string };
   };
   expect(await refused('', {})).toMatchObject({ code: 'INVALID_FILE' });
@@ -115,7 +126,7 @@ test('twenty uploads at once at the edge of the plan: exactly as many as fit, an
   const account = await parts.account({ storage_bytes: 7 * size + size / 2 });
   const uploads = await Promise.all(Array.from({ length: 20 }, () => parts.uploaded(people)));
   const before = (await parts.files()).length;
-  const results = await Promise.allSettled(uploads.map(each => makeDataset(parts, each, { account })));
+  const results = await Promise.allSettled(uploads.map(each => make(each, { account })));
   const refused = results.flatMap(result => (result.status === 'rejected' ? [result.reason as { code: string }] : []));
   expect(refused.map(({ code }) => code)).toEqual(Array.from({ length: 13 }, () => 'STORAGE_QUOTA_EXCEEDED'));
   expect(await parts.quota.used(account.id)).toBe(7 * size);
@@ -124,7 +135,7 @@ test('twenty uploads at once at the edge of the plan: exactly as many as fit, an
 
 test('statistics are computed once for all who ask, and kept', async () => {
   const account = await parts.account();
-  const dataset = await makeDataset(parts, await parts.uploaded(people), { account });
+  const dataset = await make(await parts.uploaded(people), { account });
   let computed = 0;
   const counting: typeof parts.tables.profile = path => {
     computed++;
@@ -139,7 +150,7 @@ test('statistics are computed once for all who ask, and kept', async () => {
 
 test('files that no version names are removed; those of versions and of work under way stay', async () => {
   const account = await parts.account();
-  const { version } = await makeDataset(parts, await parts.uploaded(people), { account });
+  const { version } = await make(await parts.uploaded(people), { account });
   const reservation = await parts.quota.reserve(account);
   const underWay = `datasets/${account.id}/ds_x/${reservation.id}/data.parquet`;
   const left = `datasets/${account.id}/ds_y/gone/data.parquet`;

@@ -6,7 +6,7 @@ import { ApiError } from '../http/index.ts';
 import type { Storage } from '../storage/index.ts';
 import { fileRefused } from './errors.ts';
 import { keepFiles } from './files.ts';
-import type { Quota } from './quota.ts';
+import type { Reservation } from './quota.ts';
 import { countedBytes } from './rules.ts';
 import { type Dataset, type Store, newDatasetId } from './store.ts';
 
@@ -24,21 +24,20 @@ export interface Uploaded {
 
 export interface UploadParts {
   store: Store;
-  quota: Quota;
   storage: Storage;
   tables: Pick<Tables, 'ingest'>;
 }
 
-/** Throws ApiError for a file that can't be read or has no room; then nothing is left. */
+/** Throws ApiError for a file that can't be read or has no room; then nothing is left but the reservation. */
 export async function makeDataset(
-  { store, quota, storage, tables }: UploadParts,
+  { store, storage, tables }: UploadParts,
   uploaded: Uploaded,
-  { account, signal }: { account: Account; signal?: AbortSignal },
+  { account, reservation, signal }: { account: Account; reservation: Reservation; signal?: AbortSignal | undefined },
 ): Promise<Dataset> {
   const { path: source, format, options, name, description, sha256, bytes: sizeBytes } = uploaded;
-  const reservation = await quota.reserve(account, sizeBytes);
   const scratch = await storage.scratch();
   try {
+    await reservation.grow(sizeBytes);
     const target = join(scratch.path, 'data.parquet');
     const ingested = await tables
       .ingest({ source, format, options, target }, signal ? { signal } : {})
@@ -79,9 +78,6 @@ export async function makeDataset(
     );
     if (!made) throw new ApiError('SERVICE_UNAVAILABLE', { message: 'The server was away too long; upload again' });
     return made;
-  } catch (error) {
-    await reservation.release();
-    throw error;
   } finally {
     await scratch.remove();
   }

@@ -25,6 +25,11 @@ export interface Context<R extends Route> {
   requestId: string;
   /** For headers and the status of the answer; the answer itself is what the handler returns. */
   reply: FastifyReply;
+  /**
+   * For a streamed route that takes an Idempotency-Key: runs `work` for the first request with this key, and gives its answer again to
+   * later ones with the same `content`, which the handler knows once the body is through. Without a key it just runs.
+   */
+  once<Answer>(content: unknown, work: () => Promise<Answer>): Promise<Answer>;
 }
 
 /** An answer that is not to be turned into JSON: CSV, HTML, or JSON that is written already. */
@@ -71,6 +76,11 @@ async function serve<R extends Route>(
   const query = route.query ? accept(check(route.query, request.query, 'the query')) : undefined;
   const params = route.params ? accept(check(route.params, request.params, 'the address')) : undefined;
   const body = route.body && !route.streamed ? await app.bodies.read(request.raw, route) : undefined;
+  const key = request.headers['idempotency-key'];
+  const repeatable = <Answer>(content: unknown, work: () => Promise<Answer>): Promise<Answer> =>
+    route.idempotent && caller && key !== undefined
+      ? once(app.database, { route, caller, secret, key: String(key), content, reply }, work)
+      : work();
   const context = {
     caller,
     body,
@@ -81,24 +91,12 @@ async function serve<R extends Route>(
     signal,
     requestId: request.id,
     reply,
+    once: repeatable,
   } as Context<R>;
-  const key = request.headers['idempotency-key'];
-  const answer =
-    route.idempotent && caller && key !== undefined
-      ? await once(
-          app.database,
-          { route, caller, secret, key: String(key), content: contentOf(route, context), reply },
-          async () => handler(context),
-        )
-      : await handler(context);
+  const run = async () => handler(context);
+  const answer = route.streamed ? await run() : await repeatable({ params, body }, run);
   if (answer instanceof Raw) return reply.type(answer.contentType).send(answer.body);
   return reply.type('application/json; charset=utf-8').send(JSON.stringify(answer));
-}
-
-/** What must be the same for the same Idempotency-Key. Of a body that is still on the wire, what is known before. */
-function contentOf(route: Route, { params, query, body, headers }: Context<Route>): object {
-  if (!route.streamed) return { params, body };
-  return { params, query, type: headers['content-type'], length: headers['content-length'] };
 }
 
 /** The caller, once the key is known to be good for the route and the limits let it in. */
