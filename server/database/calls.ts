@@ -1,6 +1,6 @@
 // Matches replies to requests, for the thread's channel and the socket's alike, and makes a Database out of that.
 import { DatabaseError } from './port.ts';
-import type { Database, Row } from './port.ts';
+import type { Database, Row, Statement } from './port.ts';
 import type { Call, Numbered, Reply, Request } from './protocol.ts';
 
 interface Waiting {
@@ -46,7 +46,11 @@ export function createCalls(send: (message: Numbered) => void): Calls {
   };
 }
 
-export function databaseOver(call: Call, close: () => Promise<void>): Database {
+/** `post` is what the journal does where there is one; elsewhere a transaction. */
+export function databaseOver(
+  call: Call,
+  { close, post }: { close: () => Promise<void>; post?: (statements: Statement[]) => void },
+): Database {
   return {
     kind: 'pglite',
     async query<T>(sql: string, values?: unknown[]) {
@@ -54,6 +58,10 @@ export function databaseOver(call: Call, close: () => Promise<void>): Database {
       return (rows ?? []) as T[];
     },
     transaction: statements => call({ kind: 'transaction', statements }),
+    async post(statements) {
+      if (post) post(statements);
+      else await call({ kind: 'transaction', statements });
+    },
     async script(sql) {
       await call({ kind: 'script', sql });
     },

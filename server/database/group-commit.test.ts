@@ -25,9 +25,10 @@ describe('group commit', () => {
     );
     database = {
       ...opened,
-      transaction(statements) {
+      // As with PostgreSQL, where a charge that is refused fails its callers.
+      async post(statements) {
         transactions += 1;
-        return opened.transaction(statements);
+        await opened.transaction(statements);
       },
     };
   });

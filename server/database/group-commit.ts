@@ -107,7 +107,7 @@ export function createGroupCommit(
   async function commit(statements: Statement[]): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
-        await database.transaction(statements);
+        await database.post(statements);
         return;
       } catch (error) {
         const again = error instanceof DatabaseError && worthRepeating.has(error.code) && attempt < tries;

@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { tryLock } from '../files/lock.ts';
 import { createCalls, databaseOver } from './calls.ts';
 import type { Calls } from './calls.ts';
+import { openJournal } from './journal.ts';
 import { DatabaseError } from './port.ts';
 import type { Database } from './port.ts';
 import type { Reply } from './protocol.ts';
@@ -47,12 +48,16 @@ export async function openPglite({
     const data = join(folder, 'database');
     if (!(await exists(data))) await makePglite(data);
     const { calls, ended } = await startWorker(data, log);
-    const socket = await serveSocket(socketPath, calls.call, log);
-    return databaseOver(calls.call, async () => {
-      await socket.close();
-      await calls.call({ kind: 'close' });
-      await ended();
-      lock.release();
+    const { call, post } = await openJournal(join(folder, 'journal'), { call: calls.call, log });
+    const socket = await serveSocket(socketPath, call, log);
+    return databaseOver(call, {
+      post,
+      async close() {
+        await socket.close();
+        await call({ kind: 'close' });
+        await ended();
+        lock.release();
+      },
     });
   } catch (error) {
     lock.release();

@@ -20,6 +20,12 @@ export interface Database {
   query<T = Row>(sql: string, values?: unknown[]): Promise<T[]>;
   /** Runs all statements in one transaction, atomically, and gives the rows of each. Throws DatabaseError, then nothing is done. */
   transaction(statements: Statement[]): Promise<Row[][]>;
+  /**
+   * As `transaction`, for statements that are idempotent and whose rows nobody needs: durable when it resolves, and seen by all that
+   * is asked later, but the embedded database may still have them before it (journal.ts). Of statements that are posted together,
+   * one that the embedded database refuses takes no other with it.
+   */
+  post(statements: Statement[]): Promise<void>;
   /** Runs several statements without values, in one transaction. */
   script(sql: string): Promise<void>;
   /** Writes every table to one file as of one moment (see dump.ts). */

@@ -25,6 +25,9 @@ export async function openPostgresql({ url, log }: { url: string; log: Log }): P
       return (await again(() => guarded(pool.query(prepared({ sql, values }))))).rows as T[];
     },
     transaction: statements => again(() => inTransaction(pool, 'BEGIN', client => runAll(client, statements))),
+    async post(statements) {
+      await database.transaction(statements);
+    },
     async script(sql) {
       await guarded(pool.query(sql));
     },

@@ -73,7 +73,7 @@ function rowFrom(fields: (string | null)[], prepared: Prepared | undefined): Row
 }
 
 /** As PostgreSQL reads it: it knows the parameter's type from the statement. */
-function asText(value: unknown): string | null {
+export function asText(value: unknown): string | null {
   if (value === null || value === undefined) return null;
   if (value instanceof Date) return value.toISOString();
   if (value instanceof Uint8Array) return `\\x${Buffer.from(value).toString('hex')}`;

@@ -64,8 +64,10 @@ export async function connectSocket(path: string): Promise<Database> {
   onFrames(socket, reply => calls.receive(reply as Reply));
   socket.on('error', () => socket.destroy());
   socket.on('close', () => calls.fail('The connection to the running server ended'));
-  return databaseOver(calls.call, async () => {
-    socket.destroy();
+  return databaseOver(calls.call, {
+    async close() {
+      socket.destroy();
+    },
   });
 }
 

@@ -377,14 +377,15 @@ describe('a lease', () => {
     let refused = 0;
     const { database, parts, caller } = await openParts(opened => ({
       ...opened,
-      // Leases as with several servers.
+      // As with several servers.
       kind: 'postgresql',
-      transaction(statements) {
+      async post(statements) {
         if (refused === 2 || !statements.some(({ sql }) => sql.includes('returned_batch'))) {
-          return opened.transaction(statements);
+          await opened.transaction(statements);
+          return;
         }
         refused += 1;
-        return Promise.reject(new DatabaseError('The disk is full', { code: '53100' }));
+        throw new DatabaseError('The disk is full', { code: '53100' });
       },
     }));
     const [settled, released] = [await parts.ledger.reserve(caller, 70n), await parts.ledger.reserve(caller, 30n)];
