@@ -218,7 +218,7 @@ test('413 when the plan has no room: exactly as many uploads at once get through
 }, 60_000);
 
 test('429 by family: uploads count against the data routes, reading has ten times their minute', async () => {
-  const own = await server.account({ plan: 'free', limits: { data: { minute: 2 } } });
+  const own = await server.account({ plan: 'free', limits: { data: { minute: 2 }, vectors: { minute: 1 } } });
   const uploads = await Promise.all([1, 2, 3].map(() => server.upload(own.key, people)));
   expect(uploads.map(({ status }) => status).toSorted()).toEqual([200, 200, 429]);
   const reads = await Promise.all(Array.from({ length: 21 }, () => server.ask('GET', '/api/v2/data', own.key)));

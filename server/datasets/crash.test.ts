@@ -1,0 +1,146 @@
+// Killing the server at any moment leaves the old state or the new one: what was acknowledged is there with its file and its rows,
+// nothing is there by half, no file is left over, and the storage that is counted is that of the versions that are there.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openDatabase } from '../database/index.ts';
+import { openStorage } from '../storage/index.ts';
+import { type TestData, client, testData } from './testing.ts';
+
+const program = fileURLToPath(new URL('../vectorium.js', import.meta.url));
+let data: TestData;
+const running = new Set<ChildProcess>();
+
+beforeAll(async () => {
+  data = await testData();
+});
+
+afterAll(async () => {
+  for (const child of running) child.kill('SIGKILL');
+  await data.remove();
+});
+
+async function serve() {
+  const child = spawn(process.execPath, [program, 'serve'], {
+    env: { ...process.env, ...data.environment, VECTORIUM_LOG_LEVEL: 'info', VECTORIUM_PRELOAD: 'none' },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  running.add(child);
+  const exit = once(child, 'exit').finally(() => running.delete(child));
+  for await (const line of createInterface({ input: child.stdout })) {
+    const url = /"url":"(http[^"]+)"/.exec(line)?.[1];
+    if (url === undefined) continue;
+    child.stdout.resume();
+    const end = async (signal: 'SIGKILL' | 'SIGTERM') => {
+      child.kill(signal);
+      await exit;
+    };
+    return { ...client(url), url, kill: () => end('SIGKILL'), stop: () => end('SIGTERM') };
+  }
+  throw new Error('the server ended before it listened');
+}
+
+/** What is in the folder when no server runs on it, after a start that tidied up. */
+async function state() {
+  const storage = await openStorage({ folder: join(data.path, 'storage') });
+  const files: string[] = [];
+  for await (const { key } of storage.list('')) files.push(key);
+  await storage.close();
+  const database = await openDatabase({ folder: data.path });
+  const rows = await database.query<{ dataset_id: string; number: number; file: string; rows: bigint }>(
+    'SELECT dataset_id, number, file, rows FROM dataset_versions',
+  );
+  const datasets = await database.query(
+    'SELECT id FROM datasets d WHERE NOT EXISTS (SELECT 1 FROM dataset_versions WHERE dataset_id = d.id)',
+  );
+  const reservations = await database.query('SELECT * FROM storage_reservations');
+  await database.close();
+  const scratch = (
+    await readdir(join(data.path, 'storage', 'scratch'), { recursive: true, withFileTypes: true })
+  ).filter(entry => entry.isFile() && !entry.name.includes('.lock'));
+  return { files: files.toSorted(), rows, empty: datasets, reservations, scratch };
+}
+
+/** Starts a server that tidies up, and stops it in order. */
+async function tidied(): Promise<Awaited<ReturnType<typeof state>>> {
+  const { stop } = await serve();
+  // What was left over is removed in the background of the start.
+  await sleep(500);
+  await stop();
+  return state();
+}
+
+test('uploads', { timeout: 240_000 }, async () => {
+  const acknowledged = new Map<string, number>();
+  const first = await serve();
+  const { key } = await first.account({ limits: { data: { minute: null, day: null } } });
+  await first.kill();
+  for (let round = 0; round < 2; round++) {
+    const server = await serve();
+    const uploads = Array.from({ length: 4 }, async (_, lane) => {
+      for (let count = 1; ; count++) {
+        const lines = Array.from(
+          { length: 1 + ((lane * 7919 + count * 104_729) % 3000) },
+          (__, row) => `${row},"text ${row}"`,
+        );
+        const answer = await server
+          .upload<{ dataset_id: string }>(key, `id,text\n${lines.join('\n')}\n`)
+          .catch(() => null);
+        if (answer === null) return;
+        expect(answer.status, JSON.stringify(answer.body)).toBe(200);
+        acknowledged.set(answer.body.dataset_id, lines.length);
+      }
+    });
+    const before = acknowledged.size;
+    while (acknowledged.size < before + 4) await sleep(20);
+    await sleep(Math.random() * 400);
+    await server.kill();
+    await Promise.all(uploads);
+
+    const { files, rows, empty, reservations, scratch } = await tidied();
+    expect(files).toEqual(rows.map(({ file }) => file).toSorted());
+    expect({ empty, reservations, scratch }).toEqual({ empty: [], reservations: [], scratch: [] });
+    const found = new Map(rows.map(row => [row.dataset_id, Number(row.rows)]));
+    for (const [id, count] of acknowledged) expect(found.get(id)).toBe(count);
+  }
+  const server = await serve();
+  for (const [id, count] of [...acknowledged].slice(-5)) {
+    const text = await (await server.fetch(`/api/v2/data/${id}/download`, key)).text();
+    expect(text.trim().split('\n')).toHaveLength(count + 1);
+  }
+  await server.kill();
+});
+
+test('an upload that was half sent when the server was killed', { timeout: 60_000 }, async () => {
+  const server = await serve();
+  const { id, key } = await server.account();
+  const half = new ReadableStream<Uint8Array>({
+    async start(controller) {
+      controller.enqueue(
+        Buffer.from(`{"format": "csv", "file": "${Buffer.from('a,b\n'.repeat(30_000)).toString('base64')}`),
+      );
+      await sleep(300);
+    },
+  });
+  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+  const answer = fetch(`${server.url}/api/v2/data/upload`, {
+    method: 'POST',
+    body: half,
+    headers,
+    duplex: 'half',
+  } as RequestInit);
+  // Seen below; until then nobody listens.
+  answer.catch(() => {});
+  await sleep(500);
+  await server.kill();
+  await expect(answer).rejects.toThrow();
+  const { files, rows, reservations, scratch } = await tidied();
+  expect(rows.filter(({ file }) => file.includes(id))).toEqual([]);
+  expect(files.filter(file => file.includes(id))).toEqual([]);
+  expect({ reservations, scratch }).toEqual({ reservations: [], scratch: [] });
+});
