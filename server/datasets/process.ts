@@ -76,10 +76,9 @@ export async function runProcess(parts: ProcessParts, job: RunningJob): Promise<
       const reservation = await parts.quota.reserve(account);
       const ids = processed.outputs.map(({ name }) => (name === null ? dataset.id : newDatasetId()));
       const files = processed.outputs.map(({ path }, index) => ({ datasetId: ids[index] ?? '', path }));
-      const counted = (stored: number) => countedBytes(0, stored);
       const made = await keepFiles(
         { storage: parts.storage, reservation },
-        { accountId: account.id, files, counted },
+        { accountId: account.id, files, counted: countedOf },
         kept => commit(store, { dataset, plan, processed, jobId: job.id, reservationId: reservation.id }, kept),
       );
       if (!made) throw noDataset(dataset.id);
@@ -123,6 +122,9 @@ export async function removeOldFolders({ jobs, folder }: Pick<ProcessParts, 'job
   }
 }
 
+/** There is no other file than the one that is kept. */
+const countedOf = (storedBytes: number): number => countedBytes(0, storedBytes);
+
 interface Finished {
   dataset: Dataset;
   plan: Plan;
@@ -149,7 +151,7 @@ async function commit(
       rejected: { count: 0, samples: [] },
       notes: [],
       sizeBytes: file.storedBytes,
-      countedBytes: countedBytes(0, file.storedBytes),
+      countedBytes: countedOf(file.storedBytes),
       sha256: null,
       parents: [plan.dataset, ...plan.others],
       inherited: recipeOf(dataset),

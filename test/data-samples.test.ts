@@ -1,0 +1,72 @@
+// Every sample of the Vectorial document, run as it is printed: only the host, the key and the stand-in for the file's base64 are changed.
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { installPython } from './python.ts';
+import { adminKey, ask, startTestServer, type TestServer } from './server.ts';
+
+const run = promisify(execFile);
+const file = Buffer.from('name,age\nAda,36\nBob,\n').toString('base64');
+let server: TestServer;
+let samples: { python: string; javascript: string; curl: string };
+let folder: string;
+
+// The document's text has lost its line breaks: they are put back where a statement or a line of the shell ends.
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'vectorium-samples-'));
+  server = await startTestServer({ environment: { VECTORIUM_MODELS: join(folder, 'models') } });
+  const text = (await readFile(new URL('../docs/spec/vectorial-developer-api.txt', import.meta.url), 'utf8'))
+    .replaceAll('https://api.vectorial.dev', server.url)
+    .replaceAll(/YOUR_API_KEY|your_api_key/g, adminKey)
+    .replaceAll('base64_encoded_data', file);
+  const between = (start: string, end: string) =>
+    text.slice(text.indexOf(`\n${start}\n`) + start.length + 2).split(`\n${end}`)[0] ?? '';
+  samples = {
+    python: between('Python', 'JavaScript'),
+    javascript: between('JavaScript', 'cURL'),
+    curl: between('cURL', 'Error Handling').replaceAll('\\ -', '\\\n-'),
+  };
+});
+
+afterAll(async () => {
+  await server?.end();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function isDataset(id: string): Promise<void> {
+  const { body } = await ask<object>(`${server.url}/v2/data/${id}`, { key: adminKey, method: 'GET' });
+  expect(body).toMatchObject({
+    dataset_id: id,
+    name: 'my_dataset',
+    rows: 2,
+    columns: [{ name: 'name' }, { name: 'age' }],
+  });
+}
+
+test('the cURL sample', async () => {
+  const { stdout } = await run('bash', ['-c', samples.curl]);
+  await isDataset((JSON.parse(stdout) as { dataset_id: string }).dataset_id);
+});
+
+test('the Python sample', async ({ skip }) => {
+  const packages = await installPython(['requests']);
+  if (packages === null) return skip('pip can not install requests here');
+  const lines = samples.python
+    .replaceAll(/ (API_KEY =|BASE_URL =|headers = \{|# Upload data|dataset_id =)/g, '\n$1')
+    .replace('# Upload data ', '# Upload data\n')
+    .replace('import requests ', 'import requests\n');
+  const script = join(folder, 'sample.py');
+  await writeFile(script, `${lines}\nprint(dataset_id)\n`);
+  const { stdout } = await run('python3', [script], { env: { ...process.env, PYTHONPATH: packages } });
+  await isDataset(stdout.trim());
+});
+
+test('the JavaScript sample', async () => {
+  const script = join(folder, 'sample.mjs');
+  await writeFile(script, `${samples.javascript}\nconsole.log(await uploadData(${JSON.stringify(file)}));\n`);
+  const { stdout } = await run(process.execPath, [script]);
+  await isDataset(stdout.trim());
+});
