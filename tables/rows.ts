@@ -21,5 +21,11 @@ export async function readRows(
     throw new TableError('INVALID_OPTIONS', `There is no column ${JSON.stringify(unknown)}`, { param: 'columns' });
   const names = (columns ?? known).map(identifier).join(', ');
   if (names === '') return [];
-  return toRows(await query(`SELECT ${names} FROM ${file} LIMIT ${limit} OFFSET ${offset}`));
+  // By row numbers whole groups are passed over; an offset would read them.
+  if (known.some(name => name.toLowerCase() === 'file_row_number'))
+    return toRows(await query(`SELECT ${names} FROM ${file} LIMIT ${limit} OFFSET ${offset}`));
+  return toRows(
+    await query(`SELECT ${names} FROM read_parquet(${literal(source)}, file_row_number = true)
+      WHERE file_row_number >= ${offset} AND file_row_number < ${offset + limit}`),
+  );
 }

@@ -8,7 +8,7 @@ import { columnType } from './options.ts';
 import type { Options } from './options.ts';
 import { plainText } from './plain-text.ts';
 import { readRejects } from './rejects.ts';
-import { maxLineBytes, sniff } from './sniff.ts';
+import { lineOptions, sniff } from './sniff.ts';
 import type { Found } from './sniff.ts';
 import { refuseEmpty, writeTextTable } from './text-table.ts';
 import type { TextTable } from './text-table.ts';
@@ -97,7 +97,7 @@ function scan(
       : `store_rejects = true, rejects_limit = 0, rejects_table = ${literal(`${rejects}_errors`)}, rejects_scan = ${literal(`${rejects}_scans`)}`;
   return `read_csv(${literal(path)}, auto_detect = false, delim = ${literal(found.delimiter)}, quote = ${literal(found.quote)},
     escape = ${literal(found.escape)}, comment = ${literal(found.comment)}, skip = ${found.skip}, header = ${found.header},
-    nullstr = ${list(found.nulls)}, max_line_size = ${maxLineBytes}, columns = {${types}}, ${errors})`;
+    nullstr = ${list(found.nulls)}, ${lineOptions}, columns = {${types}}, ${errors})`;
 }
 
 async function headerNames(path: string, found: Found, { query }: JobContext): Promise<(string | null)[]> {

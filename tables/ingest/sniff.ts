@@ -9,7 +9,9 @@ import type { Dialect } from './delimited.ts';
 import { lookAtHead } from './look.ts';
 
 /** A line may be this long, its line breaks within quotes included. */
-export const maxLineBytes = 32 * 2 ** 20;
+const maxLineBytes = 16 * 2 ** 20;
+/** SQL. DuckDB's own choice would be buffers of 16 lines of the longest kind. */
+export const lineOptions = `max_line_size = ${maxLineBytes}, buffer_size = ${2 * maxLineBytes}`;
 
 export interface Found {
   delimiter: string;
@@ -55,7 +57,7 @@ async function sniffWith(path: string, dialect: Dialect, { query, signal }: JobC
     ...(dialect.comment === undefined ? [] : [`comment = ${literal(dialect.comment)}`]),
   ].join(', ');
   const sql = `SELECT Delimiter, SkipRows, HasHeader, len(Columns), Comment
-    FROM sniff_csv(${literal(path)}, ignore_errors = true, max_line_size = ${maxLineBytes}, ${given})`;
+    FROM sniff_csv(${literal(path)}, ignore_errors = true, ${lineOptions}, ${given})`;
   let answer: DuckDBResultReader;
   try {
     answer = await query(sql);

@@ -1,0 +1,190 @@
+// JSON: an array of objects, or an object a line. Nested objects become STRUCT, arrays LIST.
+//
+// Types are taken from the whole file: a key that first comes in the last line is a column too. What DuckDB would
+// read as DOUBLE or as JSON (numbers too large for BIGINT, or values of several kinds) is taken as text, and typed like
+// the text of CSV, so that no digit is lost.
+import { createReadStream, createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { TableError } from '../errors.ts';
+import type { JobContext } from '../job.ts';
+import { identifier, literal } from '../sql.ts';
+import type { Rejected } from '../types.ts';
+import type { Written } from './delimited.ts';
+import { lookAtHead } from './look.ts';
+import { uniqueNames } from './names.ts';
+import { writeParquet } from './parquet.ts';
+import { plainText } from './plain-text.ts';
+import { maxSamples, shorten } from './rejects.ts';
+import { refuseEmpty } from './text-table.ts';
+import { inferTypes, strictCast } from './typing.ts';
+
+/** One object, nested ones included. */
+const maxObjectBytes = 16 * 2 ** 20;
+const plainStyle = { decimal: '.', thousands: '' };
+const none: Rejected = { count: 0, samples: [] };
+
+export async function ingestJson(
+  source: string,
+  encoding: string | undefined,
+  context: JobContext,
+  target: string,
+): Promise<Written> {
+  const { path, notes } = await plainText(source, encoding, context);
+  const { head } = await lookAtHead(path);
+  const start = head
+    .toString('utf8')
+    .replace(/^\ufeff/, '')
+    .trimStart();
+  if (start.startsWith('[')) {
+    const rows = await writeJson(path, 'array', null, context, target);
+    refuseEmpty(rows, 0);
+    return { rows, rejected: none, notes };
+  }
+  return { ...(await ingestLines(path, context, target)), notes };
+}
+
+async function ingestLines(path: string, context: JobContext, target: string): Promise<Omit<Written, 'notes'>> {
+  try {
+    const rows = await writeJson(path, 'newline_delimited', null, context, target);
+    refuseEmpty(rows, 0);
+    return { rows, rejected: none };
+  } catch (error) {
+    // Objects over several lines, one after the other, are no lines that are wrong.
+    if (!isBadJson(error)) throw error;
+  }
+  const good = join(context.scratch, 'good-lines');
+  const rejected = await sortOut(path, good, context);
+  const kept = (await lookAtHead(good)).sizeBytes;
+  if (kept === 0) refuseEmpty(0, rejected.count);
+  const rows = await writeJson(good, 'newline_delimited', null, context, target);
+  return { rows, rejected };
+}
+
+function isBadJson(error: unknown): boolean {
+  return error instanceof TableError && error.code === 'BAD_ROWS';
+}
+
+/** Writes the rows of a JSON file; `types` are those of all columns where they are known, else they are found. */
+export async function writeJson(
+  path: string,
+  format: 'array' | 'newline_delimited',
+  types: Record<string, string> | null,
+  context: JobContext,
+  target: string,
+): Promise<number> {
+  try {
+    return await write(path, format, types, context, target);
+  } catch (error) {
+    throw context.signal.aborted ? error : refusal(error);
+  }
+}
+
+async function write(
+  path: string,
+  format: 'array' | 'newline_delimited',
+  types: Record<string, string> | null,
+  context: JobContext,
+  target: string,
+): Promise<number> {
+  const read = (more: string) =>
+    `read_json(${literal(path)}, format = '${format}', maximum_object_size = ${maxObjectBytes}, ${more})`;
+  let found = Object.entries(types ?? {});
+  if (types === null) {
+    const described = await context.query(`DESCRIBE FROM ${read('sample_size = -1')}`);
+    found = described.getRows().map(row => [String(row[0]), String(row[1])]);
+  }
+  const scalars = new Set(types === null ? found.filter(([, type]) => isUncertain(type)).map(([name]) => name) : []);
+  const columns = found.map(([name, type]): [string, string] => [
+    name,
+    scalars.has(name) ? 'JSON' : type === 'BLOB' ? 'VARCHAR' : type,
+  ]);
+  const relation = read(
+    `columns = {${columns.map(([name, type]) => `${literal(name)}: ${literal(type)}`).join(', ')}}`,
+  );
+  const uncertain = [...scalars];
+  const inferred = await inferTypes(context, relation, uncertain.map(text), plainStyle);
+  const { names } = uniqueNames(columns.map(([name]) => name));
+  const selected = columns.map(([name], index) => {
+    const scalar = uncertain.indexOf(name);
+    let value = identifier(name);
+    if (scalar >= 0) value = strictCast(text(name), inferred.types[scalar] ?? 'VARCHAR', plainStyle);
+    else if (types?.[name] === 'BLOB') value = `from_base64(${value})`;
+    return `${value} AS ${identifier(names[index] ?? name)}`;
+  });
+  const { sizeBytes, head } = await lookAtHead(path);
+  const lines = head.toString('latin1').split('\n').length;
+  const rowBytes = Math.min(sizeBytes, head.length) / lines;
+  return writeParquet(context, `SELECT ${selected.join(', ')} FROM ${relation}`, target, {
+    columns: columns.length,
+    rowBytes,
+  });
+}
+
+/** SQL: a value of JSON as text, without quotes. */
+const text = (name: string) => `(${identifier(name)} ->> '$')`;
+
+/** Types in which DuckDB would lose digits or quote texts. */
+function isUncertain(type: string): boolean {
+  return type === 'DOUBLE' || type === 'HUGEINT' || type === 'UBIGINT' || type === 'JSON';
+}
+
+/** DuckDB's errors about the file, told apart from those about the job. */
+function refusal(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof TableError) return error;
+  const message = (error.message.split('\n', 1)[0] ?? '').replaceAll(/ in file "[^"]*"/g, '');
+  if (!/JSON|json/.test(message)) return error;
+  const place = /at byte \d+ in (?:line|record\/value) \d+|in (?:line|record\/value) \d+/.exec(message)?.[0];
+  if (/maximum_object_size/.test(message))
+    return new TableError('TOO_LARGE', `An object is larger than ${maxObjectBytes / 2 ** 20} MiB`);
+  return new TableError(
+    'BAD_ROWS',
+    message.replace(/^Invalid Input Error: /, ''),
+    place === undefined ? {} : { place },
+  );
+}
+
+/** Copies the lines that are JSON objects, and counts and samples the others. */
+async function sortOut(path: string, target: string, context: JobContext): Promise<Rejected> {
+  const rejected: Rejected = { count: 0, samples: [] };
+  async function* good(): AsyncGenerator<string> {
+    let number = 0;
+    for await (const line of lines(path)) {
+      number++;
+      if (line.trim() === '') continue;
+      const reason = wrong(line);
+      if (reason === null) yield `${line}\n`;
+      else {
+        rejected.count++;
+        if (rejected.samples.length < maxSamples)
+          rejected.samples.push({ line: number, column: null, reason, text: shorten(line) });
+      }
+    }
+  }
+  await pipeline(good, createWriteStream(target), { signal: context.signal });
+  return rejected;
+}
+
+function wrong(line: string): string | null {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? null : 'The line is no JSON object';
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** The lines of a text. A line that never ends is cut into pieces rather than kept in memory. */
+async function* lines(path: string): AsyncGenerator<string> {
+  let rest = '';
+  for await (const chunk of createReadStream(path, { encoding: 'utf8', highWaterMark: 2 ** 20 })) {
+    const parts = `${rest}${String(chunk)}`.split('\n');
+    rest = parts.pop() ?? '';
+    yield* parts;
+    if (rest.length > maxObjectBytes) {
+      yield rest;
+      rest = '';
+    }
+  }
+  if (rest !== '') yield rest;
+}
