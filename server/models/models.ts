@@ -19,7 +19,8 @@ import {
 } from './installed.ts';
 import { folderSource } from './sources/folder.ts';
 import { hubSource, reason } from './sources/hub.ts';
-import { s3Source, type S3Place } from './sources/s3.ts';
+import { s3Source } from './sources/s3.ts';
+import type { S3Place } from '../files/s3.ts';
 import type { ModelSource } from './sources/source.ts';
 import { wheelSource } from './sources/wheel.ts';
 

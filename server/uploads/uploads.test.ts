@@ -74,6 +74,21 @@ function formOf(members: { name: string; fileName?: string; value: string | Buff
 
 const formHeaders = { 'content-type': `multipart/form-data; boundary="${boundary}"` };
 
+function head(length: number | null): string {
+  return (
+    `POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${parts.key.ordinary}\r\nContent-Type: application/json\r\n` +
+    (length === null ? 'Transfer-Encoding: chunked\r\n\r\n' : `Content-Length: ${length}\r\n\r\n`)
+  );
+}
+
+function open(): { socket: ReturnType<typeof connect>; answer: Promise<string> } {
+  const { hostname, port } = new URL(server.url);
+  const socket = connect(Number(port), hostname);
+  let text = '';
+  socket.on('data', piece => (text += piece.toString()));
+  return { socket, answer: new Promise(resolve => socket.on('close', () => resolve(text)).on('error', () => {})) };
+}
+
 describe('a file', () => {
   const file = randomBytes(3_000_001);
   const whole = { bytes: file.length, sha256: sha256(file), sha256OfFile: sha256(file) };
@@ -329,18 +344,6 @@ describe('bounds hold while bytes come', () => {
 });
 
 describe('a connection', () => {
-  const head = (length: number | null) =>
-    `POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${parts.key.ordinary}\r\nContent-Type: application/json\r\n` +
-    (length === null ? 'Transfer-Encoding: chunked\r\n\r\n' : `Content-Length: ${length}\r\n\r\n`);
-
-  function open(): { socket: ReturnType<typeof connect>; answer: Promise<string> } {
-    const { hostname, port } = new URL(server.url);
-    const socket = connect(Number(port), hostname);
-    let text = '';
-    socket.on('data', piece => (text += piece.toString()));
-    return { socket, answer: new Promise(resolve => socket.on('close', () => resolve(text)).on('error', () => {})) };
-  }
-
   it('that breaks off leaves nothing', async () => {
     for (const length of [1_000_000, null]) {
       const { socket, answer } = open();

@@ -1,25 +1,19 @@
 // A prefix of an S3 bucket that holds a model's files, laid out as in the catalog.
-import type { S3Client } from '@aws-sdk/client-s3';
 import { join } from 'node:path';
+import { connectS3, parseS3Url, type S3Connection, type S3Place } from '../../files/s3.ts';
 import type { CatalogEntry, CatalogFile } from '../catalog.ts';
 import { download, Refused, type RemoteFile } from './download.ts';
 import type { FileRecord, ModelSource } from './source.ts';
 
-/** Where S3 is when it is not Amazon's; keys and region come from the usual AWS_ variables or files. */
-export interface S3Place {
-  endpoint?: string | undefined;
-  region?: string | undefined;
-}
-
 export function s3Source(entry: CatalogEntry, url: string, place: S3Place): ModelSource {
-  const [, bucket = '', prefix = ''] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(url) ?? [];
-  const keyOf = (file: CatalogFile) => [prefix.replace(/\/+$/, ''), file.path].filter(Boolean).join('/');
+  const { bucket, prefix } = parseS3Url(url);
+  const keyOf = (file: CatalogFile) => [prefix, file.path].filter(Boolean).join('/');
   return {
     name: url,
     async reachable() {
       const [first] = entry.files;
       if (!first) return false;
-      const s3 = await connect(place);
+      const s3 = await connectS3(place);
       try {
         await describe(s3, bucket, keyOf(first), AbortSignal.timeout(2_000));
         return true;
@@ -30,7 +24,7 @@ export function s3Source(entry: CatalogEntry, url: string, place: S3Place): Mode
       }
     },
     async fetch(job) {
-      const s3 = await connect(place);
+      const s3 = await connectS3(place);
       try {
         const remotes: { file: CatalogFile; remote: RemoteFile }[] = [];
         for (const file of entry.files) {
@@ -61,19 +55,7 @@ export function s3Source(entry: CatalogEntry, url: string, place: S3Place): Mode
   };
 }
 
-type Connection = { client: S3Client; sdk: typeof import('@aws-sdk/client-s3') };
-
-/** The SDK takes a while to load, so it is loaded by those who need it. */
-async function connect(place: S3Place): Promise<Connection> {
-  const sdk = await import('@aws-sdk/client-s3');
-  const client = new sdk.S3Client({
-    ...(place.region ? { region: place.region } : {}),
-    ...(place.endpoint ? { endpoint: place.endpoint, forcePathStyle: true } : {}),
-  });
-  return { client, sdk };
-}
-
-async function describe({ client, sdk }: Connection, Bucket: string, Key: string, signal: AbortSignal) {
+async function describe({ client, sdk }: S3Connection, Bucket: string, Key: string, signal: AbortSignal) {
   const head = await client
     .send(new sdk.HeadObjectCommand({ Bucket, Key }), { abortSignal: signal })
     .catch((error: unknown) => {
