@@ -9,7 +9,7 @@ export type Scope = (typeof scopes)[number];
 export interface Route {
   /** Unique; the operationId of the document. */
   id: string;
-  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** As in OpenAPI: `/v1/models/{id}`. */
   path: string;
   /** Other paths that are the same route. */
