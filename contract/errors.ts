@@ -152,6 +152,11 @@ const kinds = {
     type: 'server_error',
     about: 'Something failed inside; the log has it under `request_id`.',
   },
+  JOB_INTERRUPTED: {
+    status: 500,
+    type: 'server_error',
+    about: 'The server died several times while it ran the job (seen as the `error` of a job only).',
+  },
   MODEL_UNAVAILABLE: {
     status: 503,
     type: 'server_error',

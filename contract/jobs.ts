@@ -104,4 +104,52 @@ const cancelJob = defineRoute({
   errors: ['INVALID_PARAMETER', 'JOB_NOT_FOUND'],
 });
 
-export const jobRoutes = { listJobs, getJob, getJobEvents, cancelJob };
+const webhook = {
+  ...common,
+  path: '/api/v2/webhook',
+  aliases: ['/v2/webhook'],
+} as const;
+
+const setWebhook = defineRoute({
+  ...webhook,
+  family: 'data',
+  id: 'setWebhook',
+  method: 'PUT',
+  summary: 'Be told when your jobs end',
+  description:
+    'Posts `job.succeeded`, `job.failed` or `job.cancelled` with the job to this address, signed as Standard Webhooks says (`webhook-id`, `webhook-timestamp`, `webhook-signature`). Any answer but 2xx, or none within 10 seconds, is tried again for about a day, with the same `webhook-id`. Each PUT makes a new secret.',
+  body: z.strictObject({ url: line(2000).meta({ description: 'https.', format: 'uri' }) }),
+  answer: z.object({
+    url: z.string(),
+    secret: z.string().meta({ description: 'Shown this once: verify signatures with it.' }),
+    created_at: z.string(),
+  }),
+  errors: ['INVALID_PARAMETER'],
+  example: {
+    body: { url: 'https://example.com/hooks/vectorium' },
+    answer: { url: 'https://example.com/hooks/vectorium', secret: 'whsec_…', created_at: '2026-01-31T10:00:00.000Z' },
+  },
+});
+
+const getWebhook = defineRoute({
+  ...webhook,
+  family: 'read',
+  id: 'getWebhook',
+  method: 'GET',
+  summary: 'Where you are told',
+  answer: z.object({ url: z.string(), created_at: z.string() }),
+  errors: ['NOT_FOUND'],
+});
+
+const deleteWebhook = defineRoute({
+  ...webhook,
+  family: 'data',
+  id: 'deleteWebhook',
+  method: 'DELETE',
+  summary: 'Be told no longer',
+  description: 'What has not arrived yet is dropped.',
+  answer: z.object({ deleted: z.boolean() }),
+  errors: [],
+});
+
+export const jobRoutes = { listJobs, getJob, getJobEvents, cancelJob, setWebhook, getWebhook, deleteWebhook };

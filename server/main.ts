@@ -10,7 +10,7 @@ import { mountAccountRoutes } from './accounts/routes.ts';
 import { createGroupCommit, openDatabase } from './database/index.ts';
 import { createDatasets, mountDatasetRoutes } from './datasets/index.ts';
 import { createApp, createLogger, mountProbes, mountReference } from './http/index.ts';
-import { createJobs, mountJobRoutes } from './jobs/index.ts';
+import { createJobs, createWebhooks, mountJobRoutes, mountWebhookRoutes } from './jobs/index.ts';
 import { createKeys, ensureAdministrator } from './keys/index.ts';
 import { mountKeyRoutes } from './keys/routes.ts';
 import { type Models, openModels, shippedCatalog } from './models/index.ts';
@@ -76,7 +76,13 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
     telemetry.watchEngine(engine);
     const vectors = createVectorService({ engine, models, ledger, observe: each => telemetry.vectorsSettled(each) });
 
-    const storage = closing(await openStorage({ folder: join(settings.dataFolder, 'storage') }), each => each.close());
+    const storage = closing(
+      await openStorage({
+        folder: join(settings.dataFolder, 'storage'),
+        s3: settings.s3Url === undefined ? undefined : { ...settings.s3, url: settings.s3Url },
+      }),
+      each => each.close(),
+    );
     const tables = closing(
       openTables({
         scratchFolder: join(settings.dataFolder, 'tables'),
@@ -86,10 +92,13 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
       }),
       each => each.close(),
     );
+    const webhooks = closing(createWebhooks({ database, targets: settings.webhookTargets, log }), each => each.close());
     const jobs = await createJobs({
       database,
-      most: settings.jobs,
+      mostAtOnce: settings.jobs,
       jobsAtOnce: async id => (await accounts.get(id))?.plan.jobs ?? null,
+      ended: () => webhooks.wake(),
+      retentionDays: settings.jobRetentionDays,
       log,
     });
     const datasets = closing(
@@ -128,6 +137,7 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
     mountUsageRoutes(app, ledger, models);
     mountDatasetRoutes(app, { datasets, uploads });
     mountJobRoutes(app, jobs);
+    mountWebhookRoutes(app, webhooks);
     mountTelemetryRoutes(app, { telemetry, engine, ledger, dataFolder: settings.dataFolder });
     mountAccountRoutes(app, { accounts, keys, models });
     mountKeyRoutes(app, { accounts, keys, models });

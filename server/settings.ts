@@ -1,5 +1,6 @@
 // What an operator may set, read from environment variables; docs/configuration.md is the table for people.
 import { resolve } from 'node:path';
+import { type WebhookTargets, webhookTargets } from './jobs/index.ts';
 
 export interface Settings {
   host: string;
@@ -15,9 +16,15 @@ export interface Settings {
   hubEndpoint: string | undefined;
   hubToken: string | undefined;
   python: string | undefined;
+  /** `s3://bucket/prefix` for the files of datasets, instead of the data folder. */
+  s3Url: string | undefined;
   s3: { endpoint: string | undefined; region: string | undefined };
   /** Jobs that run at once in this process. */
   jobs: number;
+  /** Days that jobs are kept after their end. */
+  jobRetentionDays: number;
+  /** Which addresses webhooks may have. */
+  webhookTargets: WebhookTargets;
   engine: { workers?: number; memoryBudgetBytes?: number; idleUnloadMs?: number };
   /** How long requests in flight have after SIGTERM. */
   stopSeconds: number;
@@ -42,6 +49,13 @@ export function readSettings(environment: Environment): Settings {
   };
   const optional = (name: string, range: [number, number]) =>
     text(name) === undefined ? undefined : number(name, 0, range);
+  /** The first is the default. */
+  const oneOf = <Choice extends string>(name: string, choices: readonly [Choice, ...Choice[]]): Choice => {
+    const given = text(name) ?? choices[0];
+    const choice = choices.find(each => each === given);
+    if (choice === undefined) throw new Error(`${name} is "${given}"; it must be one of ${choices.join(', ')}`);
+    return choice;
+  };
 
   const dataFolder = resolve(text('VECTORIUM_DATA') ?? './data');
   const workers = optional('VECTORIUM_WORKERS', [1, 1024]);
@@ -60,8 +74,11 @@ export function readSettings(environment: Environment): Settings {
     hubEndpoint: text('HF_ENDPOINT'),
     hubToken: text('HF_TOKEN'),
     python: text('VECTORIUM_PYTHON'),
+    s3Url: text('S3_URL'),
     s3: { endpoint: text('AWS_ENDPOINT_URL'), region: text('AWS_REGION') },
     jobs: number('VECTORIUM_JOBS', 2, [1, 64]),
+    jobRetentionDays: number('VECTORIUM_JOB_DAYS', 30, [1, 36_500]),
+    webhookTargets: oneOf('VECTORIUM_WEBHOOKS', webhookTargets),
     engine: {
       ...(workers !== undefined && { workers }),
       ...(memoryGb !== undefined && { memoryBudgetBytes: memoryGb * 1e9 }),

@@ -15,6 +15,7 @@ import type { Database } from '../database/index.ts';
 import { ApiError } from '../http/index.ts';
 import { createFollowers } from './follow.ts';
 import { openQueue, type Queue, type Ticket } from './queue.ts';
+import { dropOldJobs, keepRetention } from './retention.ts';
 import { createRun, type Run } from './run.ts';
 import { createStore, type Ending, type JobEvent, type ListOptions } from './store.ts';
 import type { Job, JobHandler, Jobs } from './types.ts';
@@ -24,12 +25,16 @@ export interface JobsOptions {
   /** How many jobs of the account may run at once; null is any number. */
   jobsAtOnce: (accountId: string) => Promise<number | null>;
   /** Jobs that this process runs at once. */
-  most: number;
+  mostAtOnce: number;
+  /** A job has ended here. */
+  ended?: () => void;
   log?: (event: string, fields: object) => void;
   /** On PostgreSQL, a process that is silent for so long is taken for dead; at least 10. */
   leaseSeconds?: number;
   /** How long jobs may take to react when the server stops. */
   stopSeconds?: number;
+  /** Days that jobs are kept after their end. */
+  retentionDays?: number;
   /** Events kept of one job. */
   mostEvents?: number;
 }
@@ -50,10 +55,12 @@ export async function createJobs(options: JobsOptions): Promise<ServedJobs> {
   const {
     database,
     jobsAtOnce,
-    most,
+    mostAtOnce,
+    ended = () => {},
     log = () => {},
     leaseSeconds = 30,
     stopSeconds = 10,
+    retentionDays = 30,
     mostEvents = 10_000,
   } = options;
   const shared = database.kind === 'postgresql';
@@ -65,12 +72,19 @@ export async function createJobs(options: JobsOptions): Promise<ServedJobs> {
   /** Kinds that may have a ticket in the line. */
   const worthATry = new Set<string>();
   const timers: NodeJS.Timeout[] = [];
+  const retention = keepRetention(async () => quietly(dropOldJobs(database, retentionDays)));
   let starting = 0;
   let started = false;
   let stopping = false;
 
-  const quietly = (work: Promise<unknown>): void =>
-    void work.catch((error: unknown) => log('jobs.failed', { message: messageOf(error) }));
+  /** What nobody waits for, but the close. */
+  const behind = new Set<Promise<unknown>>();
+  function quietly(work: Promise<unknown>): void {
+    const done = work
+      .catch((error: unknown) => log('jobs.failed', { message: messageOf(error) }))
+      .finally(() => behind.delete(done));
+    behind.add(done);
+  }
 
   /** Lets the account's next job into the line, if there is room for it. */
   async function admit(accountId: string): Promise<void> {
@@ -85,9 +99,11 @@ export async function createJobs(options: JobsOptions): Promise<ServedJobs> {
     quietly(pump());
   }
 
+  const hasRoom = (): boolean => started && !stopping && running.size + starting < mostAtOnce;
+
   /** Takes tickets while this process has room, of each kind in turn. */
   async function pump(): Promise<void> {
-    while (started && !stopping && running.size + starting < most) {
+    while (hasRoom()) {
       const [kind] = worthATry;
       if (kind === undefined) return;
       worthATry.delete(kind);
@@ -105,14 +121,13 @@ export async function createJobs(options: JobsOptions): Promise<ServedJobs> {
 
   async function begin(ticket: Ticket): Promise<void> {
     const attempt = await store.begin(ticket.jobId);
-    const handler = handlers.get(ticket.kind);
-    if (!attempt || !handler) {
+    if (!attempt) {
       await database.transaction([await queue.removal(ticket)]);
       return;
     }
     const { id, accountId } = attempt.job;
     const run = createRun({ attempt, store, mostEvents, written: () => followers.changed(id) });
-    const done = work(run, ticket, handler).catch((error: unknown) => {
+    const done = carryOut(run, ticket).catch((error: unknown) => {
       // Its heartbeats stop, so that it is tried again.
       log('jobs.end_not_written', { job_id: id, message: messageOf(error) });
     });
@@ -125,11 +140,12 @@ export async function createJobs(options: JobsOptions): Promise<ServedJobs> {
       }),
     );
     if (attempt.cancelRequested) run.interrupt('cancel');
+    if (stopping) run.interrupt('stop');
     quietly(admit(accountId));
   }
 
-  async function work(run: Run, ticket: Ticket, handler: JobHandler): Promise<void> {
-    const ending = await outcome(run, handler);
+  async function carryOut(run: Run, ticket: Ticket): Promise<void> {
+    const ending = await outcome(run);
     if (ending === 'put back') {
       await store.requeue(run.attempt);
       await queue.putBack(ticket);
@@ -138,9 +154,10 @@ export async function createJobs(options: JobsOptions): Promise<ServedJobs> {
     if (ending === 'lost') return;
     const removal = await queue.removal(ticket);
     await insist(() => run.end(ending, [removal]));
+    ended();
   }
 
-  async function outcome(run: Run, handler: JobHandler): Promise<Ending | 'put back' | 'lost'> {
+  async function outcome(run: Run): Promise<Ending | 'put back' | 'lost'> {
     const { id, kind } = run.attempt.job;
     if (run.attempt.deaths >= mostDeaths) {
       const message = `The server process died ${mostDeaths} times while it ran this job`;
@@ -148,6 +165,8 @@ export async function createJobs(options: JobsOptions): Promise<ServedJobs> {
     }
     try {
       run.job.signal.throwIfAborted();
+      const handler = handlers.get(kind);
+      if (!handler) throw new Error(`Nobody handles ${kind}`);
       return { status: 'succeeded', result: await handler(run.job) };
     } catch (error) {
       const by = run.interruptedBy();
@@ -160,18 +179,6 @@ export async function createJobs(options: JobsOptions): Promise<ServedJobs> {
       }
       log('jobs.handler_failed', { job_id: id, kind, message: messageOf(error) });
       return { status: 'failed', error: { code: 'INTERNAL_ERROR', message: 'Something failed inside the server' } };
-    }
-  }
-
-  /** A database that is away for a moment must not cost a job its result. */
-  async function insist<T>(write: () => Promise<T>): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await write();
-      } catch (error) {
-        if (attempt === 5) throw error;
-        await sleep(100 * 4 ** attempt);
-      }
     }
   }
 
@@ -192,8 +199,8 @@ export async function createJobs(options: JobsOptions): Promise<ServedJobs> {
     await queue.touch([...running.values()].map(({ ticket }) => ticket));
   }
 
-  function every(ms: number, work: () => Promise<void>): void {
-    timers.push(setInterval(() => quietly(work()), ms));
+  function every(ms: number, task: () => Promise<void>): void {
+    timers.push(setInterval(() => quietly(task()), ms));
   }
 
   const jobs: ServedJobs = {
@@ -231,6 +238,7 @@ export async function createJobs(options: JobsOptions): Promise<ServedJobs> {
       const event = { at: new Date(), type: 'status', data: { status: 'cancelled' } };
       if (await store.cancelQueued(id, event)) {
         followers.changed(id);
+        ended();
         // Its ticket, if it had one, is worth nothing: who takes it finds no job. Its account's next may have its place.
         quietly(admit(accountId));
       } else {
@@ -247,6 +255,7 @@ export async function createJobs(options: JobsOptions): Promise<ServedJobs> {
 
     async close() {
       stopping = true;
+      retention.stop();
       for (const timer of timers) clearInterval(timer);
       for (const { run } of running.values()) run.interrupt('stop');
       const all = Promise.all([...running.values()].map(({ done }) => done));
@@ -256,10 +265,23 @@ export async function createJobs(options: JobsOptions): Promise<ServedJobs> {
         await store.requeue(run.attempt);
         await queue.putBack(ticket);
       }
+      while (behind.size > 0) await Promise.all(behind);
       await queue.close();
     },
   };
   return jobs;
+}
+
+/** A database that is away for a moment must not cost a job its result. */
+async function insist<T>(write: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await write();
+    } catch (error) {
+      if (attempt === 5) throw error;
+      await sleep(100 * 4 ** attempt);
+    }
+  }
 }
 
 function messageOf(error: unknown): string {

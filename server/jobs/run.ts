@@ -42,7 +42,7 @@ export function createRun({ attempt, store, mostEvents, written }: RunOptions): 
   let waiting: JobEvent[] = [];
   let timer: NodeJS.Timeout | undefined;
   /** One write after the other: numbers must arrive in order. */
-  let last: Promise<unknown> = Promise.resolve();
+  let writing: Promise<unknown> = Promise.resolve();
 
   function append(type: string, data: object): void {
     waiting.push({ number: ++lastNumber, at: new Date(), type, data });
@@ -63,8 +63,8 @@ export function createRun({ attempt, store, mostEvents, written }: RunOptions): 
   }
 
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = last.then(work);
-    last = turn.catch(() => {});
+    const turn = writing.then(work);
+    writing = turn.catch(() => {});
     return turn;
   }
 
@@ -118,12 +118,12 @@ export function createRun({ attempt, store, mostEvents, written }: RunOptions): 
         const events = take();
         const { status, error } = ending;
         const number = lastNumber + 1;
-        const ended = { number, at: new Date(), type: 'status', data: { status, ...(error && { error }) } };
+        const last = { number, at: new Date(), type: 'status', data: { status, ...(error && { error }) } };
         try {
-          return await store.end(attempt, ending, { events: [...events, ended], also });
-        } catch (error) {
+          return await store.end(attempt, ending, { events: [...events, last], also });
+        } catch (failure) {
           waiting = events;
-          throw error;
+          throw failure;
         } finally {
           written();
         }

@@ -31,7 +31,7 @@ export interface Ending {
 
 export type NewJob = Pick<Job, 'accountId' | 'keyId' | 'kind' | 'input'>;
 
-const columns =
+export const jobColumns =
   'id, account_id, key_id, kind, status, progress, input, result, error, created_at, started_at, finished_at';
 
 export type JobStore = ReturnType<typeof createStore>;
@@ -40,14 +40,14 @@ export function createStore(database: Database, { mostEvents }: { mostEvents: nu
   return {
     async insert({ accountId, keyId, kind, input }: NewJob): Promise<Job> {
       const [row] = await database.query(
-        `INSERT INTO jobs (id, account_id, key_id, kind, status, input) VALUES ($1, $2, $3, $4, 'queued', $5::json) RETURNING ${columns}`,
+        `INSERT INTO jobs (id, account_id, key_id, kind, status, input) VALUES ($1, $2, $3, $4, 'queued', $5::json) RETURNING ${jobColumns}`,
         [`job_${newId().replaceAll('-', '')}`, accountId, keyId, kind, JSON.stringify(input ?? null)],
       );
       return jobFrom(existing(row));
     },
 
     async get(accountId: string, id: string): Promise<Job | null> {
-      const [row] = await database.query(`SELECT ${columns} FROM jobs WHERE id = $1 AND account_id = $2`, [
+      const [row] = await database.query(`SELECT ${jobColumns} FROM jobs WHERE id = $1 AND account_id = $2`, [
         id,
         accountId,
       ]);
@@ -57,7 +57,7 @@ export function createStore(database: Database, { mostEvents }: { mostEvents: nu
     /** Newest first. */
     async list(accountId: string, { limit, after, status, kind }: ListOptions): Promise<Job[]> {
       const rows = await database.query(
-        `SELECT ${columns} FROM jobs WHERE account_id = $1 AND ($2::text IS NULL OR id < $2)
+        `SELECT ${jobColumns} FROM jobs WHERE account_id = $1 AND ($2::text IS NULL OR id < $2)
          AND ($3::text IS NULL OR status = $3) AND ($4::text IS NULL OR kind = $4) ORDER BY id DESC LIMIT $5`,
         [accountId, after ?? null, status ?? null, kind ?? null, limit],
       );
@@ -66,7 +66,7 @@ export function createStore(database: Database, { mostEvents }: { mostEvents: nu
 
     async open(accountId: string): Promise<Job[]> {
       const rows = await database.query(
-        `SELECT ${columns} FROM jobs WHERE account_id = $1 AND status IN ('queued', 'running') ORDER BY created_at`,
+        `SELECT ${jobColumns} FROM jobs WHERE account_id = $1 AND status IN ('queued', 'running') ORDER BY created_at`,
         [accountId],
       );
       return rows.map(jobFrom);
@@ -99,7 +99,7 @@ export function createStore(database: Database, { mostEvents }: { mostEvents: nu
         `UPDATE jobs SET deaths = CASE status WHEN 'running' THEN deaths + 1 ELSE deaths END, status = 'running', ticket = true,
          attempts = attempts + 1, started_at = coalesce(started_at, clock_timestamp())
          WHERE id = $1 AND status IN ('queued', 'running')
-         RETURNING ${columns}, attempts, deaths, checkpoint, cancel_requested,
+         RETURNING ${jobColumns}, attempts, deaths, checkpoint, cancel_requested,
          (SELECT coalesce(max(number), 0) FROM job_events WHERE job_id = $1) AS last_event`,
         [id],
       );
@@ -156,10 +156,11 @@ export function createStore(database: Database, { mostEvents }: { mostEvents: nu
       const rows = await database.query(
         `WITH ended AS (
            UPDATE jobs SET status = 'cancelled', finished_at = clock_timestamp(), checkpoint = NULL
-           WHERE id = $1 AND status = 'queued' RETURNING id)
-         INSERT INTO job_events (job_id, number, at, type, data)
-         SELECT id, (SELECT coalesce(max(number), 0) + 1 FROM job_events WHERE job_id = $1), $2, $3, $4::json FROM ended
-         RETURNING job_id`,
+           WHERE id = $1 AND status = 'queued' RETURNING id, account_id),
+         ${delivery},
+         told AS (INSERT INTO job_events (job_id, number, at, type, data)
+           SELECT id, (SELECT coalesce(max(number), 0) + 1 FROM job_events WHERE job_id = $1), $2::timestamptz, $3, $4::json FROM ended)
+         SELECT id FROM ended`,
         [id, event.at, event.type, JSON.stringify(event.data)],
       );
       return rows.length > 0;
@@ -197,10 +198,10 @@ export function createStore(database: Database, { mostEvents }: { mostEvents: nu
       return rows.map(row => row.id);
     },
 
-    /** Kinds of which a job stands in the line. */
+    /** Kinds of which a ticket waits in the line. */
     async kindsWaiting(): Promise<string[]> {
       const rows = await database.query<{ kind: string }>(
-        `SELECT DISTINCT kind FROM jobs WHERE status IN ('queued', 'running') AND ticket`,
+        `SELECT DISTINCT name AS kind FROM pgboss.job WHERE state < 'active'`,
       );
       return rows.map(row => row.kind);
     },
@@ -262,16 +263,25 @@ interface Notes {
   checkpoint?: { state: unknown };
 }
 
+/** What is to be told to the account's webhook, written with the end itself. */
+const delivery = `told_later AS (
+  INSERT INTO webhook_deliveries (id, account_id, job_id, next_at)
+  SELECT 'msg_' || replace(gen_random_uuid()::text, '-', ''), account_id, ended.id, clock_timestamp()
+  FROM ended JOIN webhooks USING (account_id))`;
+
 function endStatement(id: string, { status, result, error }: Ending, attempt: number): Statement {
   return {
-    sql: `UPDATE jobs SET status = $3, result = $4::json, error = $5::json, finished_at = clock_timestamp(), checkpoint = NULL,
-          progress = CASE WHEN $3 = 'succeeded' THEN 1 ELSE progress END
-          WHERE id = $1 AND attempts = $2 AND status = 'running' RETURNING id`,
+    sql: `WITH ended AS (
+            UPDATE jobs SET status = $3, result = $4::json, error = $5::json, finished_at = clock_timestamp(), checkpoint = NULL,
+            progress = CASE WHEN $3 = 'succeeded' THEN 1 ELSE progress END
+            WHERE id = $1 AND attempts = $2 AND status = 'running' RETURNING id, account_id),
+          ${delivery}
+          SELECT id FROM ended`,
     values: [id, attempt, status, result ? JSON.stringify(result) : null, error ? JSON.stringify(error) : null],
   };
 }
 
-function jobFrom(row: Row): Job {
+export function jobFrom(row: Row): Job {
   return {
     id: String(row['id']),
     accountId: String(row['account_id']),

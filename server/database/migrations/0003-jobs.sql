@@ -45,3 +45,13 @@ CREATE TABLE webhooks (
   secret text NOT NULL,
   created_at timestamptz NOT NULL DEFAULT now()
 );
+
+-- What has not arrived there yet. The id stays through the tries, so that a receiver knows a repetition.
+CREATE TABLE webhook_deliveries (
+  id text PRIMARY KEY,
+  account_id text NOT NULL,
+  job_id text NOT NULL,
+  tries integer NOT NULL DEFAULT 0,
+  next_at timestamptz NOT NULL
+);
+CREATE INDEX webhook_deliveries_next_at ON webhook_deliveries (next_at);
