@@ -211,9 +211,22 @@ const listDatasets = defineRoute({
     limit: withDefault(wholeNumber(1, 1000), 100),
     after: optional(reference.meta({ description: 'The `dataset_id` of the last item of the page before.' })),
   }),
-  answer: z.object({ data: z.array(dataset), has_more: z.boolean() }),
+  answer: z.object({
+    data: z.array(dataset),
+    has_more: z.boolean(),
+    storage: z.object({
+      used_bytes: z.int().meta({ description: 'What all versions of the account count.' }),
+      limit_bytes: z.int().nullable().meta({ description: "Of the account's plan; null: no limit." }),
+    }),
+  }),
   errors: [],
-  example: { answer: { data: [exampleDataset], has_more: false } },
+  example: {
+    answer: {
+      data: [exampleDataset],
+      has_more: false,
+      storage: { used_bytes: 21, limit_bytes: 200_000_000_000 },
+    },
+  },
 });
 
 const getDataset = defineRoute({

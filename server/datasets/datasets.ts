@@ -42,6 +42,8 @@ export interface Datasets {
     uploaded: Uploaded,
     by: { account: Account; reservation: Reservation; signal?: AbortSignal | undefined },
   ): Promise<Dataset>;
+  /** Bytes of the plan's storage that the account's versions count. */
+  storageUsed(accountId: string): Promise<number>;
   list(accountId: string, page: { limit: number; after: string | null }): Promise<Dataset[]>;
   get(accountId: string, name: string): Promise<Dataset>;
   versions(dataset: Dataset): Promise<{ newest: VersionSummary[]; count: number }>;
@@ -108,6 +110,7 @@ export async function createDatasets(parts: DatasetParts): Promise<Datasets> {
     tidied,
     reserve: account => quota.reserve(account),
     make: (uploaded, by) => makeDataset(all, uploaded, by),
+    storageUsed: accountId => quota.used(accountId),
     list: (accountId, page) => store.list(accountId, page),
     get: (accountId, name) => find(store, accountId, name),
     versions: ({ id }) => store.versions(id),

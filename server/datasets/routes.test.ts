@@ -149,7 +149,11 @@ test('400 for a file that is not what it is said to be, with the place, and noth
   }
   const broken = await server.ask('POST', '/api/v2/data/upload', own, { file: 'a', format: 'csv' });
   expect(broken.status).toBe(400);
-  expect((await server.ask('GET', '/api/v2/data', own)).body).toEqual({ data: [], has_more: false });
+  expect((await server.ask('GET', '/api/v2/data', own)).body).toMatchObject({
+    data: [],
+    has_more: false,
+    storage: { used_bytes: 0, limit_bytes: 200_000_000_000 },
+  });
 });
 
 test('401, 403 by scope and 404 for what is not there, is no name, or is another account’s', async () => {
@@ -213,6 +217,7 @@ test('413 when the plan has no room: exactly as many uploads at once get through
     });
   const { body } = await server.ask<{ data: Shown[] }>('GET', '/api/v2/data', own.key);
   expect(body.data).toHaveLength(7);
+  expect(body).toMatchObject({ storage: { used_bytes: 7 * size, limit_bytes: 7 * size + 1 } });
   await server.ask('DELETE', `/api/v2/data/${body.data[0]?.dataset_id}`, own.key);
   expect((await server.upload(own.key, people)).status).toBe(200);
 }, 60_000);

@@ -40,8 +40,16 @@ export function mountDatasetRoutes(app: App, { datasets, uploads }: { datasets: 
   }
 
   mount(app, routes.listDatasets, async ({ caller, query: { limit, after } }) => {
-    const page = await datasets.list(caller.account.id, { limit: limit + 1, after: after ?? null });
-    return { data: page.slice(0, limit).map(shownDataset), has_more: page.length > limit };
+    const { id, plan } = caller.account;
+    const [page, used] = await Promise.all([
+      datasets.list(id, { limit: limit + 1, after: after ?? null }),
+      datasets.storageUsed(id),
+    ]);
+    return {
+      data: page.slice(0, limit).map(shownDataset),
+      has_more: page.length > limit,
+      storage: { used_bytes: used, limit_bytes: plan.storageBytes },
+    };
   });
 
   mount(app, routes.getDataset, async ({ caller, params }) => {
