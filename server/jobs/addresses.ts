@@ -1,6 +1,7 @@
 // Which addresses webhooks may be sent to. Whoever sets a webhook chooses where this server connects to, so it must not reach what only
 // the server can: its own machine, its network, the metadata service of a cloud.
 import { lookup } from 'node:dns';
+import { lookup as resolve } from 'node:dns/promises';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 
 /** `public`: https to public addresses; `loopback`: also this machine, also by http; `private`: also private networks, also by http. */
@@ -63,38 +64,28 @@ export function mayConnect(address: string, protocol: string, targets: WebhookTa
 /** Why a webhook may not have this address; null when it may. A name that doesn't resolve now may later. */
 export async function whyRefused(text: string, targets: WebhookTargets): Promise<string | null> {
   const url = URL.parse(text);
-  if (!url || !['https:', 'http:'].includes(url.protocol)) return 'must be an https address';
+  const plain = url?.protocol === 'http:';
+  if (!url || (url.protocol !== 'https:' && !plain)) return 'must be an https address';
   if (url.username !== '' || url.password !== '') return 'must not hold a user name or password';
-  if (url.protocol === 'http:' && targets === 'public') return 'must be an https address';
-  const found = await addressesOf(hostOf(url)).catch(() => []);
-  if (found.some(({ address }) => !mayConnect(address, url.protocol, targets)))
-    return url.protocol === 'http:' ? 'must be an https address' : 'leads to an address that is not public';
-  return null;
+  const found = await resolve(hostOf(url), { all: true }).catch(() => []);
+  const open = found.every(({ address }) => mayConnect(address, url.protocol, targets));
+  if (plain) return open && found.length > 0 ? null : 'must be an https address';
+  return open ? null : 'leads to an address that is not public';
 }
 
 /** For a connection: resolves, and lets it go nowhere but to addresses that were checked. */
 export function checkedLookup(protocol: string, targets: WebhookTargets): LookupFunction {
-  return (hostname, options, callback) => {
-    addressesOf(hostname).then(
-      found => {
-        const [first] = found;
-        const bad = found.find(({ address }) => !mayConnect(address, protocol, targets));
-        if (!first || bad) return callback(new Error(`${hostname} leads to an address that is not allowed`), '', 4);
-        if (options.all) return callback(null, found);
-        return callback(null, first.address, first.family);
-      },
-      (error: Error) => callback(error, '', 4),
-    );
-  };
+  return (hostname, options, callback) =>
+    lookup(hostname, { all: true }, (error, found) => {
+      const [first] = found ?? [];
+      if (error || !first) return callback(error, '');
+      if (found.some(({ address }) => !mayConnect(address, protocol, targets)))
+        return callback(new Error(`${hostname} leads to an address that is not allowed`), '');
+      return options.all ? callback(null, found) : callback(null, first.address, first.family);
+    });
 }
 
 /** The host as an address or a name: the brackets of IPv6 are the address bar's. */
 export function hostOf(url: URL): string {
   return url.hostname.replace(/^\[|\]$/g, '');
-}
-
-function addressesOf(host: string): Promise<{ address: string; family: number }[]> {
-  return new Promise((resolve, reject) =>
-    lookup(host, { all: true }, (error, found) => (error ? reject(error) : resolve(found))),
-  );
 }

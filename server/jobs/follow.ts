@@ -9,6 +9,8 @@ export interface Followers {
   ended(job: Job, options: { seconds: number; signal?: AbortSignal | undefined }): Promise<void>;
   /** Lists of events after a number, until the last one of a job that has ended. Returns when the signal aborts. */
   events(job: Job, after: number, signal: AbortSignal): AsyncGenerator<JobEvent[]>;
+  /** Lets everybody go, and from now on nobody waits. */
+  release(): void;
 }
 
 interface Tail {
@@ -31,6 +33,7 @@ const lookEveryMs = 1000;
 /** `shared`: other processes may write to the jobs. */
 export function createFollowers(store: JobStore, { shared }: { shared: boolean }): Followers {
   const tails = new Map<string, Tail>();
+  const released = new AbortController();
 
   function join(job: Job): Tail {
     const tail = tails.get(job.id) ?? start(job);
@@ -92,22 +95,21 @@ export function createFollowers(store: JobStore, { shared }: { shared: boolean }
 
     async ended(job, { seconds, signal }) {
       if (job.finishedAt || seconds <= 0) return;
+      const over = AbortSignal.any([AbortSignal.timeout(seconds * 1000), released.signal, ...(signal ? [signal] : [])]);
       const tail = join(job);
-      const deadline = AbortSignal.timeout(seconds * 1000);
-      const over = aborted(signal ? AbortSignal.any([signal, deadline]) : deadline);
       try {
-        while (!tail.ended && !over.signal.aborted) await Promise.race([tail.change.promise, over.promise]);
+        while (!tail.ended && !over.aborted) await either(tail.change.promise, over);
       } finally {
         leave(job.id, tail);
       }
     },
 
     async *events(job, after, signal) {
+      const over = AbortSignal.any([signal, released.signal]);
       const tail = join(job);
-      const over = aborted(signal);
       let last = after;
       try {
-        while (!signal.aborted) {
+        while (!over.aborted) {
           // Taken before the reading: what comes between the two is a change.
           const { ended, recent } = tail;
           const change = tail.change.promise;
@@ -119,19 +121,26 @@ export function createFollowers(store: JobStore, { shared }: { shared: boolean }
           last = events.at(-1)?.number ?? last;
           if (events.length > 0) yield events;
           else if (ended) return;
-          else await Promise.race([change, over.promise]);
+          else await either(change, over);
         }
       } finally {
         leave(job.id, tail);
       }
     },
+
+    release: () => released.abort(),
   };
 }
 
-/** A signal with a promise of its end, for races; one listener however many races there are. */
-function aborted(signal: AbortSignal): { signal: AbortSignal; promise: Promise<void> } {
+/** Not Promise.race: that would leave something behind on a signal that lives long, at each turn. */
+function either(change: Promise<void>, signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  if (signal.aborted) resolve();
-  else signal.addEventListener('abort', () => resolve(), { once: true });
-  return { signal, promise };
+  const done = (): void => {
+    signal.removeEventListener('abort', done);
+    resolve();
+  };
+  if (signal.aborted) done();
+  else signal.addEventListener('abort', done);
+  void change.finally(done);
+  return promise;
 }

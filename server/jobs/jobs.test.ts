@@ -41,15 +41,6 @@ for (const kind of ['pglite', 'postgresql'] as const) {
       opened.push(jobs);
       return jobs;
     }
-    const until = async (what: () => boolean | Promise<boolean>): Promise<void> => {
-      for (let tries = 0; !(await what()); tries++) {
-        if (tries > 4000) throw new Error('It did not come');
-        await sleep(5);
-      }
-    };
-    const followed = async (jobs: ServedJobs, job: Job, after = 0): Promise<JobEvent[]> =>
-      (await Array.fromAsync(jobs.follow(job, after, AbortSignal.timeout(30_000)))).flat();
-
     it('runs a job and keeps its result, which its account alone can read', async () => {
       const jobs = await open();
       jobs.handle('double', async ({ input }) => ({ z: 2 * Number(input), a: 1 }));
@@ -258,6 +249,26 @@ for (const kind of ['pglite', 'postgresql'] as const) {
       );
     });
 
+    it('does not wait for a handler that does not listen, and refuses what it still writes', async () => {
+      const jobs = await open({ stopSeconds: 0.1 });
+      const release = Promise.withResolvers<void>();
+      jobs.handle('deaf', async () => {
+        await release.promise;
+        return { by: 'deaf' };
+      });
+      await jobs.start();
+      const { id } = await jobs.enqueue({ ...account, kind: 'deaf', input: null });
+      await until(async () => (await jobs.get('acc_1', id))?.status === 'running');
+      await jobs.close();
+      release.resolve();
+      await sleep(100);
+      expect(log.splice(0).length).toBeLessThanOrEqual(1);
+      const next = await open();
+      next.handle('deaf', async () => ({ by: 'next' }));
+      await next.start();
+      expect(await next.wait('acc_1', id, { seconds: 10 })).toMatchObject({ result: { by: 'next' } });
+    });
+
     it('gives every follower each event once and in order, from wherever it goes on', async () => {
       const jobs = await open({ mostEvents: 10_000 });
       jobs.handle('talk', async ({ event, progress, checkpoint }) => {
@@ -353,4 +364,15 @@ for (const kind of ['pglite', 'postgresql'] as const) {
       ).toEqual(['running', 'begun', 'cancelled']);
     });
   });
+}
+
+async function until(what: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; !(await what()); tries++) {
+    if (tries > 4000) throw new Error('It did not come');
+    await sleep(5);
+  }
+}
+
+async function followed(jobs: ServedJobs, job: Job, after = 0): Promise<JobEvent[]> {
+  return (await Array.fromAsync(jobs.follow(job, after, AbortSignal.timeout(30_000)))).flat();
 }

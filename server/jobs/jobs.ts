@@ -45,6 +45,8 @@ export interface ServedJobs extends Jobs {
   /** Events after a number, in lists; ends with the job or when the signal aborts. */
   follow(job: Job, after: number, signal: AbortSignal): AsyncGenerator<JobEvent[]>;
   events(job: Job, after: number, limit: number): Promise<JobEvent[]>;
+  /** Lets everybody go who waits for a job or follows one: the server takes no more requests. */
+  release(): void;
 }
 
 const mostDeaths = 3;
@@ -131,14 +133,14 @@ export async function createJobs(options: JobsOptions): Promise<ServedJobs> {
       // Its heartbeats stop, so that it is tried again.
       log('jobs.end_not_written', { job_id: id, message: messageOf(error) });
     });
+    // It was here before when pg-boss takes it for lost, such as after the longest time that it grants.
+    running.get(id)?.run.interrupt('loss');
     running.set(id, { run, ticket, done });
-    quietly(
-      done.then(() => {
-        running.delete(id);
-        followers.changed(id);
-        return stopping ? undefined : Promise.all([admit(accountId), pump()]);
-      }),
-    );
+    void done.finally(() => {
+      if (running.get(id)?.run === run) running.delete(id);
+      followers.changed(id);
+      if (!stopping) quietly(Promise.all([admit(accountId), pump()]));
+    });
     if (attempt.cancelRequested) run.interrupt('cancel');
     if (stopping) run.interrupt('stop');
     quietly(admit(accountId));
@@ -253,8 +255,11 @@ export async function createJobs(options: JobsOptions): Promise<ServedJobs> {
     follow: (job, after, signal) => followers.events(job, after, signal),
     events: (job, after, limit) => store.events(job.id, after, limit),
 
+    release: () => followers.release(),
+
     async close() {
       stopping = true;
+      followers.release();
       retention.stop();
       for (const timer of timers) clearInterval(timer);
       for (const { run } of running.values()) run.interrupt('stop');

@@ -35,9 +35,8 @@ export function mountJobRoutes(app: App, jobs: ServedJobs): void {
     return shownJob(job ?? missing(params.id));
   });
 
-  // Connections that follow a job would keep a server that stops waiting for them.
-  const closing = new AbortController();
-  app.fastify.addHook('preClose', async () => closing.abort());
+  // Whoever waits for a job would keep a server that stops waiting for them.
+  app.fastify.addHook('preClose', async () => jobs.release());
 
   mount(app, routes.getJobEvents, async ({ caller, params, query, headers, signal, reply }) => {
     const job = await existing(caller.account.id, params.id);
@@ -53,7 +52,7 @@ export function mountJobRoutes(app: App, jobs: ServedJobs): void {
       reply.code(204);
       return new Raw('', 'text/event-stream');
     }
-    const events = jobs.follow(job, after, AbortSignal.any([signal, closing.signal]));
+    const events = jobs.follow(job, after, signal);
     return new Raw(Readable.from(serverSentEvents(events), { objectMode: false }), 'text/event-stream; charset=utf-8');
   });
 }
@@ -75,15 +74,17 @@ function shownEvent({ number, type, data, at }: JobEvent) {
   return { id: number, event: type, data, created_at: at.toISOString() };
 }
 
-/** The wire format, with a comment when nothing was sent for a while. */
+/** The wire format, with a comment every 15 seconds so that nobody on the way takes the connection for dead. */
 async function* serverSentEvents(lists: AsyncGenerator<JobEvent[]>): AsyncGenerator<string> {
   yield `retry: ${retryMs}\n\n`;
   try {
     let next = lists.next();
+    let silence = sleep(heartbeatMs, 'silence' as const, { ref: false });
     for (;;) {
-      const result = await Promise.race([next, sleep(heartbeatMs, 'silence' as const, { ref: false })]);
+      const result = await Promise.race([next, silence]);
       if (result === 'silence') {
         yield ': still here\n\n';
+        silence = sleep(heartbeatMs, 'silence' as const, { ref: false });
         continue;
       }
       if (result.done) return;
