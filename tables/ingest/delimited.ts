@@ -1,7 +1,7 @@
 // Files of delimited text: csv, tsv, and dialects that the request describes.
 import { TableError } from '../errors.ts';
 import type { JobContext } from '../job.ts';
-import { identifier, list, literal } from '../sql.ts';
+import { list, literal } from '../sql.ts';
 import type { Rejected } from '../types.ts';
 import { uniqueNames } from './names.ts';
 import { columnType } from './options.ts';
@@ -76,7 +76,8 @@ export async function ingestDelimited(
   const table: TextTable = {
     columns,
     style: { decimal: dialect.decimal, thousands: dialect.thousands },
-    relation: rejects => scan(path, found, columns, rejects),
+    casts: true,
+    relation: (types, rejects) => scan(path, found, types, rejects),
   };
   const { rows, rejects } = await writeTextTable(table, context, target);
   const rejected = await readRejects(context, rejects, path, names);
@@ -84,27 +85,25 @@ export async function ingestDelimited(
   return { rows, rejected, notes: [...notes, ...renamed] };
 }
 
-function scan(
-  path: string,
-  found: Found,
-  columns: { text: string; declared: string | null }[],
-  rejects: string | null,
-): string {
-  const types = columns.map(({ text }) => `${identifier(text)}: 'VARCHAR'`).join(', ');
+function scan(path: string, found: Found, types: string[], rejects: string | null): string {
+  const columns = types.map((type, index) => `'c${index}': ${literal(type)}`).join(', ');
   const errors =
     rejects === null
       ? 'ignore_errors = true'
       : `store_rejects = true, rejects_limit = 0, rejects_table = ${literal(`${rejects}_errors`)}, rejects_scan = ${literal(`${rejects}_scans`)}`;
+  const thousands = found.thousands === '' ? '' : `thousands = ${literal(found.thousands)},`;
   return `read_csv(${literal(path)}, auto_detect = false, delim = ${literal(found.delimiter)}, quote = ${literal(found.quote)},
     escape = ${literal(found.escape)}, comment = ${literal(found.comment)}, skip = ${found.skip}, header = ${found.header},
-    nullstr = ${list(found.nulls)}, ${lineOptions}, columns = {${types}}, ${errors})`;
+    nullstr = ${list(found.nulls)}, decimal_separator = ${literal(found.decimal)}, ${thousands} ${lineOptions},
+    columns = {${columns}}, ${errors})`;
 }
 
 async function headerNames(path: string, found: Found, { query }: JobContext): Promise<(string | null)[]> {
-  const columns = Array.from({ length: found.columns }, (_, index) => ({ text: `c${index}`, declared: null }));
-  const relation = scan(path, { ...found, header: false }, columns, null);
-  const row = (await query(`SELECT * FROM ${relation} LIMIT 1`)).getRows()[0] ?? [];
-  return row.map(value => (value === null ? null : String(value)));
+  const types = Array<string>(found.columns).fill('VARCHAR');
+  const row = (
+    await query(`SELECT * FROM ${scan(path, { ...found, header: false }, types, null)} LIMIT 1`)
+  ).getRows()[0];
+  return (row ?? []).map(value => (value === null ? null : String(value)));
 }
 
 function declaredTypes(types: Record<string, unknown>, names: string[]): Map<string, string> {

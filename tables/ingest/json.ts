@@ -16,7 +16,7 @@ import { uniqueNames } from './names.ts';
 import { writeParquet } from './parquet.ts';
 import { plainText } from './plain-text.ts';
 import { maxSamples, shorten } from './rejects.ts';
-import { refuseEmpty } from './text-table.ts';
+import { refuseEmpty, writeTextTable } from './text-table.ts';
 import { inferTypes, strictCast } from './typing.ts';
 
 /** One object, nested ones included. */
@@ -93,6 +93,10 @@ async function write(
   if (types === null) {
     const described = await context.query(`DESCRIBE FROM ${read('sample_size = -1')}`);
     found = described.getRows().map(row => [String(row[0]), String(row[1])]);
+    if (found.some(([name]) => /_\d+$/.test(name))) {
+      const keys = await collidingKeys(path, format, context);
+      if (keys) return writeKeys(path, format, keys, context, target);
+    }
   }
   const scalars = new Set(types === null ? found.filter(([, type]) => isUncertain(type)).map(([name]) => name) : []);
   const columns = found.map(([name, type]): [string, string] => [
@@ -119,6 +123,33 @@ async function write(
     columns: columns.length,
     rowBytes,
   });
+}
+
+/** All keys of the objects, if some are the same but for case: DuckDB's reader would rename them and find nothing. */
+async function collidingKeys(path: string, format: string, { query }: JobContext): Promise<string[] | null> {
+  const rows = await query(`SELECT DISTINCT unnest(json_keys(json)) AS key FROM ${objects(path, format)} ORDER BY key`);
+  const keys = rows.getRows().map(row => String(row[0]));
+  return new Set(keys.map(key => key.toLowerCase())).size < keys.length ? keys : null;
+}
+
+/** Takes every key's value as text; nested ones stay JSON. */
+async function writeKeys(
+  path: string,
+  format: string,
+  keys: string[],
+  context: JobContext,
+  target: string,
+): Promise<number> {
+  const { names } = uniqueNames(keys);
+  const cells = keys.map((key, index) => `json ->> ${literal(`$.${JSON.stringify(key)}`)} AS c${index}`);
+  const relation = `(SELECT ${cells.join(', ')} FROM ${objects(path, format)})`;
+  const columns = names.map((name, index) => ({ name, text: `c${index}`, declared: null }));
+  const table = { columns, style: plainStyle, casts: false, relation: () => relation };
+  return (await writeTextTable(table, context, target)).rows;
+}
+
+function objects(path: string, format: string): string {
+  return `read_json_objects(${literal(path)}, format = '${format}', maximum_object_size = ${maxObjectBytes})`;
 }
 
 /** SQL: a value of JSON as text, without quotes. */
@@ -149,7 +180,7 @@ async function sortOut(path: string, target: string, context: JobContext): Promi
   const rejected: Rejected = { count: 0, samples: [] };
   async function* good(): AsyncGenerator<string> {
     let number = 0;
-    for await (const line of lines(path)) {
+    for await (const line of linesOf(path)) {
       number++;
       if (line.trim() === '') continue;
       const reason = wrong(line);
@@ -175,7 +206,7 @@ function wrong(line: string): string | null {
 }
 
 /** The lines of a text. A line that never ends is cut into pieces rather than kept in memory. */
-async function* lines(path: string): AsyncGenerator<string> {
+async function* linesOf(path: string): AsyncGenerator<string> {
   let rest = '';
   for await (const chunk of createReadStream(path, { encoding: 'utf8', highWaterMark: 2 ** 20 })) {
     const parts = `${rest}${String(chunk)}`.split('\n');

@@ -125,7 +125,7 @@ export async function ingestLines(
   const parsed = `(SELECT ${cells.join(', ')} FROM ${lines} WHERE line IS NOT NULL AND ${format.fits})`;
   const kept = bad.length === 0 ? parsed : `(FROM ${parsed} WHERE NOT (${bad.map(({ sql }) => sql).join(' OR ')}))`;
   try {
-    const { rows } = await writeTextTable({ columns, style, relation: () => kept }, context, target);
+    const { rows } = await writeTextTable({ columns, style, casts: false, relation: () => kept }, context, target);
     const cases = bad.map(
       ({ sql, column, declared }) => `WHEN ${sql} THEN ${literal(`${column}\nThe cell is no ${declared}`)}`,
     );

@@ -72,5 +72,5 @@ function isJsonStart(head: Buffer): boolean {
 function isBinary(head: Buffer): boolean {
   let odd = 0;
   for (const byte of head) if (byte < 9 || (byte > 13 && byte < 32 && byte !== 27) || byte === 127) odd++;
-  return odd > head.length * 0.02;
+  return odd > Math.max(8, head.length * 0.02);
 }

@@ -22,6 +22,8 @@ export interface Found {
   header: boolean;
   columns: number;
   nulls: string[];
+  decimal: string;
+  thousands: string;
 }
 
 export async function sniff(path: string, dialect: Dialect, context: JobContext): Promise<Found> {
@@ -44,6 +46,8 @@ export async function sniff(path: string, dialect: Dialect, context: JobContext)
     header: dialect.header ?? !first.some(cell => /^[-+]?[\d.,]+$/.test(cell.trim())),
     columns: first.length,
     nulls: dialect.nulls,
+    decimal: dialect.decimal,
+    thousands: dialect.thousands,
   };
 }
 
@@ -75,6 +79,8 @@ async function sniffWith(path: string, dialect: Dialect, { query, signal }: JobC
     header: dialect.header ?? header === true,
     columns: Number(columns),
     nulls: dialect.nulls,
+    decimal: dialect.decimal,
+    thousands: dialect.thousands,
   };
 }
 

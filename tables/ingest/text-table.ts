@@ -9,10 +9,21 @@ import type { NumberStyle } from './typing.ts';
 export interface TextTable {
   /** SQL of the columns' texts, in order. */
   columns: { name: string; text: string; declared: string | null }[];
-  /** SQL after FROM. With `rejects`, DuckDB's reader keeps the lines that are no rows in tables of that prefix. */
-  relation(rejects: string | null): string;
+  /**
+   * SQL after FROM, with columns of the given types. With `rejects`, DuckDB's reader keeps the lines that are no rows in
+   * tables of that prefix.
+   */
+  relation(types: string[], rejects: string | null): string;
+  /** Whether the relation gives other types than VARCHAR, and rejects lines whose cells are of another. */
+  casts: boolean;
   style: NumberStyle;
 }
+
+/**
+ * Casts as expressions take a vector each for every step, a gigabyte for thousands of columns. Wide tables are typed
+ * by looks at all rows first, and then cast by the reader.
+ */
+const maxCastColumns = 500;
 
 /** Writes the Parquet file; answers the number of rows and the prefix of the last attempt's tables of rejected lines. */
 export async function writeTextTable(
@@ -20,32 +31,39 @@ export async function writeTextTable(
   context: JobContext,
   target: string,
 ): Promise<{ rows: number; rejects: string }> {
-  const undeclared = table.columns.filter(({ declared }) => declared === null).map(({ text }) => text);
-  const infer = (relation: string) => inferTypes(context, relation, undeclared, table.style);
-  const sampled = await infer(`(SELECT * FROM ${table.relation(null)} LIMIT ${sampleRows})`);
-  const shape = { columns: table.columns.length, rowBytes: sampled.bytes / Math.max(1, sampled.rows) };
+  const { columns, style } = table;
+  const undeclared = columns.filter(({ declared }) => declared === null);
+  const asRead = columns.map(({ declared }) => (table.casts && declared !== null ? declared : 'VARCHAR'));
+  const infer = (relation: string) =>
+    inferTypes(
+      context,
+      relation,
+      undeclared.map(({ text }) => text),
+      style,
+    );
+  const sampled = await infer(`(SELECT * FROM ${table.relation(asRead, null)} LIMIT ${sampleRows})`);
+  const shape = { columns: columns.length, rowBytes: sampled.bytes / Math.max(1, sampled.rows) };
   const write = async (types: string[], rejects: string) => {
-    let next = 0;
-    const selected = table.columns.map(({ name, text, declared }) => {
-      const value =
-        declared === null
-          ? strictCast(text, types[next++] ?? 'VARCHAR', table.style)
-          : declaredCast(text, declared, table.style);
+    const typeOf = new Map(undeclared.map((column, index) => [column, types[index] ?? 'VARCHAR']));
+    const wide = table.casts && columns.length > maxCastColumns;
+    const selected = columns.map(column => {
+      const { name, text, declared } = column;
+      let value = text;
+      if (!wide && declared === null) value = strictCast(text, typeOf.get(column) ?? 'VARCHAR', style);
+      else if (!table.casts && declared !== null) value = declaredCast(text, declared, style);
       return `${value} AS ${identifier(name)}`;
     });
-    const rows = await writeParquet(
-      context,
-      `SELECT ${selected.join(', ')} FROM ${table.relation(rejects)}`,
-      target,
-      shape,
-    );
-    return { rows, rejects };
+    const read = wide ? columns.map(column => column.declared ?? typeOf.get(column) ?? 'VARCHAR') : asRead;
+    const select = `SELECT ${selected.join(', ')} FROM ${table.relation(read, rejects)}`;
+    return { rows: await writeParquet(context, select, target, shape), rejects };
   };
+  const inferAll = async () => (await infer(table.relation(asRead, null))).types;
+  if (columns.length > maxCastColumns) return write(await inferAll(), 'first');
   try {
     return await write(sampled.types, 'first');
   } catch (error) {
     if (!(error instanceof Error && error.message.includes(retype))) throw error;
-    return await write((await infer(table.relation(null))).types, 'second');
+    return write(await inferAll(), 'second');
   }
 }
 
