@@ -6,7 +6,10 @@ import { defineRoute, scopes } from './route.ts';
 const admin = { tag: 'Administration', auth: 'admin', family: 'read', scope: 'admin', dialect: 'native' } as const;
 
 const dollars = z.number().min(0).max(1_000_000);
-const time = z.iso.datetime({ offset: true, error: 'must be a time such as 2026-01-31T00:00:00Z' });
+const time = z.iso
+  .datetime({ offset: true, error: 'must be a time such as 2026-01-31T00:00:00Z' })
+  // An offset can carry a time over the last year that ISO 8601 writes in four digits.
+  .refine(text => new Date(text).getUTCFullYear() <= 9999, { error: 'must be before the year 10000' });
 const planName = line(100).toLowerCase();
 const count = z.int().min(1).max(2_000_000_000);
 const limit = count.nullable();

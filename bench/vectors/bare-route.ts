@@ -1,12 +1,14 @@
 // A bare Fastify route around the session: tokenizer, one session in a worker thread, base64 out. No keys, limits, money,
 // batching or checks: what a route costs that does nothing but its work. Run as a program: `node bare-route.ts GRAPH FOLDER`.
+import { availableCores } from '@vectorium/engine';
 import { loadTokenizer } from '@vectorium/nets';
 import fastify from 'fastify';
 import { Sessions } from './sessions.ts';
 
 const [graphPath = '', folder = ''] = process.argv.slice(2);
 const tokenizer = await loadTokenizer(folder);
-const sessions = await Sessions.start(graphPath, { sessions: 1, threads: 1 });
+// The layout that is quickest for one caller.
+const sessions = await Sessions.start(graphPath, { sessions: 1, threads: availableCores() });
 const app = fastify();
 
 app.post<{ Body: { input: string } }>('/v1/embeddings', async request => {

@@ -41,6 +41,8 @@ export async function modelFolder(): Promise<string> {
 export async function startVectorium(): Promise<Vectorium> {
   const data = await mkdtemp(join(tmpdir(), 'bench-vectors-'));
   const adminKey = `sk-${randomBytes(24).toString('hex')}`;
+  // The first start makes the database, which for a moment takes more memory than any load: that is no memory under load.
+  await (await serve(data, adminKey)).stop();
   const program = await serve(data, adminKey);
   const origin = addressOf(program);
   const admin = async (method: string, path: string, body: object) => {

@@ -192,6 +192,7 @@ test('bad keys are refused', async () => {
     [{ models: ['nothing'] }, 400],
     [{ expires_at: '2001-01-01T00:00:00Z' }, 400],
     [{ expires_at: 'tomorrow' }, 400],
+    [{ expires_at: '9999-12-31T23:59:59-05:00' }, 400],
     [{ budget_usd: -1 }, 400],
     [{ admin: true }, 422],
   ] as const)

@@ -6,7 +6,7 @@ import type { Storage } from '../storage/index.ts';
 import type { VectorService } from '../vectors/index.ts';
 import { noDataset, operationRefused } from './errors.ts';
 import { nameOfVersion, namedDatasets, parseReference, pinned } from './rules.ts';
-import { checkModels } from './services.ts';
+import { checkModels, usesEncoder } from './services.ts';
 import type { Dataset, Store } from './store.ts';
 
 export interface PlanParts {
@@ -119,13 +119,11 @@ async function operationsOf(
   throw new ApiError('INVALID_PARAMETER', { message, param: 'recipe' });
 }
 
-const usesModel = new Set<unknown>(['embed_text', 'chunk_text']);
-
 /** The account's model in the place of one that isn't named: following the recipe gives the same, also when the account's changes. */
 function withModels(operations: Operation[], { account }: Caller): Operation[] {
   return operations.map(operation => {
     const { type, params } = operation;
-    if (type !== 'enrich' || !usesModel.has(params['op']) || params['model'] != null) return operation;
+    if (!usesEncoder(operation) || params['model'] != null) return operation;
     return { type, params: { ...params, model: account.defaultModel } };
   });
 }

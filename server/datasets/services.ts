@@ -7,7 +7,7 @@
 // 3. A job has one part at a time in the engine's queue, small enough that the requests of others come in between.
 // 4. A full queue or a lost worker delays a job; a balance that is too small ends it.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { defaultChunkOverlap } from '@vectorium/contract';
+import { chunkingMethods, defaultChunkOverlap } from '@vectorium/contract';
 import type { Operation, Services } from '@vectorium/tables';
 import { derivedId } from '../database/index.ts';
 import { ApiError } from '../http/index.ts';
@@ -112,11 +112,10 @@ export async function checkModels(
   caller: Caller,
 ): Promise<void> {
   for (const [index, { type, params }] of operations.entries()) {
-    const { op } = params;
     const param = (name: string) => `operations[${index}].params.${name}`;
     if (type !== 'enrich') continue;
-    if (op === 'predict') noModel(params['model_id'], param('model_id'));
-    if (op !== 'embed_text' && op !== 'chunk_text') continue;
+    if (params['op'] === 'predict') noModel(params['model_id'], param('model_id'));
+    if (!usesEncoder({ type, params })) continue;
     try {
       await vectors.check(vectorOptions(params), caller);
     } catch (error) {
@@ -126,19 +125,29 @@ export async function checkModels(
   }
 }
 
+/** Whether an operation computes with one of the catalog's models, named in `model` or the account's own. */
+export function usesEncoder({ type, params }: Operation): boolean {
+  const { op } = params;
+  return (
+    type === 'enrich' &&
+    (op === 'embed_text' || op === 'chunk_text' || (op === 'similarity' && params['query'] != null))
+  );
+}
+
 function noModel(id: unknown, param?: string): never {
   throw new ApiError('MODEL_NOT_FOUND', { message: `There is no trained model ${JSON.stringify(id ?? null)}`, param });
 }
 
 /** As on /vectorize, with what the operation says. Its types were checked by tables. */
 function vectorOptions(params: Record<string, unknown>): VectorOptions {
-  const { model, chunk_size: size, chunk_overlap: overlap } = params;
+  const { model, chunk_size: size, chunk_overlap: overlap, chunking_method: method, input_type: inputType } = params;
   return {
     model: typeof model === 'string' ? model : undefined,
+    inputType: inputType === 'query' || inputType === 'document' ? inputType : undefined,
     normalize: true,
     chunkSize: typeof size === 'number' ? size : undefined,
     chunkOverlap: typeof overlap === 'number' ? overlap : defaultChunkOverlap,
-    chunkingMethod: 'sentence_aware',
+    chunkingMethod: chunkingMethods.find(each => each === method) ?? 'sentence_aware',
     each: 'text',
   };
 }

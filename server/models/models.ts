@@ -18,7 +18,8 @@ import {
   type Verification,
 } from './installed.ts';
 import { folderSource } from './sources/folder.ts';
-import { hubSource, reason } from './sources/hub.ts';
+import { reason } from './sources/download.ts';
+import { hubSource } from './sources/hub.ts';
 import { s3Source } from './sources/s3.ts';
 import type { S3Place } from '../files/s3.ts';
 import type { ModelSource } from './sources/source.ts';

@@ -2,8 +2,10 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { CatalogFile } from '../catalog.ts';
+import type { FetchJob, FileRecord } from './source.ts';
 
 export interface RemoteFile {
   /** Null when the server did not say. */
@@ -29,6 +31,29 @@ export interface DownloadOptions {
 }
 
 const MAX_FRUITLESS_TRIES = 5;
+
+/** Brings all files of a model, in order, into `job.files`. Throws an Error that names the file. */
+export async function downloadAll(
+  files: readonly { file: CatalogFile; remote: RemoteFile }[],
+  job: FetchJob,
+): Promise<Record<string, FileRecord>> {
+  const total = files.reduce((sum, { remote }) => sum + (remote.bytes ?? 0), 0);
+  await job.reserve(total);
+  const records: Record<string, FileRecord> = {};
+  let before = 0;
+  for (const { file, remote } of files) {
+    const got = await download(remote, join(job.files, file.path), {
+      signal: job.signal,
+      report: done => job.report(before + done, Math.max(total, before + done)),
+    }).catch((error: unknown) => {
+      throw new Error(`${file.path}: ${reason(error)}`, { cause: error });
+    });
+    before += got.bytes;
+    const verified = file.sha256 ? 'catalog' : remote.sha256 || remote.gitBlob ? 'hub' : 'first use';
+    records[file.path] = { sha256: got.sha256, bytes: got.bytes, verified };
+  }
+  return records;
+}
 
 /**
  * Brings `remote` to `path`, through `path.partial`. A file that is there already and right is not fetched again.
@@ -145,4 +170,15 @@ async function sizeOf(path: string): Promise<number> {
   } catch {
     return 0;
   }
+}
+
+/** fetch() hides the reason of a broken connection in `cause`. */
+export function reason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === 'TimeoutError') return 'no answer in time';
+  const cause = error.cause instanceof Error ? error.cause : null;
+  const code = cause && 'code' in cause ? String(cause.code) : '';
+  if (error.message === 'fetch failed')
+    return `not reachable${code || cause?.message ? ` (${code || cause?.message})` : ''}`;
+  return error.message;
 }

@@ -1,9 +1,8 @@
 // The Hugging Face hub: files of a repository at a pinned commit, checked against the catalog's hashes or the hub's own.
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CatalogEntry, CatalogFile } from '../catalog.ts';
-import { download, Refused, type RemoteFile } from './download.ts';
-import type { FileRecord, ModelSource } from './source.ts';
+import { downloadAll, Refused, type RemoteFile } from './download.ts';
+import type { ModelSource } from './source.ts';
 
 export interface Hub {
   /** https://huggingface.co or a mirror of it. */
@@ -32,22 +31,7 @@ export function hubSource(entry: CatalogEntry, hub: Hub): ModelSource {
         const timeoutMs = remotes.length === 0 ? FIRST_ANSWER_TIMEOUT_MS : ANSWER_TIMEOUT_MS;
         remotes.push({ file, remote: await twice(() => describe(file, timeoutMs, job.signal), job.signal) });
       }
-      const total = remotes.reduce((sum, { remote }) => sum + (remote.bytes ?? 0), 0);
-      await job.reserve(total);
-      const records: Record<string, FileRecord> = {};
-      let before = 0;
-      for (const { file, remote } of remotes) {
-        const got = await download(remote, join(job.files, file.path), {
-          signal: job.signal,
-          report: done => job.report(before + done, Math.max(total, before + done)),
-        }).catch((error: unknown) => {
-          throw new Error(`${file.path}: ${reason(error)}`, { cause: error });
-        });
-        before += got.bytes;
-        const verified = file.sha256 ? 'catalog' : remote.sha256 || remote.gitBlob ? 'hub' : 'first use';
-        records[file.path] = { sha256: got.sha256, bytes: got.bytes, verified };
-      }
-      return records;
+      return downloadAll(remotes, job);
     },
   };
 }
@@ -138,15 +122,4 @@ async function twice<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> 
     await sleep(300, undefined, { signal });
     return ask();
   }
-}
-
-/** fetch() hides the reason of a broken connection in `cause`. */
-export function reason(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.name === 'TimeoutError') return 'no answer in time';
-  const cause = error.cause instanceof Error ? error.cause : null;
-  const code = cause && 'code' in cause ? String(cause.code) : '';
-  if (error.message === 'fetch failed')
-    return `not reachable${code || cause?.message ? ` (${code || cause?.message})` : ''}`;
-  return error.message;
 }

@@ -1,9 +1,8 @@
 // A prefix of an S3 bucket that holds a model's files, laid out as in the catalog.
-import { join } from 'node:path';
 import { connectS3, parseS3Url, type S3Connection, type S3Place } from '../../files/s3.ts';
 import type { CatalogEntry, CatalogFile } from '../catalog.ts';
-import { download, Refused, type RemoteFile } from './download.ts';
-import type { FileRecord, ModelSource } from './source.ts';
+import { downloadAll, Refused, type RemoteFile } from './download.ts';
+import type { ModelSource } from './source.ts';
 
 export function s3Source(entry: CatalogEntry, url: string, place: S3Place): ModelSource {
   const { bucket, prefix } = parseS3Url(url);
@@ -31,23 +30,7 @@ export function s3Source(entry: CatalogEntry, url: string, place: S3Place): Mode
           const remote = await describe(s3, bucket, keyOf(file), job.signal);
           remotes.push({ file, remote: { ...remote, sha256: file.sha256 } });
         }
-        const total = remotes.reduce((sum, { remote }) => sum + (remote.bytes ?? 0), 0);
-        await job.reserve(total);
-        const records: Record<string, FileRecord> = {};
-        let before = 0;
-        for (const { file, remote } of remotes) {
-          const got = await download(remote, join(job.files, file.path), {
-            signal: job.signal,
-            report: done => job.report(before + done, total),
-          });
-          before += got.bytes;
-          records[file.path] = {
-            sha256: got.sha256,
-            bytes: got.bytes,
-            verified: file.sha256 ? 'catalog' : 'first use',
-          };
-        }
-        return records;
+        return await downloadAll(remotes, job);
       } finally {
         s3.client.destroy();
       }
