@@ -1,18 +1,16 @@
-// The dispatcher: takes requests, decides which model's batch runs next on a free worker, and which models are in memory.
+// The dispatcher: takes requests and decides which model's batch runs next on a free worker. Which models are in memory is the
+// loader's business.
 //
 // It runs on the caller's thread and only passes messages; tokenising, loading and computing happen in threads of their own.
-// At most `workers` batches run at one time. A model gets a further session when it has work waiting while all of its
-// sessions run and a worker is free.
-import { totalmem } from 'node:os';
+// At most `workers` batches run at one time.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Alarm } from './alarm.ts';
 import { availableCores } from './cores.ts';
-import { EngineError } from './errors.ts';
+import { EngineError, engineError } from './errors.ts';
 import { nextTurn, startOf } from './fairness.ts';
+import { Loader } from './loader.ts';
 import { Model } from './model.ts';
 import { EmbedRequest } from './request.ts';
-import { chooseVictims } from './residency.ts';
-import { Session } from './session.ts';
+import type { Session } from './session.ts';
 import { cancelled, TextThread } from './text.ts';
 import type {
   ChunkOptions,
@@ -31,13 +29,9 @@ const defaultMaxBatchTokens = 512;
 const defaultMaxQueuedTokens = 262_144;
 /** The limit for texts that are not tokenised yet: four queues of ordinary prose, for tokenising is by far the faster half. */
 const waitingCharactersPerQueuedToken = 16;
-const defaultIdleUnloadMs = 15 * 60_000;
 /** A batch gains nothing by more tokens than these (all-MiniLM-L6 on one core), so it never waits for them. */
 const gatherTokens = 64;
 const gatherMs = 1;
-/** How often a load that waits for room looks again. */
-const roomPollMs = 100;
-const extraSessionPauseMs = 10_000;
 
 export function createEngine(options: EngineOptions = {}): Engine {
   return new ThreadedEngine(options);
@@ -45,31 +39,32 @@ export function createEngine(options: EngineOptions = {}): Engine {
 
 class ThreadedEngine implements Engine {
   readonly #workers: number;
-  readonly #memoryBudgetBytes: number;
   readonly #maxBatchTokens: number;
   readonly #maxQueuedTokens: number;
-  readonly #idleUnloadMs: number;
   readonly #log: (event: string, fields: object) => void;
   readonly #models = new Map<string, Model>();
-  readonly #idleTimer: NodeJS.Timeout;
-  readonly #retry = new Alarm(() => this.#pump());
+  readonly #loader: Loader;
   #gatherTimer: NodeJS.Timeout | null = null;
   #pumping: NodeJS.Immediate | null = null;
   #running = 0;
   /** The service at which the latest batch started. */
   #servedUpTo = 0;
-  #lost = 0;
+  #lostTextWorkers = 0;
   #closing = false;
 
   constructor(options: EngineOptions) {
     this.#workers = options.workers ?? availableCores();
-    this.#memoryBudgetBytes = options.memoryBudgetBytes ?? usableMemory() / 2;
     this.#maxBatchTokens = options.maxBatchTokens ?? defaultMaxBatchTokens;
     this.#maxQueuedTokens = options.maxQueuedTokens ?? defaultMaxQueuedTokens;
-    this.#idleUnloadMs = options.idleUnloadMs ?? defaultIdleUnloadMs;
     this.#log = options.log ?? (() => {});
-    this.#idleTimer = setInterval(() => this.#unloadIdle(), Math.max(10, this.#idleUnloadMs / 4));
-    this.#idleTimer.unref();
+    this.#loader = new Loader({
+      models: this.#models,
+      workers: this.#workers,
+      memoryBudgetBytes: options.memoryBudgetBytes,
+      idleUnloadMs: options.idleUnloadMs,
+      log: this.#log,
+      onChange: () => this.#pump(),
+    });
   }
 
   async prepare(handle: ModelHandle, texts: string[], options: ChunkOptions): Promise<Prepared[]> {
@@ -144,9 +139,9 @@ class ThreadedEngine implements Engine {
     return {
       workers: this.#workers,
       busyWorkers: this.#running,
-      lostWorkers: this.#lost,
-      memoryBudgetBytes: this.#memoryBudgetBytes,
-      residentBytes: this.#residentBytes,
+      lostWorkers: this.#lostTextWorkers + this.#loader.lost,
+      memoryBudgetBytes: this.#loader.memoryBudgetBytes,
+      residentBytes: this.#loader.residentBytes,
       models,
     };
   }
@@ -155,18 +150,14 @@ class ThreadedEngine implements Engine {
     const model = this.#models.get(id);
     if (!model) return;
     while (model.busy || model.loadingSession) await sleep(10);
-    await this.#unloadNow(model);
+    await this.#loader.unload(model);
   }
 
   async close(): Promise<void> {
     this.#closing = true;
-    clearInterval(this.#idleTimer);
+    this.#loader.close();
     await Promise.all([...this.#models.keys()].map(id => this.unload(id)));
-    this.#retry.clear();
-  }
-
-  get #residentBytes(): number {
-    return [...this.#models.values()].reduce((sum, model) => sum + model.residentBytes, 0);
+    this.#loader.clear();
   }
 
   #model(handle: ModelHandle): Model {
@@ -177,7 +168,7 @@ class ThreadedEngine implements Engine {
         data: { folder: handle.folder },
         maxWaitingCharacters: this.#maxQueuedTokens * waitingCharactersPerQueuedToken,
         onLost: reason => {
-          this.#lost++;
+          this.#lostTextWorkers++;
           this.#log('engine.worker_lost', { model: handle.id, thread: 'text', reason });
         },
       });
@@ -229,35 +220,14 @@ class ThreadedEngine implements Engine {
       if (!next || !session) break;
       void this.#run(next, session);
     }
-    const now = Date.now();
-    for (const model of this.#models.values()) if (this.#wantsSession(model, now)) void this.#open(model);
-  }
-
-  #wantsSession(model: Model, now: number): boolean {
-    if (model.loadingSession || model.sessions.some(session => session.leaving)) return false;
-    const waiting = model.queue.size > 0;
-    const waitMs = model.backoff.waitMs(now);
-    if (waitMs > 0) {
-      if (waiting || model.restart) this.#retry.within(waitMs);
-      return false;
-    }
-    if (model.sessions.length === 0) return waiting || (model.restart && !this.#closing);
-    const allRun = model.sessions.every(session => session.state === 'running');
-    return (
-      waiting &&
-      allRun &&
-      model.sessions.length < this.#workers &&
-      this.#running < this.#workers &&
-      now >= model.nextExtraAt
-    );
+    this.#loader.load(this.#workers - this.#running);
   }
 
   /** Workers that can share what waits for a model: two texts on two cores are done sooner than a batch of two on one. */
   #takers(model: Model): number {
     const free = this.#workers - this.#running;
-    const mayGrow = !model.loadingSession && model.sessions.length < this.#workers && Date.now() >= model.nextExtraAt;
     const idle = model.sessions.filter(session => session.state === 'idle' && !session.leaving).length;
-    return mayGrow ? free : Math.min(idle, free);
+    return this.#loader.mayGrow(model) ? free : Math.min(idle, free);
   }
 
   async #run(model: Model, session: Session): Promise<void> {
@@ -283,143 +253,9 @@ class ThreadedEngine implements Engine {
     this.#running--;
     model.lastUsedAt = Date.now();
     session.state = 'idle';
-    if (session.leaving) void this.#end(model, session);
+    if (session.leaving) void this.#loader.end(model, session);
     this.#pump();
   }
-
-  /** Loads a session. The first one of a model that fails to load fails all who wait for it. */
-  async #open(model: Model): Promise<void> {
-    const { handle } = model;
-    const extra = model.sessions.length > 0;
-    const pauseExtra = () => {
-      if (extra) model.nextExtraAt = Date.now() + extraSessionPauseMs;
-    };
-    const started = performance.now();
-    const session: Session = new Session(`${handle.id} session`, sessionData(handle), reason => {
-      this.#lost++;
-      this.#log('engine.worker_lost', { model: handle.id, thread: 'session', step: session.state, reason });
-      model.backoff.failed(Date.now());
-      if (session.state === 'idle' || session.state === 'running') model.restart = true;
-      else pauseExtra();
-      model.failure = new EngineError('WORKER_LOST', `the worker of ${handle.id} was lost`);
-      this.#forget(model, session);
-      this.#pump();
-    });
-    model.sessions.push(session);
-    model.restart = false;
-    try {
-      model.graph ??= await session.compile();
-      if (model.graph.dimension !== handle.dimension)
-        throw new Error(`${handle.id} gives ${model.graph.dimension} dimensions, not ${handle.dimension}`);
-      if (model.graph.maxTokens < handle.maxTokens)
-        throw new Error(`${handle.id} takes ${model.graph.maxTokens} tokens, not ${handle.maxTokens}`);
-      session.state = 'room';
-      if (!(await this.#makeRoom(model, session, extra))) {
-        pauseExtra();
-        await this.#end(model, session);
-        return;
-      }
-      session.state = 'create';
-      await session.create(model.graph);
-      session.state = 'idle';
-      model.lastLoadMs = performance.now() - started;
-      const { precision, weightBytes } = model.graph;
-      this.#log('engine.session_loaded', { model: handle.id, milliseconds: model.lastLoadMs, precision, weightBytes });
-    } catch (error) {
-      const failure = engineError(error);
-      pauseExtra();
-      if (failure.code !== 'WORKER_LOST') {
-        model.backoff.failed(Date.now());
-        model.failure = failure;
-      }
-      this.#log('engine.load_failed', { model: handle.id, code: failure.code, message: failure.message });
-      void this.#end(model, session);
-      if (!extra) model.failWaiting(failure);
-    }
-    this.#pump();
-  }
-
-  /** Waits until a session's weights fit the budget; false when they are not worth anybody else's place. */
-  async #makeRoom(model: Model, session: Session, extra: boolean): Promise<boolean> {
-    const bytes = model.graph?.weightBytes ?? 0;
-    if (bytes > this.#memoryBudgetBytes)
-      throw new EngineError(
-        'MODEL_TOO_LARGE',
-        `${model.handle.id} needs ${bytes} bytes, the budget is ${this.#memoryBudgetBytes}`,
-      );
-    for (;;) {
-      const missing = this.#residentBytes + bytes - this.#memoryBudgetBytes;
-      if (missing <= 0) {
-        session.bytes = bytes;
-        return true;
-      }
-      // Whoever waited may have left meanwhile.
-      if (extra || model.queue.size === 0) return false;
-      this.#evict(model, missing);
-      await sleep(roomPollMs);
-    }
-  }
-
-  #evict(beneficiary: Model, bytes: number): void {
-    const residents = [...this.#models.values()]
-      .filter(model => model !== beneficiary)
-      .flatMap(model =>
-        model.sessions
-          .filter(session => session.state === 'idle' || session.state === 'running')
-          .map((session, index) => ({
-            model,
-            session,
-            bytes: session.bytes,
-            extra: index > 0,
-            busy: model.busy,
-            lastUsedAt: model.lastUsedAt,
-            loadedAt: session.startedAt,
-          })),
-      );
-    const leaving = residents.reduce((sum, { session }) => sum + (session.leaving ? session.bytes : 0), 0);
-    if (leaving >= bytes) return;
-    const staying = residents.filter(({ session }) => !session.leaving);
-    for (const { model, session } of chooseVictims(staying, { bytes: bytes - leaving, now: Date.now() })) {
-      this.#log('engine.session_evicted', { model: model.handle.id, for: beneficiary.handle.id });
-      void this.#end(model, session);
-    }
-  }
-
-  /** Ends a session: at once when it is idle, after its batch when it runs. */
-  async #end(model: Model, session: Session): Promise<void> {
-    session.leaving = true;
-    if (session.state === 'running') return;
-    await session.close();
-    this.#forget(model, session);
-    this.#pump();
-  }
-
-  #forget(model: Model, session: Session): void {
-    const index = model.sessions.indexOf(session);
-    if (index >= 0) model.sessions.splice(index, 1);
-    // The files may be others when the model is loaded again.
-    if (model.sessions.length === 0) model.graph = null;
-  }
-
-  #unloadIdle(): void {
-    const before = Date.now() - this.#idleUnloadMs;
-    for (const model of this.#models.values())
-      if (model.lastUsedAt <= before && !model.busy && !model.loadingSession) void this.#unloadNow(model);
-  }
-
-  async #unloadNow(model: Model): Promise<void> {
-    if (model.sessions.length === 0 && !model.text.running) return;
-    this.#log('engine.model_unloaded', { model: model.handle.id });
-    await Promise.all([model.text.close(), ...model.sessions.map(session => this.#end(model, session))]);
-  }
-}
-
-function sessionData({
-  folder,
-  pooling,
-  normalize,
-}: ModelHandle): Pick<ModelHandle, 'folder' | 'pooling' | 'normalize'> {
-  return { folder, pooling, normalize };
 }
 
 function prefixOf({ prefixes }: ModelHandle, inputType: InputType | undefined): string {
@@ -429,14 +265,4 @@ function prefixOf({ prefixes }: ModelHandle, inputType: InputType | undefined): 
 function assertMeanPooled(handle: ModelHandle): void {
   if (handle.pooling !== 'mean')
     throw new TypeError(`late chunking needs a mean-pooled model, and ${handle.id} is not`);
-}
-
-function engineError(error: unknown): EngineError {
-  if (error instanceof EngineError) return error;
-  return new EngineError('MODEL_FAILED', error instanceof Error ? error.message : String(error));
-}
-
-function usableMemory(): number {
-  const constrained = process.constrainedMemory();
-  return constrained > 0 && constrained < totalmem() ? constrained : totalmem();
 }

@@ -14,3 +14,9 @@ export class EngineError extends Error {
     if (retryAfterSeconds !== undefined) this.retryAfterSeconds = retryAfterSeconds;
   }
 }
+
+/** Whatever a thread failed with, as the engine's error. */
+export function engineError(error: unknown): EngineError {
+  if (error instanceof EngineError) return error;
+  return new EngineError('MODEL_FAILED', error instanceof Error ? error.message : String(error));
+}
