@@ -122,7 +122,8 @@ async function makeSchema(database: Database): Promise<void> {
   const version = await installedVersion(database);
   if (version === wanted) return;
   try {
-    await database.script(version === null ? getConstructionPlans(schema) : getMigrationPlans(schema, version));
+    const plans = version === null ? getConstructionPlans(schema) : getMigrationPlans(schema, version);
+    await database.script(asOneTransaction(plans));
   } catch (error) {
     // Another process was faster.
     if ((await installedVersion(database)) !== wanted) throw error;
@@ -136,15 +137,28 @@ async function installedVersion(database: Database): Promise<number | null> {
   return row?.version ?? null;
 }
 
-/** What pg-boss runs as several statements in a transaction of its own has no values, and its rows are not asked for here. */
+/** What pg-boss runs as several statements in a transaction has no values, and its rows are not asked for here. */
 function portOf(database: Database): Db {
   return {
     async executeSql(sql, values = []) {
-      if (values.length > 0 || !/^\s*BEGIN;/.test(sql)) return { rows: await database.query(sql, values.map(literal)) };
-      await database.script(sql);
+      if (values.length > 0 || !opening.test(sql)) return { rows: await database.query(sql, values.map(literal)) };
+      await database.script(asOneTransaction(sql));
       return { rows: [] };
     },
   };
+}
+
+const opening = /^\s*BEGIN;/;
+
+/**
+ * A script is one transaction by itself: a BEGIN in it would stay open after an error, on the embedded database's only connection. Indexes
+ * that pg-boss would build afterwards, beside the traffic of a large table, belong to it too: this table holds a few live tickets.
+ */
+function asOneTransaction(script: string): string {
+  return script
+    .replace(opening, '')
+    .replace(/\bCOMMIT;/, '')
+    .replaceAll(' CONCURRENTLY', '');
 }
 
 /** The one statement that a call to pg-boss would run. */
