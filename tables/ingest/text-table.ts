@@ -1,8 +1,7 @@
 // Tables whose cells are text: types are found, rows are written, and what is no row is counted.
-import { join } from 'node:path';
 import { TableError } from '../errors.ts';
 import type { JobContext } from '../job.ts';
-import { identifier, literal } from '../sql.ts';
+import { identifier } from '../sql.ts';
 import { writeParquet } from './parquet.ts';
 import { declaredCast, inferTypes, isRetype, sampleRows, strictCast } from './typing.ts';
 import type { Inferred, NumberStyle } from './typing.ts';
@@ -62,13 +61,11 @@ export async function writeTextTable(
     return { rows: await writeParquet(context, select, target, shape), rejects };
   };
   if (wide) {
-    // Many looks at a few columns each: Parquet is read by column.
-    const staged = join(context.scratch, 'staged.parquet');
-    await writeParquet(context, `SELECT * FROM ${table.relation(asRead, null)}`, staged, {
-      columns: columns.length,
-      rowBytes: 0,
-    });
-    return write(await infer(`read_parquet(${literal(staged)})`), 'first');
+    // Many looks at a few columns each; a file of thousands of columns takes longer to open than to read.
+    await context.query(`CREATE TEMP TABLE staged AS SELECT * FROM ${table.relation(asRead, null)}`);
+    const inferred = await infer('staged');
+    await context.query('DROP TABLE staged');
+    return write(inferred, 'first');
   }
   try {
     return await write(await infer(`(SELECT * FROM ${table.relation(asRead, null)} LIMIT ${sampleRows})`), 'first');
