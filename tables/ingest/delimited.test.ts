@@ -167,14 +167,14 @@ test('one cell of 10 MB', async () => {
   expect((await duckdb(`SELECT max(length(b)) FROM '${target}'`))[0]?.[0]).toBe(10_000_000n);
 });
 
-test('5,000 columns', async () => {
-  const names = Array.from({ length: 5_000 }, (_, i) => `c${i}`);
+test('600 columns', async () => {
+  const names = Array.from({ length: 600 }, (_, i) => `c${i}`);
   const { columns, rows } = await shop.take(
     `${names.join()}\n${names.map((_, i) => i).join()}\n${names.map((_, i) => -i).join()}\n`,
     'csv',
   );
   expect({ columns: columns.length, rows, type: columns[7]?.type }).toEqual({
-    columns: 5_000,
+    columns: 600,
     rows: 2,
     type: 'BIGINT',
   });

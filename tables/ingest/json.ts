@@ -112,7 +112,8 @@ async function write(
   const selected = columns.map(([name], index) => {
     const scalar = uncertain.indexOf(name);
     let value = identifier(name);
-    if (scalar >= 0) value = strictCast(text(name), inferred.types[scalar] ?? 'VARCHAR', plainStyle);
+    if (scalar >= 0)
+      value = strictCast(text(name), inferred.types[scalar] ?? { type: 'VARCHAR', padded: false }, plainStyle);
     else if (types?.[name] === 'BLOB') value = `from_base64(${value})`;
     return `${value} AS ${identifier(names[index] ?? name)}`;
   });

@@ -3,8 +3,8 @@ import { TableError } from '../errors.ts';
 import type { JobContext } from '../job.ts';
 import { identifier } from '../sql.ts';
 import { writeParquet } from './parquet.ts';
-import { declaredCast, inferTypes, retype, sampleRows, strictCast } from './typing.ts';
-import type { NumberStyle } from './typing.ts';
+import { declaredCast, inferTypes, isRetype, sampleRows, strictCast } from './typing.ts';
+import type { Inferred, NumberStyle } from './typing.ts';
 
 export interface TextTable {
   /** SQL of the columns' texts, in order. */
@@ -41,29 +41,37 @@ export async function writeTextTable(
       undeclared.map(({ text }) => text),
       style,
     );
-  const sampled = await infer(`(SELECT * FROM ${table.relation(asRead, null)} LIMIT ${sampleRows})`);
-  const shape = { columns: columns.length, rowBytes: sampled.bytes / Math.max(1, sampled.rows) };
-  const write = async (types: string[], rejects: string) => {
-    const typeOf = new Map(undeclared.map((column, index) => [column, types[index] ?? 'VARCHAR']));
-    const wide = table.casts && columns.length > maxCastColumns;
+  const wide = columns.length > maxCastColumns;
+  const write = async ({ types, bytes, rows: seen }: Inferred, rejects: string) => {
+    const typeOf = new Map(
+      undeclared.map((column, index) => [column, types[index] ?? { type: 'VARCHAR', padded: false }]),
+    );
     const selected = columns.map(column => {
       const { name, text, declared } = column;
+      const found = typeOf.get(column);
       let value = text;
-      if (!wide && declared === null) value = strictCast(text, typeOf.get(column) ?? 'VARCHAR', style);
-      else if (!table.casts && declared !== null) value = declaredCast(text, declared, style);
+      if (found && !(wide && table.casts)) value = strictCast(text, found, style);
+      else if (declared !== null && !table.casts) value = declaredCast(text, declared, style);
       return `${value} AS ${identifier(name)}`;
     });
-    const read = wide ? columns.map(column => column.declared ?? typeOf.get(column) ?? 'VARCHAR') : asRead;
+    const read =
+      wide && table.casts ? columns.map(each => each.declared ?? typeOf.get(each)?.type ?? 'VARCHAR') : asRead;
     const select = `SELECT ${selected.join(', ')} FROM ${table.relation(read, rejects)}`;
+    const shape = { columns: columns.length, rowBytes: bytes / Math.max(1, seen) };
     return { rows: await writeParquet(context, select, target, shape), rejects };
   };
-  const inferAll = async () => (await infer(table.relation(asRead, null))).types;
-  if (columns.length > maxCastColumns) return write(await inferAll(), 'first');
+  if (wide) {
+    // Many looks at a few columns each; a file of thousands of columns takes longer to open than to read.
+    await context.query(`CREATE TEMP TABLE staged AS SELECT * FROM ${table.relation(asRead, null)}`);
+    const inferred = await infer('staged');
+    await context.query('DROP TABLE staged');
+    return write(inferred, 'first');
+  }
   try {
-    return await write(sampled.types, 'first');
+    return await write(await infer(`(SELECT * FROM ${table.relation(asRead, null)} LIMIT ${sampleRows})`), 'first');
   } catch (error) {
-    if (!(error instanceof Error && error.message.includes(retype))) throw error;
-    return write(await inferAll(), 'second');
+    if (!isRetype(error)) throw error;
+    return write(await infer(table.relation(asRead, null)), 'second');
   }
 }
 
