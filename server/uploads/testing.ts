@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { type AnswerOf, routes } from '@vectorium/contract';
-import { type App, ApiError, mount } from '../http/index.ts';
+import { type App, ApiError, mount, Raw } from '../http/index.ts';
 import type { Context } from '../http/index.ts';
 import type { ReceivedUpload, Room, Uploads } from './index.ts';
 
@@ -22,6 +22,18 @@ export function mountEcho(app: App, uploads: Uploads, room: Room = roomOf(Infini
     (await describe(await uploads.receive(context, room))) as AnswerOf<typeof routes.uploadDataset>;
   mount(app, routes.uploadDataset, echo);
   mount(app, routes.putDataset, echo);
+  const resume = async (
+    context: Pick<Context<typeof routes.putDataset>, 'request' | 'requestId' | 'caller' | 'reply'>,
+  ) => {
+    const { request, requestId, caller, reply } = context;
+    const answer = await uploads.resume({ request, requestId, accountId: caller.account.id }, room, describe);
+    reply.code(answer.status).headers(answer.headers);
+    return new Raw(answer.body, answer.headers['content-type']);
+  };
+  mount(app, routes.createResumableUpload, resume);
+  mount(app, routes.getResumableUpload, resume);
+  mount(app, routes.continueResumableUpload, resume);
+  mount(app, routes.deleteResumableUpload, resume);
 }
 
 export async function describe(upload: ReceivedUpload): Promise<object> {

@@ -1,5 +1,5 @@
 // Files through every door of a real server: whole and exact, or refused with a place and nothing left.
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -37,7 +37,7 @@ afterEach(async () => {
 });
 
 async function start(options: Partial<UploadsOptions> = {}, room?: Room): Promise<void> {
-  uploads = createUploads({ storage, ...options });
+  uploads = createUploads({ storage, folder: join(folder, 'resumable'), ...options });
   server = await startServer(parts, app => mountEcho(app, uploads, room));
 }
 
@@ -296,6 +296,37 @@ describe('an upload is refused, with the place, and nothing is left', () => {
     expect((await server.fetch(`${path}?format=csv`, { method: 'PUT', body: 'x', key: null })).status).toBe(401);
     expect(await leftovers()).toEqual([]);
   });
+});
+
+it('answers 200 hostile bodies without a 500, and keeps nothing of them', async () => {
+  const good = [
+    {
+      type: 'application/json',
+      body: Buffer.from(jsonOf(randomBytes(300), { format: 'csv', options: { a: [1] }, metadata: { name: 'n' } })),
+    },
+    {
+      type: formHeaders['content-type'],
+      body: formOf([
+        { name: 'format', value: 'csv' },
+        { name: 'file', fileName: 'a', value: randomBytes(300) },
+        { name: 'name', value: 'n' },
+      ]),
+    },
+  ];
+  const refused = new Set<number>();
+  for (let n = 0; n < 200; n++) {
+    const { type, body } = good[n % 2] ?? { type: '', body: Buffer.alloc(0) };
+    const bad = Buffer.from(body);
+    for (let change = 0; change <= n % 5; change++) bad[randomInt(bad.length)] = randomInt(256);
+    const cut = n % 3 === 0 ? bad.subarray(0, randomInt(bad.length)) : bad;
+    const answer = await server.fetch(path, { method: 'POST', body: cut, headers: { 'content-type': type } });
+    await answer.text();
+    refused.add(answer.status);
+    expect([200, 400, 413]).toContain(answer.status);
+  }
+  expect(refused).toContain(400);
+  expect(await leftovers()).toEqual([]);
+  expect(server.log.filter(line => Number(line['level']) >= 50)).toEqual([]);
 });
 
 describe('bounds hold while bytes come', () => {
