@@ -175,7 +175,7 @@ it('refuses at the beginning what would be refused at the end', async () => {
     [() => create({ format: 'csv' }, 6 * 1024 ** 3), 413, /larger/],
     [() => create({ format: 'csv' }, -1), 400, /upload-length/i],
     [() => create({ format: 'csv' }, 5, { headers: { 'tus-resumable': '0.9' } }), 400, /tus-resumable/i],
-    [() => create({ format: 'csv' }, 5, { headers: { 'upload-metadata': '%%%' } }), 400, /upload-metadata/i],
+    [() => create({ format: 'csv' }, 5, { headers: { 'upload-metadata': '%%%' } }), 400, /format is required/],
   ];
   for (const [answer, status, message] of refused) {
     const got = await answer();
