@@ -22,6 +22,8 @@ export async function* fileOfForm(
     form.destroy();
   };
   form.on('file', (name, stream) => {
+    // The parser goes on to the end of its piece after it was given up; such a file would never end.
+    if (fault) return void stream.destroy();
     if (name !== 'file') fail(badForm(`the file in the part "${shown(name)}" must be in one named "file"`));
     else if (file) fail(badForm('it has more than one file'));
     else resolve((file = stream));
