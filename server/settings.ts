@@ -16,6 +16,8 @@ export interface Settings {
   hubToken: string | undefined;
   python: string | undefined;
   s3: { endpoint: string | undefined; region: string | undefined };
+  /** Files in S3 instead of the data folder; `stagedBytes` bounds their local copies. */
+  files: { s3Url: string | undefined; stagedBytes: number };
   engine: { workers?: number; memoryBudgetBytes?: number; idleUnloadMs?: number };
   /** How long requests in flight have after SIGTERM. */
   stopSeconds: number;
@@ -59,6 +61,7 @@ export function readSettings(environment: Environment): Settings {
     hubToken: text('HF_TOKEN'),
     python: text('VECTORIUM_PYTHON'),
     s3: { endpoint: text('AWS_ENDPOINT_URL'), region: text('AWS_REGION') },
+    files: { s3Url: text('S3_URL'), stagedBytes: 1e9 * number('VECTORIUM_STAGED_GB', 20, [0, 1e6]) },
     engine: {
       ...(workers !== undefined && { workers }),
       ...(memoryGb !== undefined && { memoryBudgetBytes: memoryGb * 1e9 }),
