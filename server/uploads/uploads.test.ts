@@ -1,4 +1,5 @@
 // Files through every door of a real server: whole and exact, or refused with a place and nothing left.
+import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -372,6 +373,30 @@ describe('bounds hold while bytes come', () => {
     expect(answer.headers.get('retry-after')).toBe('300');
     expect(await answer.json()).toMatchObject({ code: 'STORAGE_FULL' });
     expect(await leftovers()).toEqual([]);
+  });
+});
+
+const tiny = await mkdtemp(join(tmpdir(), 'vectorium-tiny-'));
+const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', tiny]).status === 0;
+afterAll(async () => {
+  if (mounted) spawnSync('umount', [tiny]);
+  await rm(tiny, { recursive: true });
+});
+
+describe.skipIf(!mounted)(`a disk${mounted ? '' : ': SKIPPED, only root may mount one'}`, () => {
+  it('that is really full is told of, and has room again at once', async () => {
+    await server.close();
+    const small = await openStorage({ folder: tiny });
+    const limits = { minFreeBytes: 0 };
+    uploads = createUploads({ storage: small, folder: join(tiny, 'resumable'), limits });
+    server = await startServer(parts, app => mountEcho(app, uploads));
+    for (const file of [randomBytes(20_000_000), randomBytes(9_000_000)]) {
+      const answer = await server.post(path, jsonOf(file));
+      expect(await answer.json()).toMatchObject({ code: 'STORAGE_FULL' });
+      expect(answer.status).toBe(507);
+    }
+    expect((await server.post(path, jsonOf(randomBytes(5_000_000)))).status).toBe(200);
+    await small.close();
   });
 });
 
