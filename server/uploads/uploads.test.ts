@@ -379,7 +379,7 @@ describe('bounds hold while bytes come', () => {
 const tiny = await mkdtemp(join(tmpdir(), 'vectorium-tiny-'));
 const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', tiny]).status === 0;
 afterAll(async () => {
-  if (mounted) spawnSync('umount', [tiny]);
+  if (mounted) spawnSync('umount', ['-l', tiny]);
   await rm(tiny, { recursive: true });
 });
 
