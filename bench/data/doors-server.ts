@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { routes } from '@vectorium/contract';
-import { mount, Raw } from '../../server/http/index.ts';
+import { type Context, mount, Raw } from '../../server/http/index.ts';
 import { openParts, startServer } from '../../server/http/testing.ts';
 import { openStorage } from '../../server/storage/index.ts';
 import { createUploads, type UploadRequest } from '../../server/uploads/index.ts';
@@ -20,9 +20,20 @@ async function receive(request: UploadRequest): Promise<Raw> {
   return new Raw(JSON.stringify({ bytes, sha256 }));
 }
 
+async function resume(
+  context: Pick<Context<typeof routes.putDataset>, 'request' | 'requestId' | 'reply'>,
+): Promise<Raw> {
+  const exchange = { ...context, accountId: parts.accountId };
+  const answer = await uploads.resume(exchange, room, async ({ bytes, sha256 }) => ({ bytes, sha256 }));
+  context.reply.code(answer.status).headers(answer.headers);
+  return new Raw(answer.body);
+}
+
 const server = await startServer(parts, app => {
   mount(app, routes.uploadDataset, receive);
   mount(app, routes.putDataset, receive);
+  mount(app, routes.createResumableUpload, resume);
+  mount(app, routes.continueResumableUpload, resume);
   mount(app, routes.livez, () => ({ status: 'ok' }) as const);
 });
 process.once('message', () => void stop());
