@@ -200,6 +200,63 @@ const putDataset = defineRoute({
   example: { answer: exampleDataset },
 });
 
+/** The tus protocol; what its answers have is in their headers. */
+const resumable = {
+  ...data,
+  family: 'data',
+  answer: z.unknown(),
+  errors: ['NOT_FOUND', 'BAD_REQUEST'],
+} as const;
+const uploadId = z.object({ id: z.string().max(100) });
+
+const createResumableUpload = defineRoute({
+  ...resumable,
+  ...bothSpellings('/api/v2/data/uploads'),
+  id: 'createResumableUpload',
+  method: 'POST',
+  summary: 'Begin an upload that can be resumed (tus 1.0)',
+  description:
+    "With `Tus-Resumable: 1.0.0`, `Upload-Length`, and `Upload-Metadata` of `format`, `name`, `description`, `options` and `metadata` (the last two are JSON). Answers 201 with the upload's address in `Location`; any tus client does all this. The body may have the first bytes. An unfinished upload is kept for a day.",
+  streamed: true,
+  bodies: { 'application/offset+octet-stream': z.file() },
+  errors: [...resumable.errors, 'INVALID_FILE', 'STORAGE_QUOTA_EXCEEDED'],
+});
+
+const getResumableUpload = defineRoute({
+  ...resumable,
+  ...bothSpellings('/api/v2/data/uploads/{id}'),
+  id: 'getResumableUpload',
+  method: 'HEAD',
+  family: 'read',
+  summary: 'How much of an upload has arrived (`Upload-Offset`)',
+  params: uploadId,
+});
+
+const continueResumableUpload = defineRoute({
+  ...resumable,
+  ...bothSpellings('/api/v2/data/uploads/{id}'),
+  id: 'continueResumableUpload',
+  method: 'PATCH',
+  family: 'read',
+  summary: 'Send the bytes from `Upload-Offset` on',
+  description:
+    'Answers 204 with the new `Upload-Offset`; the last bytes are answered with the dataset (200, as `uploadDataset`). Counted as reading, so that a file in many pieces is one upload of the plan.',
+  streamed: true,
+  bodies: { 'application/offset+octet-stream': z.file() },
+  params: uploadId,
+  errors: [...resumable.errors, 'INVALID_FILE', 'STORAGE_QUOTA_EXCEEDED', 'CONFLICT'],
+});
+
+const deleteResumableUpload = defineRoute({
+  ...resumable,
+  ...bothSpellings('/api/v2/data/uploads/{id}'),
+  id: 'deleteResumableUpload',
+  method: 'DELETE',
+  summary: 'Give an upload up',
+  description: 'Answers 204. The dataset of a finished upload stays.',
+  params: uploadId,
+});
+
 const listDatasets = defineRoute({
   ...data,
   ...bothSpellings('/api/v2/data'),
@@ -428,6 +485,10 @@ const processDataset = defineRoute({
 export const datasetRoutes = {
   uploadDataset,
   putDataset,
+  createResumableUpload,
+  getResumableUpload,
+  continueResumableUpload,
+  deleteResumableUpload,
   listDatasets,
   getDataset,
   getProfile,

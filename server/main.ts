@@ -76,10 +76,11 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
     telemetry.watchEngine(engine);
     const vectors = createVectorService({ engine, models, ledger, observe: each => telemetry.vectorsSettled(each) });
 
+    const { s3Url, stagedBytes } = settings.files;
     const storage = closing(
       await openStorage({
         folder: join(settings.dataFolder, 'storage'),
-        s3: settings.s3Url === undefined ? undefined : { ...settings.s3, url: settings.s3Url },
+        ...(s3Url !== undefined && { s3: { ...settings.s3, url: s3Url, stagedBytes } }),
       }),
       each => each.close(),
     );

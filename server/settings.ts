@@ -16,8 +16,6 @@ export interface Settings {
   hubEndpoint: string | undefined;
   hubToken: string | undefined;
   python: string | undefined;
-  /** `s3://bucket/prefix` for the files of datasets, instead of the data folder. */
-  s3Url: string | undefined;
   s3: { endpoint: string | undefined; region: string | undefined };
   /** Jobs that run at once in this process. */
   jobs: number;
@@ -25,6 +23,8 @@ export interface Settings {
   jobRetentionDays: number;
   /** Which addresses webhooks may have. */
   webhookTargets: WebhookTargets;
+  /** Files in S3 instead of the data folder; `stagedBytes` bounds their local copies. */
+  files: { s3Url: string | undefined; stagedBytes: number };
   engine: { workers?: number; memoryBudgetBytes?: number; idleUnloadMs?: number };
   /** How long requests in flight have after SIGTERM. */
   stopSeconds: number;
@@ -74,11 +74,11 @@ export function readSettings(environment: Environment): Settings {
     hubEndpoint: text('HF_ENDPOINT'),
     hubToken: text('HF_TOKEN'),
     python: text('VECTORIUM_PYTHON'),
-    s3Url: text('S3_URL'),
     s3: { endpoint: text('AWS_ENDPOINT_URL'), region: text('AWS_REGION') },
     jobs: number('VECTORIUM_JOBS', 2, [1, 64]),
     jobRetentionDays: number('VECTORIUM_JOB_DAYS', 30, [1, 36_500]),
     webhookTargets: oneOf('VECTORIUM_WEBHOOKS', webhookTargets),
+    files: { s3Url: text('S3_URL'), stagedBytes: 1e9 * number('VECTORIUM_STAGED_GB', 20, [0, 1e6]) },
     engine: {
       ...(workers !== undefined && { workers }),
       ...(memoryGb !== undefined && { memoryBudgetBytes: memoryGb * 1e9 }),

@@ -207,6 +207,13 @@ function corsSettings(origins: string[]) {
       'x-ratelimit-remaining-requests',
       'x-ratelimit-reset-requests',
       'idempotency-replayed',
+      // What a tus client in a browser reads.
+      'location',
+      'tus-resumable',
+      'upload-expires',
+      'upload-length',
+      'upload-metadata',
+      'upload-offset',
     ],
     maxAge: 600,
   };

@@ -22,13 +22,16 @@ export async function* fileOfForm(
     form.destroy();
   };
   form.on('file', (name, stream) => {
+    // The parser goes on to the end of its piece after it was given up; such a file would never end.
+    if (fault) return void stream.destroy();
     if (name !== 'file') fail(badForm(`the file in the part "${shown(name)}" must be in one named "file"`));
     else if (file) fail(badForm('it has more than one file'));
     else resolve((file = stream));
     stream.on('error', error => fail(badForm(error.message)));
   });
   form.on('field', (name, value, nameCut, valueCut) => {
-    if (nameCut || valueCut) fail(badForm(`the part "${shown(name)}" has more than ${maxFieldBytes} bytes`));
+    if (typeof name !== 'string') fail(badForm('a part has no name'));
+    else if (nameCut || valueCut) fail(badForm(`the part "${shown(name)}" has more than ${maxFieldBytes} bytes`));
     else if (texts.has(name)) fail(badForm(`the part "${shown(name)}" comes twice`));
     else texts.set(name, value);
   });
@@ -78,10 +81,19 @@ function openForm(headers: IncomingHttpHeaders): BusboyInstance {
 async function feed(form: BusboyInstance, pieces: AsyncIterable<Buffer>): Promise<void> {
   for await (const piece of pieces) {
     if (form.destroyed) return;
-    if (!form.write(piece)) await drained(form);
+    if (!write(form, piece)) await drained(form);
     if (form.destroyed) return;
   }
   form.end();
+}
+
+/** What the library throws while it parses is the body's fault. */
+function write(form: BusboyInstance, piece: Buffer): boolean {
+  try {
+    return form.write(piece);
+  } catch (error) {
+    throw badForm(error instanceof Error ? error.message : String(error));
+  }
 }
 
 function drained(form: BusboyInstance): Promise<void> {
@@ -98,6 +110,7 @@ function badForm(what: string): ApiError {
   return new ApiError('BAD_REQUEST', { message: `The body is not a form that can be read: ${what}` });
 }
 
-function shown(name: string): string {
-  return name.slice(0, 64);
+/** The library gives `undefined`, against its types, where a part has no name. */
+function shown(name: string | undefined): string {
+  return name?.slice(0, 64) ?? '';
 }

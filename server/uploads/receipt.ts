@@ -1,6 +1,6 @@
 // The path that every door leads to: bytes are counted, hashed, checked against what there is room for, and written to a
 // scratch file, while they come.
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { open, type FileHandle, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ApiError } from '../http/index.ts';
@@ -42,8 +42,11 @@ export async function receiveBytes(
   try {
     const file = await open(path, 'wx');
     try {
-      const counted = await writeAll(file, bytes, total => checkRoom(total, { folder: folder.path, room, limits }));
-      return { path, ...counted, discard: () => folder.remove() };
+      const hash = createHash('sha256');
+      const check = (total: number) => checkRoom(total, { folder: folder.path, room, limits });
+      const total = await writeAll(file, bytes, { check, hash });
+      if (total === 0) throw new ApiError('INVALID_FILE', { message: 'file is empty', param: 'file' });
+      return { path, bytes: total, sha256: hash.digest('hex'), discard: () => folder.remove() };
     } finally {
       await file.close();
     }
@@ -53,20 +56,35 @@ export async function receiveBytes(
   }
 }
 
-async function writeAll(
+interface Writing {
+  /** Asked from time to time with the bytes so far, and at the end. */
+  check(total: number): Promise<void>;
+  hash?: Hash;
+  /** When the bytes break off, those that came are written all the same. */
+  keepWhatCame?: boolean;
+}
+
+/** The number of bytes. Throws what `bytes` or `check` throws. */
+export async function writeAll(
   file: FileHandle,
   bytes: AsyncIterable<Uint8Array>,
-  check: (total: number) => Promise<void>,
-): Promise<{ bytes: number; sha256: string }> {
-  const hash = createHash('sha256');
+  { check, hash, keepWhatCame = false }: Writing,
+): Promise<number> {
   let total = 0;
   let checkedAt = 0;
   let block: Uint8Array[] = [];
   let blockBytes = 0;
   let writing = Promise.resolve();
+  const begin = () => {
+    writing = writeBlock(file, block, blockBytes);
+    // A failure is seen where it is waited for.
+    writing.catch(() => {});
+    block = [];
+    blockBytes = 0;
+  };
   try {
     for await (const piece of bytes) {
-      hash.update(piece);
+      hash?.update(piece);
       total += piece.length;
       block.push(piece);
       blockBytes += piece.length;
@@ -76,19 +94,17 @@ async function writeAll(
         await check(total);
         checkedAt = total;
       }
-      writing = writeBlock(file, block, blockBytes);
-      // A failure is seen where it is waited for.
-      writing.catch(() => {});
-      block = [];
-      blockBytes = 0;
+      begin();
     }
-  } finally {
     await writing;
+    await check(total);
+    await writeBlock(file, block, blockBytes);
+    return total;
+  } catch (error) {
+    await writing;
+    if (keepWhatCame) await writeBlock(file, block, blockBytes);
+    throw error;
   }
-  if (total === 0) throw new ApiError('INVALID_FILE', { message: 'file is empty', param: 'file' });
-  await check(total);
-  await writeBlock(file, block, blockBytes);
-  return { bytes: total, sha256: hash.digest('hex') };
 }
 
 async function writeBlock(file: FileHandle, block: Uint8Array[], blockBytes: number): Promise<void> {
@@ -100,7 +116,7 @@ async function writeBlock(file: FileHandle, block: Uint8Array[], blockBytes: num
   await file.writeFile(rest);
 }
 
-async function checkRoom(
+export async function checkRoom(
   total: number,
   { folder, room, limits }: { folder: string; room: Room; limits: Limits },
 ): Promise<void> {

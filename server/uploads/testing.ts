@@ -1,10 +1,13 @@
 // A server whose upload routes give back what they received, for tests and measurements.
-import { createReadStream } from 'node:fs';
 import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { join } from 'node:path';
 import { type AnswerOf, routes } from '@vectorium/contract';
-import { type App, ApiError, mount } from '../http/index.ts';
+import { type App, ApiError, mount, Raw } from '../http/index.ts';
 import type { Context } from '../http/index.ts';
-import type { ReceivedUpload, Room, Uploads } from './index.ts';
+import { openParts, startServer } from '../http/testing.ts';
+import { openStorage } from '../storage/index.ts';
+import { createUploads, type ReceivedUpload, type Room, type Uploads } from './index.ts';
 
 /** A room of so many bytes. */
 export function roomOf(limit: number): Room {
@@ -22,9 +25,30 @@ export function mountEcho(app: App, uploads: Uploads, room: Room = roomOf(Infini
     (await describe(await uploads.receive(context, room))) as AnswerOf<typeof routes.uploadDataset>;
   mount(app, routes.uploadDataset, echo);
   mount(app, routes.putDataset, echo);
+  const resume = async (
+    context: Pick<Context<typeof routes.putDataset>, 'request' | 'requestId' | 'caller' | 'reply'>,
+  ) => {
+    const { request, requestId, caller, reply } = context;
+    const answer = await uploads.resume({ request, requestId, accountId: caller.account.id }, room, describe);
+    reply.code(answer.status).headers(answer.headers);
+    return new Raw(answer.body, answer.headers['content-type']);
+  };
+  mount(app, routes.createResumableUpload, resume);
+  mount(app, routes.getResumableUpload, resume);
+  mount(app, routes.continueResumableUpload, resume);
+  mount(app, routes.deleteResumableUpload, resume);
 }
 
-export async function describe(upload: ReceivedUpload): Promise<object> {
+/** The same as a server of its own, on a storage folder that may have been used before. */
+export async function serveEcho(folder: string): Promise<{ url: string; key: string }> {
+  const storage = await openStorage({ folder });
+  const uploads = createUploads({ storage, folder: join(folder, 'resumable') });
+  const parts = await openParts();
+  const { url } = await startServer(parts, app => mountEcho(app, uploads));
+  return { url, key: parts.key.ordinary };
+}
+
+async function describe(upload: ReceivedUpload): Promise<object> {
   const { path, discard, ...rest } = upload;
   const hash = createHash('sha256');
   for await (const piece of createReadStream(path)) hash.update(piece as Buffer);

@@ -44,5 +44,27 @@ export interface Uploads {
    * (PUT) raw. `room` grows with the bytes while they come. Throws ApiError; then nothing is left.
    */
   receive(request: UploadRequest, room: Room): Promise<ReceivedUpload>;
+  /**
+   * Answers a request of the tus protocol 1.0 on `…/uploads` or `…/uploads/{id}`. `onFinished` gets each file that came whole; what
+   * it resolves to is the JSON of the answer to the last piece, what it throws refuses the upload. Throws ApiError.
+   */
+  resume(
+    request: ResumableRequest,
+    room: Room,
+    onFinished: (upload: ReceivedUpload) => Promise<object>,
+  ): Promise<ResumableAnswer>;
   close(): Promise<void>;
+}
+
+export interface ResumableRequest {
+  request: IncomingMessage;
+  requestId: string;
+  /** Other accounts don't see the upload. */
+  accountId: string;
+}
+
+export interface ResumableAnswer {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
 }

@@ -1,5 +1,6 @@
 // Files through every door of a real server: whole and exact, or refused with a place and nothing left.
-import { createHash, randomBytes } from 'node:crypto';
+import { spawnSync } from 'node:child_process';
+import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -13,6 +14,7 @@ import { mountEcho, roomOf } from './testing.ts';
 
 const path = '/api/v2/data/upload';
 const boundary = 'a boundary';
+const hostileBodies = 600;
 let parts: TestParts;
 let folder: string;
 let storage: Storage;
@@ -37,7 +39,7 @@ afterEach(async () => {
 });
 
 async function start(options: Partial<UploadsOptions> = {}, room?: Room): Promise<void> {
-  uploads = createUploads({ storage, ...options });
+  uploads = createUploads({ storage, folder: join(folder, 'resumable'), ...options });
   server = await startServer(parts, app => mountEcho(app, uploads, room));
 }
 
@@ -298,6 +300,37 @@ describe('an upload is refused, with the place, and nothing is left', () => {
   });
 });
 
+it('answers hostile bodies without a 500, and keeps nothing of them', async () => {
+  const good = [
+    {
+      type: 'application/json',
+      body: Buffer.from(jsonOf(randomBytes(300), { format: 'csv', options: { a: [1] }, metadata: { name: 'n' } })),
+    },
+    {
+      type: formHeaders['content-type'],
+      body: formOf([
+        { name: 'format', value: 'csv' },
+        { name: 'file', fileName: 'a', value: randomBytes(300) },
+        { name: 'name', value: 'n' },
+      ]),
+    },
+  ];
+  const refused = new Set<number>();
+  for (let n = 0; n < hostileBodies; n++) {
+    const { type, body } = good[n % 2] ?? { type: '', body: Buffer.alloc(0) };
+    const bad = Buffer.from(body);
+    for (let change = 0; change <= n % 5; change++) bad[randomInt(bad.length)] = randomInt(256);
+    const cut = n % 3 === 0 ? bad.subarray(0, randomInt(bad.length)) : bad;
+    const answer = await server.fetch(path, { method: 'POST', body: cut, headers: { 'content-type': type } });
+    await answer.text();
+    refused.add(answer.status);
+    expect([200, 400, 413], JSON.stringify(server.log.at(-2))).toContain(answer.status);
+  }
+  expect(refused).toContain(400);
+  expect(await leftovers()).toEqual([]);
+  expect(server.log.filter(line => Number(line['level']) >= 50)).toEqual([]);
+});
+
 describe('bounds hold while bytes come', () => {
   const file = Buffer.alloc(40_000_000, 'abc');
   const doors = {
@@ -340,6 +373,30 @@ describe('bounds hold while bytes come', () => {
     expect(answer.headers.get('retry-after')).toBe('300');
     expect(await answer.json()).toMatchObject({ code: 'STORAGE_FULL' });
     expect(await leftovers()).toEqual([]);
+  });
+});
+
+const tiny = await mkdtemp(join(tmpdir(), 'vectorium-tiny-'));
+const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', tiny]).status === 0;
+afterAll(async () => {
+  if (mounted) spawnSync('umount', ['-l', tiny]);
+  await rm(tiny, { recursive: true });
+});
+
+describe.skipIf(!mounted)(`a disk${mounted ? '' : ': SKIPPED, only root may mount one'}`, () => {
+  it('that is really full is told of, and has room again at once', async () => {
+    await server.close();
+    const small = await openStorage({ folder: tiny });
+    const limits = { minFreeBytes: 0 };
+    uploads = createUploads({ storage: small, folder: join(tiny, 'resumable'), limits });
+    server = await startServer(parts, app => mountEcho(app, uploads));
+    for (const file of [randomBytes(20_000_000), randomBytes(9_000_000)]) {
+      const answer = await server.post(path, jsonOf(file));
+      expect(await answer.json()).toMatchObject({ code: 'STORAGE_FULL' });
+      expect(answer.status).toBe(507);
+    }
+    expect((await server.post(path, jsonOf(randomBytes(5_000_000)))).status).toBe(200);
+    await small.close();
   });
 });
 

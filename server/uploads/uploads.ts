@@ -4,10 +4,15 @@ import { ApiError } from '../http/index.ts';
 import { doorOf } from './doors.ts';
 import { paced } from './pace.ts';
 import { defaultLimits, fileTooLarge, type Limits, receiveBytes } from './receipt.ts';
+import { createResumable } from './resumable.ts';
 import type { Uploads } from './types.ts';
 
 export interface UploadsOptions {
   storage: Pick<Storage, 'scratch'>;
+  /** Where unfinished resumable uploads are kept, on the file system of the storage's scratch folders. */
+  folder: string;
+  /** An upload that was begun but not finished goes after this. */
+  expiresAfterMs?: number;
   /** The longest pause between two pieces of a body. There is no bound on the whole: a slow line may take hours. */
   idleMs?: number;
   limits?: Partial<Limits>;
@@ -17,10 +22,19 @@ export interface UploadsOptions {
 const longestBody = 2;
 const besideTheFile = 16 * 1024 * 1024;
 
-export function createUploads({ storage, idleMs = 30_000, limits: given = {} }: UploadsOptions): Uploads {
+export function createUploads({
+  storage,
+  folder,
+  idleMs = 30_000,
+  expiresAfterMs = 24 * 3_600_000,
+  limits: given = {},
+}: UploadsOptions): Uploads {
   const limits = { ...defaultLimits, ...given };
   const maxBodyBytes = longestBody * limits.maxBytes + besideTheFile;
+  const resumable = createResumable({ folder, storage, limits, idleMs, expiresAfterMs });
   return {
+    resume: resumable.answer,
+    close: resumable.close,
     async receive(request, room) {
       const announced = Number(request.request.headers['content-length'] ?? 0);
       if (announced > (request.request.method === 'PUT' ? limits.maxBytes : maxBodyBytes)) throw fileTooLarge(limits);
@@ -33,7 +47,6 @@ export function createUploads({ storage, idleMs = 30_000, limits: given = {} }: 
         throw error;
       }
     },
-    async close() {},
   };
 }
 

@@ -137,6 +137,56 @@ describe('a body', () => {
   });
 });
 
+describe('a file of base64', () => {
+  // Long enough that pieces of it take the fast way, with every letter in it.
+  const file = Buffer.from(Array.from({ length: 1000 }, (_, n) => (n * 89 + (n >> 3)) % 256));
+  const base64 = file.toString('base64');
+  const taken: [string, string][] = [
+    ['as it is', base64],
+    ['with escaped slashes', base64.replaceAll('/', '\\/')],
+    [
+      'with every letter escaped',
+      [...base64].map(char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`).join(''),
+    ],
+    ['with the escapes of .NET', base64.replaceAll('+', '\\u002B').replaceAll('=', '\\u003D')],
+    ['in lines of 76 (MIME)', base64.replaceAll(/(.{76})/g, '$1\\r\\n')],
+    ['with spaces and tabs', base64.replaceAll(/(.{10})/g, '$1 \\t')],
+    ['in the URL-safe alphabet', base64.replaceAll('+', '-').replaceAll('/', '_')],
+    ['in a data: URL', `data:text/csv;charset=utf-8;base64,${base64}`],
+    ['in a data: URL with escapes', `data:text\\/csv;base64,${base64.replaceAll('/', '\\/')}`],
+  ];
+  it.each(taken)('is taken %s', (_name, text) => {
+    for (const size of [1, 2, 3, 5, 64, 1000, Infinity]) {
+      const body = `{"format":"csv","file":"${text}"}`;
+      expect(
+        scan(
+          body,
+          Array.from({ length: Math.ceil(body.length / size) }, () => size),
+        ).file,
+      ).toEqual(file);
+    }
+  });
+
+  it('that begins like a data: URL is none', () => {
+    for (const text of ['data', 'dataAAAA', 'dat=', 'daQ=', 'd/+='])
+      expect(scan(`{"file":"${text}"}`, [12, 1, 1, 1]).file).toEqual(Buffer.from(text, 'base64'));
+  });
+
+  it('is refused with the byte at fault, wherever pieces begin and end', () => {
+    fc.assert(
+      fc.property(fc.nat(base64.length - 5), fc.constantFrom('*', '.', '!', 'é', '%', '='), cuts, (at, char, sizes) => {
+        const text = `${base64.slice(0, at)}${char}${base64.slice(at + 1)}`;
+        const message = refusal(
+          `{"file":"${text}"}`,
+          sizes.map(size => size * 20),
+        );
+        const place = char === '=' ? at + 10 : at + 9;
+        expect(message).toContain(`at byte ${place},`);
+      }),
+    );
+  });
+});
+
 function parsed(bytes: Buffer): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
