@@ -101,19 +101,18 @@ const fillNulls: Definition = {
       if (strategy === 'constant') {
         for (const { type } of columns) values.push(await step.constant(value ?? null, type, 'value'));
       } else {
-        const statistic = { mean: 'avg', median: 'median', mode: 'mode' }[strategy];
-        const selected = columns.map(({ name, type }, index) => {
-          const column = identifier(name);
-          const exact =
-            strategy === 'median' && !isNumeric(type) ? `quantile_disc(${column}, 0.5)` : `${statistic}(${column})`;
-          return `CAST(CAST(${strategy === 'mode' ? mostFrequent(column) : exact} AS ${type}) AS VARCHAR) AS c${index}`;
-        });
-        const [row = {}] =
-          columns.length === 0 ? [] : await step.ask(({ from }) => `SELECT ${list(selected)} FROM ${from}`);
-        columns.forEach(({ type }, index) => {
-          const found = row[`c${index}`];
+        for (const { name, type } of columns) {
+          const x = identifier(name);
+          // Of values that are as frequent the least is taken, so that a recipe gives the same again.
+          const middle = isNumeric(type) ? `median(${x})` : `quantile_disc(${x}, 0.5)`;
+          const statistic = { mean: `avg(${x})`, median: middle, mode: x }[strategy];
+          const most = strategy === 'mode' ? ` WHERE ${x} IS NOT NULL GROUP BY ${x} ORDER BY count(*) DESC, ${x} LIMIT 1` : '';
+          const [row] = await step.ask(
+            ({ from }) => `SELECT CAST(CAST(${statistic} AS ${type}) AS VARCHAR) AS v FROM ${from}${most}`,
+          );
+          const found = row?.['v'];
           values.push(typeof found === 'string' ? `CAST(${literal(found)} AS ${type})` : null);
-        });
+        }
       }
       const replace = columns.flatMap(({ name }, index) => {
         const filler = values[index];
@@ -124,9 +123,7 @@ const fillNulls: Definition = {
   },
 };
 
-/** Ties go to the least value, so that a recipe gives the same again. */
-const mostFrequent = (column: string): string =>
-  `(SELECT v FROM (SELECT unnest(map_entries(histogram(${column}))) AS e, e.key AS v, e.value AS n) ORDER BY n DESC, v LIMIT 1)`;
+const neighbour = (index: number): string => `\u0001fill${index}`;
 
 function fillFromNeighbours(
   step: Step,
@@ -136,7 +133,6 @@ function fillFromNeighbours(
   where?: string,
 ): Plan {
   const keys = order === undefined ? [] : orderOf(step, order, 'order_by');
-  const neighbour = (index: number): string => `\u0001fill${index}`;
   const [choice, frame] =
     strategy === 'forward'
       ? ['last_value', 'ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW']
@@ -229,11 +225,12 @@ const trim = cells(texts, params => {
   };
 });
 
+const capital = (text: string): string => `upper(left(${text}, 1)) || lower(substring(${text}, 2))`;
+
 const changeCase = cells(texts, params => {
   const wanted = params.choice('case', ['lower', 'upper', 'title', 'sentence']);
   return ({ name }) => {
     const column = identifier(name);
-    const capital = (text: string): string => `upper(left(${text}, 1)) || lower(substring(${text}, 2))`;
     if (wanted === 'sentence') return `(${capital(column)})`;
     if (wanted === 'title')
       return `array_to_string(list_transform(string_split(${column}, ' '), lambda w: ${capital('w')}), ' ')`;

@@ -125,10 +125,10 @@ export async function cuts(
     }
     const [cut = {}] = await step.ask(
       ({ from, row }) =>
-        `SELECT h::VARCHAR AS h, r::VARCHAR AS r FROM (SELECT ${draw(String(row))} AS h, ${row} AS r FROM ${from}) ORDER BY h, r LIMIT 1 OFFSET ${end}`,
+        `SELECT h::VARCHAR AS hash, r::VARCHAR AS place FROM (SELECT ${draw(String(row))} AS h, ${row} AS r FROM ${from}) ORDER BY h, r LIMIT 1 OFFSET ${end}`,
     );
-    const [h, r] = [String(cut['h']), String(cut['r'])];
-    below.push(row => `((${draw(row)}, ${row}) < (${literal(h)}::UBIGINT, ${literal(r)}::BIGINT))`);
+    const [h, r] = [`${literal(String(cut['hash']))}::UBIGINT`, `${literal(String(cut['place']))}::BIGINT`];
+    below.push((row) => `(${draw(row)} < ${h} OR (${draw(row)} = ${h} AND ${row} < ${r}))`);
   }
   return below.map((upper, index) => {
     const lower = below[index - 1];
@@ -319,7 +319,7 @@ const bin: Definition = {
               : [];
         cutsAt = [...new Set(cutsAt)];
       }
-      if (labels && labels.length !== cutsAt.length + 1) {
+      if (labels && step.services !== null && labels.length !== cutsAt.length + 1) {
         throw params.wrong('labels', `has ${labels.length} items for ${cutsAt.length + 1} bins`);
       }
       const label = (index: number): string => (labels ? literal(labels[index] ?? '') : String(index));
@@ -550,7 +550,7 @@ const flattenJson: Definition = {
 const nameOfPath = (path: string): string =>
   path
     .replace(/^\$\.?/, '')
-    .replaceAll(/["\[\]]/g, '')
+    .replaceAll(/["[\]]/g, '')
     .replaceAll('.', '_') || 'value';
 
 const splitDataset: Definition = {
