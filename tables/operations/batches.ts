@@ -1,13 +1,13 @@
 // Runs what is not SQL: rows of a file go through a function in batches, and each batch's answers become a small Parquet file at once,
 // so that a job that was killed goes on after the last one that is whole.
-import { DuckDBDataChunk, FLOAT, INTEGER, BIGINT, VARCHAR, ARRAY, arrayValue } from '@duckdb/node-api';
+import { BIGINT, DuckDBDataChunk, FLOAT, INTEGER, LIST, listValue, VARCHAR } from '@duckdb/node-api';
 import type { DuckDBConnection, DuckDBType, DuckDBValue } from '@duckdb/node-api';
 import { existsSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TableError } from '../errors.ts';
 import type { Row, Services } from '../types.ts';
-import type { AnswerValue, BatchPlan } from './plan.ts';
+import type { AnswerValue, BatchPlan, StoredType } from './plan.ts';
 import type { Source } from './render.ts';
 import { row, rowName } from './render.ts';
 import { identifier, list, literal } from './sql.ts';
@@ -41,7 +41,6 @@ export async function runBatches(
     ...plan.inputs.map(({ name, sql }) => `${sql} AS ${identifier(name)}`),
     `file_row_number AS ${row}`,
   ]);
-  const length = { found: await lengthOf(plan, run, pathOf, parts) };
   for (let first = 0; first < parts; first += batchesARead) {
     const wanted = Array.from({ length: Math.min(batchesARead, parts - first) }, (_, offset) => first + offset).filter(
       part => !existsSync(pathOf(part)),
@@ -56,78 +55,31 @@ export async function runBatches(
       const start = part * plan.batchRows - from;
       const batch = rows.slice(start, start + plan.batchRows).map(({ [rowName]: _, ...values }) => values);
       const answers = await plan.run(batch, { operation: index, part }, run.services);
-      await writePart(plan, answers, { run, path: pathOf(part), firstRow: part * plan.batchRows, length });
+      await writePart(plan, answers, { run, path: pathOf(part), firstRow: part * plan.batchRows });
       run.onProgress((part + 1) / parts);
     }
   }
-  return joined(plan, input, {
-    run,
-    parts: Array.from({ length: parts }, (_, part) => pathOf(part)),
-    length: length.found ?? 1,
-  });
-}
-
-/** How long the vectors are that earlier parts hold. A part of nulls alone doesn't know. */
-async function lengthOf(
-  plan: BatchPlan,
-  run: BatchRun,
-  pathOf: (part: number) => string,
-  parts: number,
-): Promise<number | undefined> {
-  const vector = plan.outputs.find(({ type }) => type === 'VECTOR');
-  if (!vector) return undefined;
-  for (let part = 0; part < parts; part++) {
-    if (!existsSync(pathOf(part))) continue;
-    const column = (await run.describe(`SELECT * FROM read_parquet(${literal(pathOf(part))})`)).find(
-      ({ name }) => name === vector.name,
-    );
-    if (column?.type.endsWith('[]') !== true) continue;
-    const [found] = await run.query(
-      `SELECT max(len(${identifier(vector.name)}))::INTEGER AS n FROM read_parquet(${literal(pathOf(part))})`,
-    );
-    if (typeof found?.['n'] === 'number') return found['n'];
-  }
-  return undefined;
+  return joined(plan, input, { run, parts: Array.from({ length: parts }, (_, part) => pathOf(part)) });
 }
 
 interface PartWriting {
   run: BatchRun;
   path: string;
   firstRow: number;
-  length: { found: number | undefined };
 }
 
 async function writePart(
   plan: BatchPlan,
   answers: AnswerValue[][][],
-  { run, path, firstRow, length }: PartWriting,
+  { run, path, firstRow }: PartWriting,
 ): Promise<void> {
-  for (const value of answers.flat(2)) {
-    if (!(value instanceof Float32Array)) continue;
-    length.found ??= value.length;
-    if (value.length !== length.found) {
-      throw new TableError(
-        'OPERATION_FAILED',
-        `operations[${run.index}] gave vectors of ${length.found} and of ${value.length} numbers`,
-        `operations[${run.index}]`,
-      );
-    }
-  }
-  const vectorLength = length.found ?? 1;
-  const types: DuckDBType[] = [
-    BIGINT,
-    ...plan.outputs.map(({ type }) =>
-      type === 'VECTOR' ? ARRAY(FLOAT, vectorLength) : type === 'INTEGER' ? INTEGER : VARCHAR,
-    ),
-  ];
   const rows = answers.flatMap((several, offset) =>
     several.map(values => [BigInt(firstRow + offset), ...values.map(toDuckDB)]),
   );
-  const sqlTypes = plan.outputs.map(
-    ({ name, type }) => `${identifier(name)} ${type === 'VECTOR' ? `FLOAT[${vectorLength}]` : type}`,
-  );
+  const types = [BIGINT, ...plan.outputs.map(({ type }) => stored[type].type)];
+  const columns = ['"row" BIGINT', ...plan.outputs.map(({ name, type }) => `${identifier(name)} ${stored[type].sql}`)];
   const { connection } = run;
-  await connection.run(`CREATE OR REPLACE TEMP TABLE vectorium_part (${list([`row BIGINT`, ...sqlTypes])})`);
+  await connection.run(`CREATE OR REPLACE TEMP TABLE vectorium_part (${list(columns)})`);
   try {
     const appender = await connection.createAppender('vectorium_part', 'main', 'temp');
     for (let start = 0; start < rows.length; start += chunkRows) {
@@ -143,32 +95,37 @@ async function writePart(
   }
 }
 
+/** Parquet knows no lists of a fixed length: FLOAT[n] would come back as FLOAT[]. */
+const stored: Record<StoredType, { type: DuckDBType; sql: string }> = {
+  VARCHAR: { type: VARCHAR, sql: 'VARCHAR' },
+  INTEGER: { type: INTEGER, sql: 'INTEGER' },
+  VECTOR: { type: LIST(FLOAT), sql: 'FLOAT[]' },
+};
+
 function toDuckDB(value: AnswerValue): DuckDBValue {
-  return value instanceof Float32Array ? arrayValue([...value]) : value;
+  return value instanceof Float32Array ? listValue([...value]) : value;
 }
 
 async function joined(
   plan: BatchPlan,
   input: { path: string; rows: number; columns: readonly TypedColumn[] },
-  { run, parts, length }: { run: BatchRun; parts: string[]; length: number },
+  { run, parts }: { run: BatchRun; parts: string[] },
 ): Promise<Source> {
-  // Parts of nulls alone were written before the length was known.
-  const cells = plan.outputs.map(({ name, type }) => {
-    const column = identifier(name);
-    return type === 'VECTOR'
-      ? `CASE WHEN len(${column}) = ${length} THEN ${column}::FLOAT[]::FLOAT[${length}] END AS ${column}`
-      : column;
-  });
-  const none = plan.outputs.map(
-    ({ name, type }) => `NULL::${type === 'VECTOR' ? `FLOAT[${length}]` : type} AS ${identifier(name)}`,
-  );
-  const files = list(parts.map(part => literal(part)));
-  const answers =
+  const none = plan.outputs.map(({ name, type }) => `NULL::${stored[type].sql} AS ${identifier(name)}`);
+  const relation =
     parts.length === 0
       ? `(SELECT 0::BIGINT AS "row", ${list(none)} WHERE false)`
-      : `(SELECT "row", ${list(cells)} FROM (${parts.map(part => `SELECT * REPLACE (${list(plan.outputs.map(({ name, type }) => (type === 'VECTOR' ? `${identifier(name)}::FLOAT[] AS ${identifier(name)}` : `${identifier(name)} AS ${identifier(name)}`)))}) FROM read_parquet(${literal(part)})`).join(' UNION ALL ')}))`;
-  const hasVector = plan.outputs.some(({ type }) => type === 'VECTOR');
-  const relation = hasVector || parts.length === 0 ? answers : `read_parquet([${files}])`;
+      : `read_parquet([${list(parts.map(part => literal(part)))}])`;
+  for (const { name, type } of plan.outputs) {
+    if (type !== 'VECTOR') continue;
+    const length = `len(${identifier(name)})`;
+    const [found] = await run.query(
+      `SELECT min(${length})::DOUBLE AS low, max(${length})::DOUBLE AS high FROM ${relation}`,
+    );
+    if (found?.['low'] === found?.['high']) continue;
+    const place = `operations[${run.index}]`;
+    throw new TableError('OPERATION_FAILED', `${place} gave vectors of different lengths`, place);
+  }
   const added = await plan.columns(run.query, relation);
   const base = `read_parquet(${literal(input.path)}, file_row_number = true)`;
   const extra = added.map(({ name, sql }) => `${sql} AS ${identifier(name)}`);

@@ -10,7 +10,7 @@ afterAll(() => bench.close());
 
 const column = (values: string, type: string): string => `SELECT unnest([${values}])::${type} AS x`;
 const xs = async (sql: string, op: string, params: Record<string, unknown> = {}): Promise<unknown[]> =>
-  (await bench.run(sql, [clean(op, params)])).rows.map((row) => row['x']);
+  (await bench.run(sql, [clean(op, params)])).rows.map(row => row['x']);
 
 test('drop_nulls drops rows with any, or with only nulls', async () => {
   const sql = 'SELECT * FROM (VALUES (1, 2), (NULL, 3), (NULL, NULL)) t(x, y)';
@@ -65,13 +65,26 @@ test('null_tokens', async () => {
 
 test('replace_values replaces by a mapping, and the rest by a default', async () => {
   const sql = column(`'m', 'f', 'q', NULL`, 'VARCHAR');
-  expect(await xs(sql, 'replace_values', { column: 'x', mapping: { m: 'male', f: 'female' } })).toEqual(['male', 'female', 'q', null]);
-  expect(await xs(sql, 'replace_values', { column: 'x', mapping: { m: null }, default: 'other' })).toEqual([null, 'other', 'other', null]);
+  expect(await xs(sql, 'replace_values', { column: 'x', mapping: { m: 'male', f: 'female' } })).toEqual([
+    'male',
+    'female',
+    'q',
+    null,
+  ]);
+  expect(await xs(sql, 'replace_values', { column: 'x', mapping: { m: null }, default: 'other' })).toEqual([
+    null,
+    'other',
+    'other',
+    null,
+  ]);
 });
 
 test('regex_replace refuses what RE2 does not know', async () => {
   const sql = column(`'a1b22', NULL`, 'VARCHAR');
-  expect(await xs(sql, 'regex_replace', { columns: ['x'], pattern: '[0-9]+', replacement: '#' })).toEqual(['a#b#', null]);
+  expect(await xs(sql, 'regex_replace', { columns: ['x'], pattern: '[0-9]+', replacement: '#' })).toEqual([
+    'a#b#',
+    null,
+  ]);
   await expect(xs(sql, 'regex_replace', { columns: ['x'], pattern: '(?=a)', replacement: '' })).rejects.toMatchObject({
     code: 'INVALID_PARAMS',
     param: 'operations[0].params.pattern',
@@ -91,8 +104,10 @@ test('cast fails with the place, gives null, or drops', async () => {
 
 test('parse_dates reads the formats given', async () => {
   const sql = column(`'31/12/2024', '2024-01-02', 'x'`, 'VARCHAR');
-  const { rows, outputs, report } = await bench.run(sql, [clean('parse_dates', { columns: ['x'], formats: ['%d/%m/%Y', '%Y-%m-%d'] })]);
-  expect(rows.map((row) => row['x'])).toEqual(['2024-12-31', '2024-01-02', null]);
+  const { rows, outputs, report } = await bench.run(sql, [
+    clean('parse_dates', { columns: ['x'], formats: ['%d/%m/%Y', '%Y-%m-%d'] }),
+  ]);
+  expect(rows.map(row => row['x'])).toEqual(['2024-12-31', '2024-01-02', null]);
   expect(outputs[0]?.columns[0]?.type).toBe('DATE');
   expect(report[0]?.cellsChanged).toEqual({ x: 1 });
 });
@@ -119,7 +134,7 @@ test('normalize_unicode', async () => {
 test('cluster_values gives all of one fingerprint the most frequent spelling', async () => {
   const sql = column(`'Acme, Inc.', 'inc acme', 'ACME Inc', 'ACME Inc', 'Other', NULL`, 'VARCHAR');
   const { rows, report } = await bench.run(sql, [clean('cluster_values', { column: 'x' })]);
-  expect(rows.map((row) => row['x'])).toEqual(['ACME Inc', 'ACME Inc', 'ACME Inc', 'ACME Inc', 'Other', null]);
+  expect(rows.map(row => row['x'])).toEqual(['ACME Inc', 'ACME Inc', 'ACME Inc', 'ACME Inc', 'Other', null]);
   expect(report[0]?.cellsChanged).toEqual({ x: 2 });
 });
 
@@ -146,12 +161,15 @@ test('mask_pii masks what its checks hold for', async () => {
 test('validate fails, drops or flags, and counts for each rule', async () => {
   const sql = column('1, -1, NULL', 'INTEGER');
   const rules = [{ name: 'positive', expression: 'x > 0' }, 'x IS NOT NULL'];
-  await expect(xs(sql, 'validate', { rules })).rejects.toMatchObject({ code: 'OPERATION_FAILED', param: 'operations[0].params.rules[0]' });
+  await expect(xs(sql, 'validate', { rules })).rejects.toMatchObject({
+    code: 'OPERATION_FAILED',
+    param: 'operations[0].params.rules[0]',
+  });
   const dropped = await bench.run(sql, [clean('validate', { rules, on_fail: 'drop' })]);
   expect(dropped.rows).toEqual([{ x: 1 }]);
   expect(dropped.report[0]?.details).toEqual({ positive: 2, 'x IS NOT NULL': 1 });
   const flagged = await bench.run(sql, [clean('validate', { rules, on_fail: 'flag' })]);
-  expect(flagged.rows.map((row) => row['valid'])).toEqual([true, false, false]);
+  expect(flagged.rows.map(row => row['valid'])).toEqual([true, false, false]);
 });
 
 test('clean without op trims, finds nulls and types, and drops empty and duplicate rows', async () => {
@@ -165,7 +183,14 @@ test('clean without op trims, finds nulls and types, and drops empty and duplica
     { n: 2, code: '002', word: null, day: '2024-02-01', flag: false, country: 'FR' },
     { n: null, code: '003', word: null, day: null, flag: true, country: 'none' },
   ]);
-  expect(outputs[0]?.columns.map(({ type }) => type)).toEqual(['BIGINT', 'VARCHAR', 'VARCHAR', 'DATE', 'BOOLEAN', 'VARCHAR']);
+  expect(outputs[0]?.columns.map(({ type }) => type)).toEqual([
+    'BIGINT',
+    'VARCHAR',
+    'VARCHAR',
+    'DATE',
+    'BOOLEAN',
+    'VARCHAR',
+  ]);
   expect(report[0]).toMatchObject({
     op: 'clean',
     rowsIn: 5,

@@ -10,11 +10,9 @@ export const texts = { test: isText, called: 'texts' };
 export const numbers = { test: isNumeric, called: 'numbers' };
 const ordered = { test: (type: string) => isNumeric(type) || isTime(type), called: 'numbers and dates' };
 
-/** All white space that DuckDB's trim would leave: it takes the plain blank alone. */
-const whiteSpace = literal(
-  ' \t\n\r\v\f\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff',
-);
-export const trimmed = (sql: string): string => `trim(${sql}, ${whiteSpace})`;
+const blank = '[\\s\\v\\p{Z}\\x{85}\\x{feff}]+';
+/** DuckDB's own trim takes the plain blank alone, or is slow with a set of all that is white. */
+export const trimmed = (sql: string): string => `regexp_replace(${sql}, '^${blank}|${blank}$', '', 'g')`;
 
 export const nullTokens = [
   '',
@@ -63,8 +61,14 @@ const dropNulls: Definition = {
     const how = params.choice('how', ['any', 'all'], 'any');
     const where = params.optionalText('where');
     return async step => {
-      const nulls = columnsOf(step, names).map(({ name }) => `${identifier(name)} IS NULL`);
-      if (nulls.length === 0) return { kind: 'filter', where: 'true' };
+      const columns = columnsOf(step, names).map(({ name }) => identifier(name));
+      if (columns.length === 0) return { kind: 'filter', where: 'true' };
+      if (where === undefined) {
+        // Written so, DuckDB skips what the file's statistics tell.
+        const present = columns.map(column => `${column} IS NOT NULL`);
+        return { kind: 'filter', where: `(${present.join(how === 'any' ? ' AND ' : ' OR ')})` };
+      }
+      const nulls = columns.map(column => `${column} IS NULL`);
       return dropRows(`(${nulls.join(how === 'any' ? ' OR ' : ' AND ')})`, await whereOf(step, where));
     };
   },
@@ -106,7 +110,8 @@ const fillNulls: Definition = {
           // Of values that are as frequent the least is taken, so that a recipe gives the same again.
           const middle = isNumeric(type) ? `median(${x})` : `quantile_disc(${x}, 0.5)`;
           const statistic = { mean: `avg(${x})`, median: middle, mode: x }[strategy];
-          const most = strategy === 'mode' ? ` WHERE ${x} IS NOT NULL GROUP BY ${x} ORDER BY count(*) DESC, ${x} LIMIT 1` : '';
+          const most =
+            strategy === 'mode' ? ` WHERE ${x} IS NOT NULL GROUP BY ${x} ORDER BY count(*) DESC, ${x} LIMIT 1` : '';
           const [row] = await step.ask(
             ({ from }) => `SELECT CAST(CAST(${statistic} AS ${type}) AS VARCHAR) AS v FROM ${from}${most}`,
           );
@@ -203,8 +208,10 @@ export function deduplicateBy(
     scrambles: true,
     ...(droppedAs === undefined ? {} : { droppedAs }),
     sql: ({ from, row }) =>
-      `SELECT * FROM ${from} QUALIFY row_number() OVER (PARTITION BY ${list(keys.map(({ name }) => identifier(name)))}${among} ` +
-      `ORDER BY ${inOrder(String(row))}) = 1${others}`,
+      // Whoever has nobody before is the first. With row_number() = 1 DuckDB would make an aggregate of it that holds whole rows in
+      // memory and can't spill them.
+      `SELECT * FROM ${from} QUALIFY NOT lag(true, 1, false) OVER (PARTITION BY ${list(keys.map(({ name }) => identifier(name)))}${among} ` +
+      `ORDER BY ${inOrder(String(row))})${others}`,
   };
 }
 

@@ -4,8 +4,7 @@ import { lookup } from './combine.ts';
 import { texts } from './clean.ts';
 import { change, columnOf, columnsOf, mustBe, newName, noDuplicates, whereOf } from './steps.ts';
 import type { Definition, Step } from './plan.ts';
-import { TableError } from '../errors.ts';
-import { identifier, list, literal, vectorLength } from './sql.ts';
+import { identifier, list, literal, isVector } from './sql.ts';
 import type { TypedColumn } from './sql.ts';
 
 const textOf = (step: Step, name: string): TypedColumn => {
@@ -14,7 +13,7 @@ const textOf = (step: Step, name: string): TypedColumn => {
   return column;
 };
 
-const vectors = { test: (type: string) => vectorLength(type) !== null, called: 'vectors (FLOAT[n])' };
+const vectors = { test: isVector, called: 'vectors (FLOAT[])' };
 const textOrNull = (value: unknown): string | null => (typeof value === 'string' && value.trim() !== '' ? value : null);
 
 const embedText: Definition = {
@@ -176,38 +175,22 @@ const similarity: Definition = {
       const column = columnOf(step, name, 'column');
       mustBe(step, column, vectors, 'column');
       newName(step, into, 'into');
-      const length = vectorLength(column.type) ?? 0;
-      const against = async (): Promise<string> => {
-        if (other !== undefined) {
-          const second = columnOf(step, other, 'other');
-          mustBe(step, second, vectors, 'other');
-          // Before anything ran nobody knows how long the vectors of an embed_text will be.
-          if (step.services === null && (length === 1 || second.type === 'FLOAT[1]')) return identifier(column.name);
-          if (second.type !== column.type)
-            throw wrongLength(step, 'other', `${second.type} and ${column.type} can't be compared`);
-          return identifier(second.name);
-        }
-        if (step.services === null) return identifier(column.name);
-        const asked = model === undefined ? {} : { model };
-        const [vector] = await step.services.embed(
-          [query ?? ''],
-          { ...asked, input_type: 'query' },
-          { operation: step.index, part: 0 },
-        );
+      const first = `CAST(${identifier(column.name)} AS FLOAT[])`;
+      let second = first;
+      if (other !== undefined) {
+        const compared = columnOf(step, other, 'other');
+        mustBe(step, compared, vectors, 'other');
+        second = `CAST(${identifier(compared.name)} AS FLOAT[])`;
+      } else if (step.services !== null) {
+        const asked = { ...(model === undefined ? {} : { model }), input_type: 'query' };
+        const [vector] = await step.services.embed([query ?? ''], asked, { operation: step.index, part: 0 });
         if (!vector) throw params.wrong('query', 'must not be blank');
-        if (vector.length !== length)
-          throw wrongLength(step, 'query', `the model gives ${vector.length} numbers, and the column has ${length}`);
-        return `[${list([...vector].map(String))}]::FLOAT[${length}]`;
-      };
-      const sql = `array_cosine_similarity(${identifier(column.name)}, ${await against()})`;
-      return change(step, { add: [{ name: into, sql }] });
+        second = `[${list([...vector].map(value => literal(value)))}]::FLOAT[]`;
+      }
+      return change(step, { add: [{ name: into, sql: `list_cosine_similarity(${first}, ${second})` }] });
     };
   },
 };
-
-function wrongLength(step: Step, param: string, message: string): TableError {
-  return new TableError('WRONG_TYPE', `${step.params.at(param)}: ${message}`, step.params.at(param));
-}
 
 const textStats: Definition = {
   family: 'enrich',

@@ -65,7 +65,7 @@ export interface BatchPlan {
   columns: (ask: (sql: string) => Promise<Row[]>, parts: string) => Promise<{ name: string; sql: string }[]>;
 }
 
-/** `VECTOR` is FLOAT[n], n from the first vector. */
+/** `VECTOR` is FLOAT[], all of one length. */
 export type StoredType = 'VARCHAR' | 'INTEGER' | 'VECTOR';
 export type AnswerValue = string | number | null | Float32Array;
 

@@ -1,7 +1,7 @@
 // Checks and runs a list of operations on a dataset: as few queries as can be, each result a Parquet file that appears whole or not at
 // all, and a report that was counted on the way.
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { rename } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TableError } from '../errors.ts';
 import type { OperationReport, Processed, ProcessJob, Row, RunOptions, Services, Value } from '../types.ts';
@@ -40,14 +40,13 @@ function mustBeLast(index: number, prepared: readonly Prepared[]): void {
   throw new TableError('INVALID_PARAMS', `${place}: split_dataset must be the last operation`, place);
 }
 
-/** Vectors of a length that isn't known yet are FLOAT[1] in a check. */
 async function columnsOfBatches(plan: BatchPlan): Promise<TypedColumn[]> {
   const columns = await plan.columns(() => Promise.resolve([]), '');
   return columns.map(({ name, sql }) => ({
     name,
     type:
       sql === 'a.vector'
-        ? 'FLOAT[1]'
+        ? 'FLOAT[]'
         : sql === 'a.number'
           ? 'INTEGER'
           : sql.startsWith('from_json')
@@ -180,18 +179,13 @@ class Processing {
     const tally = this.#job.preview === undefined ? createTally(this.#connection) : null;
     const { sql, counted, rowsOut } = render(this.#source, this.#plans, tally);
     const limited = limit === undefined ? sql : `SELECT * FROM (${sql}) LIMIT ${limit}`;
-    const temporary = `${path}.tmp`;
     const timer = this.#watch();
     let final: number;
     try {
-      const result = await this.#connection.runAndReadAll(
-        `COPY (${limited}) TO ${literal(temporary)} (FORMAT parquet, COMPRESSION ${compression})`,
-      );
-      final = Number(result.getRowsJson()[0]?.[0] ?? 0);
+      final = await this.#write(limited, path, compression);
     } finally {
       clearInterval(timer);
     }
-    await rename(temporary, path);
     let rows = this.#source.rows;
     for (const planned of this.#plans) {
       const report = this.#reports[planned.index];
@@ -205,6 +199,20 @@ class Processing {
       this.#noteCounts(report, planned, { counts: counted, tally, gone: before - rows });
     }
     return final;
+  }
+
+  /** The file appears whole or not at all. Answers its number of rows. */
+  async #write(sql: string, path: string, compression: 'zstd' | 'lz4'): Promise<number> {
+    const temporary = `${path}.tmp`;
+    try {
+      const copy = `COPY (${sql}) TO ${literal(temporary)} (FORMAT parquet, COMPRESSION ${compression})`;
+      const result = await this.#connection.runAndReadAll(copy);
+      await rename(temporary, path);
+      return Number(result.getRowsJson()[0]?.[0] ?? 0);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
   }
 
   #noteCounts(
@@ -274,16 +282,8 @@ class Processing {
       const path = join(this.#job.folder, `output-${part}.parquet`);
       const names = list(this.#source.columns.map(column => identifier(column.name)));
       const sql = `SELECT ${names} FROM (${this.#source.sql(true)}) WHERE ${where}`;
-      const result = await this.#connection.runAndReadAll(
-        `COPY (${sql}) TO ${literal(`${path}.tmp`)} (FORMAT parquet, COMPRESSION zstd)`,
-      );
-      await rename(`${path}.tmp`, path);
-      outputs.push({
-        name,
-        path,
-        rows: Number(result.getRowsJson()[0]?.[0] ?? 0),
-        columns: await this.#outputColumns(path),
-      });
+      const rows = await this.#write(sql, path, 'zstd');
+      outputs.push({ name, path, rows, columns: await this.#outputColumns(path) });
     }
     if (report) report.details = Object.fromEntries(outputs.map(({ name, rows }) => [String(name), rows]));
     return outputs;

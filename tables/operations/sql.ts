@@ -88,11 +88,7 @@ const numeric = /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(\d
 export const isNumeric = (type: string): boolean => numeric.test(type);
 export const isText = (type: string): boolean => type === 'VARCHAR';
 export const isTime = (type: string): boolean => /^(DATE|TIMESTAMP|TIME)/.test(type) && !type.endsWith(']');
-/** The length of a `FLOAT[n]`, or null. */
-export function vectorLength(type: string): number | null {
-  const match = /^FLOAT\[(\d+)\]$/.exec(type);
-  return match ? Number(match[1]) : null;
-}
+export const isVector = (type: string): boolean => /^(FLOAT|DOUBLE)\[\d*\]$/.test(type);
 
 /** The names nearest to `name` by edits, when near enough to be what was meant. */
 export function nearest(name: string, names: readonly string[]): string | null {

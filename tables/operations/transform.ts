@@ -128,7 +128,7 @@ export async function cuts(
         `SELECT h::VARCHAR AS hash, r::VARCHAR AS place FROM (SELECT ${draw(String(row))} AS h, ${row} AS r FROM ${from}) ORDER BY h, r LIMIT 1 OFFSET ${end}`,
     );
     const [h, r] = [`${literal(String(cut['hash']))}::UBIGINT`, `${literal(String(cut['place']))}::BIGINT`];
-    below.push((row) => `(${draw(row)} < ${h} OR (${draw(row)} = ${h} AND ${row} < ${r}))`);
+    below.push(row => `(${draw(row)} < ${h} OR (${draw(row)} = ${h} AND ${row} < ${r}))`);
   }
   return below.map((upper, index) => {
     const lower = below[index - 1];
