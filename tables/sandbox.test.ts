@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { array, assert, asyncProperty, constantFrom, pre, string } from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openBench } from './operations/testing.ts';
 import type { Bench } from './operations/testing.ts';
@@ -216,7 +216,7 @@ test('the error tells the position and the nearest name', async () => {
 });
 
 test('whatever the text, it is refused or computes nothing but a value', async () => {
-  const pieces = fc.constantFrom(
+  const pieces = constantFrom(
     'a',
     'name',
     '(',
@@ -246,8 +246,8 @@ test('whatever the text, it is refused or computes nothing but a value', async (
     'é',
     'UNION',
   );
-  await fc.assert(
-    fc.asyncProperty(fc.array(pieces, { maxLength: 12 }), async parts => {
+  await assert(
+    asyncProperty(array(pieces, { maxLength: 12 }), async parts => {
       let sql: string;
       try {
         sql = await safe(parts.join(' '));
@@ -264,17 +264,13 @@ test('whatever the text, it is refused or computes nothing but a value', async (
 });
 
 test('any name and any value come back as they were', async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.string({ unit: 'grapheme', minLength: 1 }),
-      fc.string({ unit: 'binary' }),
-      async (name, value) => {
-        fc.pre(!name.includes('\0') && !value.includes('\0'));
-        const result = await bench.connection.runAndReadAll(`SELECT ${literal(value)} AS ${identifier(name)}`);
-        expect(result.columnNames()).toEqual([name.toWellFormed()]);
-        expect(result.getRowsJson()).toEqual([[value.toWellFormed()]]);
-      },
-    ),
+  await assert(
+    asyncProperty(string({ unit: 'grapheme', minLength: 1 }), string({ unit: 'binary' }), async (name, value) => {
+      pre(!name.includes('\0') && !value.includes('\0'));
+      const result = await bench.connection.runAndReadAll(`SELECT ${literal(value)} AS ${identifier(name)}`);
+      expect(result.columnNames()).toEqual([name.toWellFormed()]);
+      expect(result.getRowsJson()).toEqual([[value.toWellFormed()]]);
+    }),
     { numRuns: 300 },
   );
 });

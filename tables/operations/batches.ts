@@ -53,7 +53,9 @@ export async function runBatches(
     for (const part of wanted) {
       run.signal?.throwIfAborted();
       const start = part * plan.batchRows - from;
-      const batch = rows.slice(start, start + plan.batchRows).map(({ [rowName]: _, ...values }) => values);
+      const batch = rows
+        .slice(start, start + plan.batchRows)
+        .map(values => Object.fromEntries(Object.entries(values).filter(([name]) => name !== rowName)));
       const answers = await plan.run(batch, { operation: index, part }, run.services);
       await writePart(plan, answers, { run, path: pathOf(part), firstRow: part * plan.batchRows });
       run.onProgress((part + 1) / parts);

@@ -507,8 +507,8 @@ const validate: Definition = {
     return async step => {
       const checked: { name: string; sql: string; place: string }[] = [];
       for (const [index, rule] of rules.entries()) {
-        const isText = typeof rule === 'string';
-        const fields: Record<string, unknown> = isText
+        const isShort = typeof rule === 'string';
+        const fields: Record<string, unknown> = isShort
           ? { expression: rule }
           : typeof rule === 'object' && rule !== null
             ? { ...rule }
@@ -516,7 +516,7 @@ const validate: Definition = {
         const { name, expression, ...rest } = fields;
         if (Object.keys(rest).length > 0)
           throw params.wrong(`rules[${index}]`, 'must be an expression, or {name, expression}');
-        const at = isText ? `rules[${index}]` : `rules[${index}].expression`;
+        const at = isShort ? `rules[${index}]` : `rules[${index}].expression`;
         const sql = `coalesce(CAST(${await step.expression(expression, at)} AS BOOLEAN), false)`;
         checked.push({
           name: typeof name === 'string' ? name : String(expression),

@@ -29,7 +29,7 @@ test('embed_text gives each row its vector, null for null and blank, and more SQ
     { services: { embed } },
   );
   expect(rows).toHaveLength(1800);
-  expect(rows.map(row => row['id'])).toEqual(rows.map(row => row['id']).sort((a, b) => Number(a) - Number(b)));
+  expect(rows.map(row => row['id'])).toEqual(rows.map(row => row['id']).toSorted((a, b) => Number(a) - Number(b)));
   for (const row of rows) {
     const id = Number(row['id']);
     expect(row['v']).toEqual(id % 10 < 2 ? null : [1 + (id % 7), 120, 1]);
@@ -76,8 +76,9 @@ test('vectors that come late, after parts of nulls alone, have their length', as
   expect(rows[2049]?.['v']).toEqual([3, 97, 1]);
 });
 
+const chunk: Services['chunk'] = all => Promise.resolve(all.map(text => (text === null ? [] : text.split('. '))));
+
 test('chunk_text gives one row a chunk, or a list', async () => {
-  const chunk: Services['chunk'] = all => Promise.resolve(all.map(text => (text === null ? [] : text.split('. '))));
   const sql = "SELECT * FROM (VALUES (1, 'a. b'), (2, NULL), (3, 'c')) t(id, t)";
   const exploded = await bench.run(sql, [enrich('chunk_text', { column: 't', into: 'c' })], { services: { chunk } });
   expect(exploded.rows.map(row => [row['id'], row['c'], row['c_index']])).toEqual([
@@ -91,9 +92,10 @@ test('chunk_text gives one row a chunk, or a list', async () => {
   expect(listed.rows.map(row => row['c'])).toEqual([['a', 'b'], null, ['c']]);
 });
 
+const predict: Services['predict'] = rows =>
+  Promise.resolve(rows.map(row => ({ prediction: Number(row['x']) * 2.5, probabilities: { yes: 1 } })));
+
 test('predict gives typed columns', async () => {
-  const predict: Services['predict'] = rows =>
-    Promise.resolve(rows.map(row => ({ prediction: Number(row['x']) * 2.5, probabilities: { yes: 1 } })));
   const { rows, outputs } = await bench.run(
     'SELECT unnest([1, 2]) AS x',
     [enrich('predict', { model_id: 'm', inputs: ['x'], into: 'y', probabilities: true })],
@@ -105,6 +107,8 @@ test('predict gives typed columns', async () => {
   ]);
   expect(outputs[0]?.columns[1]?.type).toBe('DOUBLE');
 });
+
+const dot = (x: number[], y: number[]): number => x.reduce((sum, value, index) => sum + value * (y[index] ?? 0), 0);
 
 test('similarity to a text and to another column', async () => {
   const sql = "SELECT 'abc' AS t, 'zz' AS u";
@@ -123,7 +127,6 @@ test('similarity to a text and to another column', async () => {
     [3, 97, 1],
     [2, 122, 1],
   ];
-  const dot = (x: number[], y: number[]): number => x.reduce((sum, value, index) => sum + value * (y[index] ?? 0), 0);
   expect(rows[0]?.['like']).toBeCloseTo(dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b)), 5);
 });
 

@@ -16,7 +16,7 @@ const patterns: Record<PiiKind, { pattern: RegExp; holds: (found: string) => boo
     pattern: /(?<![\d.:])(?:\d{1,3}(?:\.\d{1,3}){3}(?![\d.]*\d)|[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?![\w:]))/gi,
     holds: isIp,
   },
-  phone: { pattern: /(?<![\w.+])(?:\+|00)?\(?\d(?:[ ().\/-]{0,2}\d){7,14}(?![\w-])/g, holds: isPhone },
+  phone: { pattern: /(?<![\w.+])(?:\+|00)?\(?\d(?:[ ()./-]{0,2}\d){7,14}(?![\w-])/g, holds: isPhone },
 };
 
 /** A function that masks what it finds: as `[EMAIL]`, or by the first 16 hex digits of its SHA-256. The same for the same arguments. */
@@ -77,5 +77,5 @@ function isIp(found: string): boolean {
 /** Of at least eight digits, and written as nobody writes a date or a plain number. */
 function isPhone(found: string): boolean {
   if (/^\d{4}[-./]\d{1,2}[-./]\d{1,2}/.test(found) || /^\d{1,2}[-./]\d{1,2}[-./]\d{4}$/.test(found)) return false;
-  return /^(?:\+|00|0|\()/.test(found) || /\d[ ().\/-]+\d/.test(found);
+  return /^(?:\+|00|0|\()/.test(found) || /\d[ ()./-]+\d/.test(found);
 }

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { assert, asyncProperty, pre, string } from 'fast-check';
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ProcessJob } from '../types.ts';
@@ -157,12 +157,12 @@ test('counts are true however the optimiser likes to move filters', async () => 
 });
 
 test('names with quotes, dots and any Unicode pass through every kind of parameter', async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 }),
-      fc.string({ maxLength: 12 }),
+  await assert(
+    asyncProperty(
+      string({ unit: 'grapheme', minLength: 1, maxLength: 12 }),
+      string({ maxLength: 12 }),
       async (name, value) => {
-        fc.pre(
+        pre(
           !name.startsWith('\u0001') &&
             !`${name}${value}`.includes('\0') &&
             !['other', 'value', 'n'].includes(name.toLowerCase()),
@@ -183,6 +183,10 @@ test('names with quotes, dots and any Unicode pass through every kind of paramet
   );
 });
 
+function refuse(): never {
+  throw new Error('no service');
+}
+
 test('what runs too far fails alone, and leaves no output', async () => {
   const stop = new AbortController();
   setTimeout(() => stop.abort(new Error('time is over')), 200);
@@ -192,9 +196,6 @@ test('what runs too far fails alone, and leaves no output', async () => {
     operations: [transform('join', { dataset_id: 'o', on: 'k' })],
     datasets: { o: source },
     folder: bench.folder,
-  };
-  const refuse = (): never => {
-    throw new Error('no service');
   };
   const services = { embed: refuse, chunk: refuse, predict: refuse };
   await expect(processOperations(bench.connection, job, services, { signal: stop.signal })).rejects.toThrow(

@@ -41,7 +41,7 @@ test('sample takes exactly as many, the same for the same seed, in order', async
   const sql = 'SELECT range AS n FROM range(10000)';
   const first = (await rowsOf(sql, 'sample', { fraction: 0.1, seed: 7 })).map(row => Number(row['n']));
   expect(first).toHaveLength(1000);
-  expect(first).toEqual([...first].sort((a, b) => a - b));
+  expect(first).toEqual(first.toSorted((a, b) => a - b));
   expect((await rowsOf(sql, 'sample', { fraction: 0.1, seed: 7 })).map(row => row['n'])).toEqual(first);
   expect((await rowsOf(sql, 'sample', { n: 1000, seed: 8 })).map(row => row['n'])).not.toEqual(first);
   expect(await rowsOf(sql, 'sample', { n: 20000 })).toHaveLength(10000);
@@ -173,15 +173,16 @@ test('flatten_json of texts and of structs', async () => {
   expect((await rowsOf(sql, 'flatten_json', { column: 's' }))[0]).toMatchObject({ s_u: '1', s_v: 'y' });
 });
 
+const windowed = async (params: object): Promise<unknown[]> =>
+  (await rowsOf(sales, 'window', { into: 'w', ...params })).map(row => row['w']);
+
 test('window functions, in the order of the rows', async () => {
-  const values = async (params: object): Promise<unknown[]> =>
-    (await rowsOf(sales, 'window', { into: 'w', ...params })).map(row => row['w']);
-  expect(await values({ fn: 'row_number', partition_by: ['k'] })).toEqual([1, 1, 2, 1]);
-  expect(await values({ fn: 'cumsum', column: 'n' })).toEqual([1, 3, 6, 10]);
-  expect(await values({ fn: 'sum', column: 'n', partition_by: ['k'] })).toEqual([4, 2, 4, 4]);
-  expect(await values({ fn: 'lag', column: 'n' })).toEqual([null, 1, 2, 3]);
-  expect(await values({ fn: 'mean', column: 'n', rows: 2 })).toEqual([1, 1.5, 2.5, 3.5]);
-  expect(await values({ fn: 'rank', order_by: '-k' })).toEqual([2, 1, 2, 4]);
+  expect(await windowed({ fn: 'row_number', partition_by: ['k'] })).toEqual([1, 1, 2, 1]);
+  expect(await windowed({ fn: 'cumsum', column: 'n' })).toEqual([1, 3, 6, 10]);
+  expect(await windowed({ fn: 'sum', column: 'n', partition_by: ['k'] })).toEqual([4, 2, 4, 4]);
+  expect(await windowed({ fn: 'lag', column: 'n' })).toEqual([null, 1, 2, 3]);
+  expect(await windowed({ fn: 'mean', column: 'n', rows: 2 })).toEqual([1, 1.5, 2.5, 3.5]);
+  expect(await windowed({ fn: 'rank', order_by: '-k' })).toEqual([2, 1, 2, 4]);
 });
 
 test('joins of every kind keep the order of the left rows', async () => {
