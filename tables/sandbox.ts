@@ -24,7 +24,7 @@ const mostCharacters = 10_000;
 const mostBrackets = 60;
 const mostDepth = 200;
 /** How many times longer than what goes in a text may come out. */
-const mostGrowth = 20_000;
+const mostGrowth = 5000;
 /** Counted for a replacement whose length isn't known before it runs. */
 const unknownGrowth = 200;
 
@@ -114,8 +114,23 @@ const plainOperators = new Set([
   'ARRAY_SLICE',
   'STRUCT_EXTRACT',
 ]);
-/** Which argument tells how much longer the text gets. */
-const growing: Record<string, number> = { replace: 2, regexp_replace: 2, repeat: 1, lpad: 1, rpad: 1 };
+/** How many times longer a text may come out: a number, or the argument whose length or value tells. */
+const growing = new Map<string, number | { lengthOf: number } | { valueOf: number }>([
+  ['replace', { lengthOf: 2 }],
+  ['regexp_replace', { lengthOf: 2 }],
+  ['array_to_string', { lengthOf: 1 }],
+  ['repeat', { valueOf: 1 }],
+  ['lpad', { valueOf: 1 }],
+  ['rpad', { valueOf: 1 }],
+  ['hex', 2],
+  ['to_hex', 2],
+  ['bin', 8],
+  ['to_binary', 8],
+  ['base64', 2],
+  ['to_base64', 2],
+  ['url_encode', 3],
+  ['regexp_escape', 2],
+]);
 
 class Checker {
   readonly #sandbox: Sandbox;
@@ -155,7 +170,8 @@ class Checker {
         );
       case 'CAST':
         this.#type(node(at['cast_type']), position);
-        return child('child');
+        // Lists and structs are written with their quotes escaped.
+        return child('child') * (node(at['cast_type'])['id'] === 'VARCHAR' ? 2 : 1);
       case 'OPERATOR':
         if (!plainOperators.has(String(at['type']))) throw this.#refuse(`may not use ${String(at['type'])}`, position);
         return all(at['children']);
@@ -218,14 +234,13 @@ class Checker {
     const sizes = children.map(child => this.growth(child, depth + 1, inAggregate || isAggregate));
     if (at['filter'] !== null) this.growth(node(at['filter']), depth + 1, true);
     const sum = sizes.reduce((total, size) => total + size, 0);
-    const growingArgument = Object.hasOwn(growing, name) ? growing[name] : undefined;
-    if (growingArgument === undefined) return sum;
-    const argument = children[growingArgument];
+    const factor = growing.get(name) ?? 1;
+    if (typeof factor === 'number') return sum * factor;
+    const argument = children['lengthOf' in factor ? factor.lengthOf : factor.valueOf];
     const value = argument?.['class'] === 'CONSTANT' ? node(argument['value'])['value'] : undefined;
-    const constant = typeof value === 'number' ? value : typeof value === 'string' ? value.length : undefined;
-    const isCount = growingArgument === 1;
-    if (isCount && typeof value !== 'number') throw this.#refuse(`must give ${name} a constant length`, position);
-    return sum * Math.max(1, constant ?? unknownGrowth);
+    if ('lengthOf' in factor) return sum * Math.max(1, typeof value === 'string' ? value.length : unknownGrowth);
+    if (typeof value !== 'number') throw this.#refuse(`must give ${name} a constant length`, position);
+    return sum * Math.max(1, value);
   }
 }
 

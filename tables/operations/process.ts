@@ -205,7 +205,7 @@ class Processing {
   async #write(sql: string, path: string, compression: 'zstd' | 'lz4'): Promise<number> {
     const temporary = `${path}.tmp`;
     try {
-      const copy = `COPY (${sql}) TO ${literal(temporary)} (FORMAT parquet, COMPRESSION ${compression})`;
+      const copy = `COPY (${sql}) TO ${literal(temporary)} (FORMAT parquet, COMPRESSION ${compression}, USE_TMP_FILE false)`;
       const result = await this.#connection.runAndReadAll(copy);
       await rename(temporary, path);
       return Number(result.getRowsJson()[0]?.[0] ?? 0);
