@@ -5,7 +5,9 @@
 // Namibia and "none" an answer. So words as tokens go only where all other values have one type; in texts only what can't be read
 // otherwise goes ("n/a", "null"), and "?" or "-" where every other value has a letter or digit.
 import { change } from './steps.ts';
-import { deduplicateBy, nullTokens, trimmed } from './clean.ts';
+import { trimmed } from './cells.ts';
+import { nullTokens } from './clean.ts';
+import { deduplicateBy } from './rows.ts';
 import type { Definition, Plan, Step } from './plan.ts';
 import type { Row, Value } from '../types.ts';
 import { identifier, isText, list, literal } from './sql.ts';

@@ -1,7 +1,7 @@
 // The operations that add what a model or a language knows: vectors, predictions, likeness, language, pieces of text.
 import { languageOf, loadLanguages } from './language.ts';
 import { lookup } from './combine.ts';
-import { texts } from './clean.ts';
+import { texts } from './cells.ts';
 import { change, columnOf, columnsOf, mustBe, newName, noDuplicates, whereOf } from './steps.ts';
 import type { Definition, Step } from './plan.ts';
 import { identifier, list, literal, isVector } from './sql.ts';
