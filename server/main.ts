@@ -119,7 +119,10 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
     // Before what the jobs work with is closed.
     closing(jobs, each => each.close());
 
-    const uploads = closing(createUploads({ storage }), each => each.close());
+    const uploads = closing(
+      createUploads({ storage, folder: join(settings.dataFolder, 'storage', 'resumable') }),
+      each => each.close(),
+    );
 
     const app = closing(
       await createApp({

@@ -7,6 +7,14 @@ export type TableErrorCode =
   | 'EMPTY_FILE'
   | 'TOO_LARGE'
   | 'INVALID_OPTIONS'
+  | 'INVALID_PARAMS'
+  | 'INVALID_EXPRESSION'
+  | 'UNKNOWN_OPERATION'
+  | 'UNKNOWN_COLUMN'
+  | 'UNKNOWN_DATASET'
+  | 'WRONG_FAMILY'
+  | 'WRONG_TYPE'
+  | 'OPERATION_FAILED'
   | 'OUT_OF_MEMORY'
   | 'TIME_LIMIT'
   | 'CANCELLED'
@@ -25,8 +33,10 @@ export class TableError extends Error {
   readonly param?: string;
   readonly place?: string;
 
-  constructor(code: TableErrorCode, message: string, { param, place }: TableErrorPlace = {}) {
+  /** `at` is the place, or only its `param`. */
+  constructor(code: TableErrorCode, message: string, at: TableErrorPlace | string = {}) {
     super(message);
+    const { param, place } = typeof at === 'string' ? { param: at, place: undefined } : at;
     this.code = code;
     if (param !== undefined) this.param = param;
     if (place !== undefined) this.place = place;

@@ -23,6 +23,8 @@ export interface JobContext {
 /** One line of the table of kinds: the files that DuckDB may touch for a job, and the function that does it. */
 export interface JobKind<K extends Kind> {
   files(input: Jobs[K]['input']): { paths: string[]; folders?: string[] };
+  /** Its calls of `progress` are all there is to tell; else DuckDB's own progress is told too. */
+  tellsProgress?: true;
   run(input: Jobs[K]['input'], context: JobContext): Promise<Jobs[K]['result']>;
 }
 

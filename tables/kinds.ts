@@ -1,8 +1,8 @@
 // The kinds of jobs that a tables process can do.
-import { TableError } from './errors.ts';
 import { exportFile } from './export.ts';
 import { ingest } from './ingest/ingest.ts';
 import type { JobKind } from './job.ts';
+import { checkOperations, processOperations } from './operations/process.ts';
 import type { Kind } from './protocol.ts';
 import { profile } from './profile.ts';
 import { readRows } from './rows.ts';
@@ -12,10 +12,17 @@ export const kinds: { [K in Kind]: JobKind<K> } = {
   profile: { files: ({ source }) => ({ paths: [source] }), run: profile },
   rows: { files: ({ source }) => ({ paths: [source] }), run: readRows },
   export: { files: ({ source, target }) => ({ paths: [source, target] }), run: exportFile },
-  check: { files: () => ({ paths: [] }), run: refuse },
-  process: { files: () => ({ paths: [] }), run: refuse },
+  check: {
+    files: ({ source, datasets }) => ({ paths: [source, ...Object.values(datasets)] }),
+    run: async (job, { connection }) => {
+      await checkOperations(connection, job);
+      return null;
+    },
+  },
+  process: {
+    files: ({ source, datasets, folder }) => ({ paths: [source, ...Object.values(datasets)], folders: [folder] }),
+    tellsProgress: true,
+    run: (job, { connection, services, signal, progress }) =>
+      processOperations(connection, job, services, { signal, onProgress: progress }),
+  },
 };
-
-function refuse(): Promise<never> {
-  throw new TableError('FAILED', 'Operations are not part of this build');
-}

@@ -85,12 +85,24 @@ export function openTables({
       );
     },
     async check(job, options) {
-      await run('short', 'check', job, options);
+      await run('short', 'check', resolved(job), options);
     },
     process: (job, services, options) =>
-      run(job.preview === undefined ? 'long' : 'short', 'process', job, options, services),
+      run(
+        job.preview === undefined ? 'long' : 'short',
+        'process',
+        resolved({ ...job, folder: resolve(job.folder) }),
+        options,
+        services,
+      ),
     close: () => pool.close(),
   };
+}
+
+/** With whole paths: the process has a working folder of its own. */
+function resolved<Job extends { source: string; datasets: Record<string, string> }>(job: Job): Job {
+  const datasets = Object.fromEntries(Object.entries(job.datasets).map(([name, path]) => [name, resolve(path)]));
+  return { ...job, source: resolve(job.source), datasets };
 }
 
 /** Lets a job write beside the target, and gives the file its name when it is complete and on the disk. */

@@ -51,13 +51,14 @@ async function work<K extends Kind>(
   { kind, input, settings }: { kind: K; input: Jobs[K]['input']; settings: Run['settings'] },
   signal: AbortSignal,
 ): Promise<Jobs[K]['result']> {
-  const { files, run: start } = kinds[kind];
+  const { files, run: start, tellsProgress } = kinds[kind];
   const database = await openDatabase(settings, files(input));
   const { connection } = database;
   let scale = { from: 0, to: 1 };
   const reporting = setInterval(() => {
     const { percentage } = connection.progress;
-    if (percentage > 0) send({ type: 'progress', fraction: scale.from + ((scale.to - scale.from) * percentage) / 100 });
+    if (percentage > 0 && !tellsProgress)
+      send({ type: 'progress', fraction: scale.from + ((scale.to - scale.from) * percentage) / 100 });
   }, progressEveryMs);
   let interrupting: NodeJS.Timeout | undefined;
   const interrupt = () => {

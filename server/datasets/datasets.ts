@@ -35,7 +35,7 @@ export interface DatasetParts {
 /** Everything about one account only; what isn't there, or is another's, throws DATASET_NOT_FOUND. Names are `ds_x` or `ds_x@2`. */
 export interface Datasets {
   jobs: Jobs;
-  /** Room for an upload, to be released when it is through. Throws STORAGE_QUOTA_EXCEEDED when there is none at all. */
+  /** Room for an upload, which grows with it, to be released when it is through. */
   reserve(account: Account): Promise<Reservation>;
   /** Throws ApiError for a file that can't be read or has no room. */
   make(

@@ -26,9 +26,14 @@ export function fileRefused(error: unknown): unknown {
 /** What operations were refused for; whatever isn't known stays as it is. */
 export function operationRefused(error: unknown): unknown {
   return translated(error, {
-    BAD_ROWS: 'INVALID_OPERATION',
-    TOO_LARGE: 'INVALID_OPERATION',
-    INVALID_OPTIONS: 'INVALID_OPERATION',
+    INVALID_PARAMS: 'INVALID_OPERATION',
+    INVALID_EXPRESSION: 'INVALID_OPERATION',
+    UNKNOWN_OPERATION: 'INVALID_OPERATION',
+    UNKNOWN_COLUMN: 'INVALID_OPERATION',
+    UNKNOWN_DATASET: 'INVALID_OPERATION',
+    WRONG_FAMILY: 'INVALID_OPERATION',
+    WRONG_TYPE: 'INVALID_OPERATION',
+    OPERATION_FAILED: 'INVALID_OPERATION',
     OUT_OF_MEMORY: 'INVALID_OPERATION',
     TIME_LIMIT: 'INVALID_OPERATION',
     CANCELLED: 'CLIENT_CLOSED_REQUEST',

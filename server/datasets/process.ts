@@ -14,7 +14,6 @@ import { noDataset, operationRefused } from './errors.ts';
 import { type MadeFile, keepFiles } from './files.ts';
 import { type Plan, recipeOf, withFiles } from './plan.ts';
 import type { Quota } from './quota.ts';
-import { countedBytes } from './rules.ts';
 import { lendServices } from './services.ts';
 import { type Dataset, type NewVersion, type Store, newDatasetId } from './store.ts';
 
@@ -78,7 +77,7 @@ export async function runProcess(parts: ProcessParts, job: RunningJob): Promise<
       const files = processed.outputs.map(({ path }, index) => ({ datasetId: ids[index] ?? '', path }));
       const made = await keepFiles(
         { storage: parts.storage, reservation },
-        { accountId: account.id, files, counted: countedOf },
+        { accountId: account.id, files, counted: stored => stored },
         kept => commit(store, { dataset, plan, processed, jobId: job.id, reservationId: reservation.id }, kept),
       );
       if (!made) throw noDataset(dataset.id);
@@ -122,9 +121,6 @@ export async function removeOldFolders({ jobs, folder }: Pick<ProcessParts, 'job
   }
 }
 
-/** There is no other file than the one that is kept. */
-const countedOf = (storedBytes: number): number => countedBytes(0, storedBytes);
-
 interface Finished {
   dataset: Dataset;
   plan: Plan;
@@ -151,7 +147,7 @@ async function commit(
       rejected: { count: 0, samples: [] },
       notes: [],
       sizeBytes: file.storedBytes,
-      countedBytes: countedOf(file.storedBytes),
+      countedBytes: file.storedBytes,
       sha256: null,
       parents: [plan.dataset, ...plan.others],
       inherited: recipeOf(dataset),

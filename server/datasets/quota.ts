@@ -19,7 +19,7 @@ export interface Reservation {
 }
 
 export interface Quota {
-  /** Holds `bytes`, or nothing yet but the name. Throws STORAGE_QUOTA_EXCEEDED. */
+  /** Holds `bytes`; without them nothing yet, and what is made under it must not be kept before it has grown. Throws STORAGE_QUOTA_EXCEEDED. */
   reserve(account: Account, bytes?: number): Promise<Reservation>;
   /** The bytes that an account's versions count. */
   used(accountId: string): Promise<number>;
@@ -71,7 +71,7 @@ export async function createQuota({
     async reserve(account, bytes = 0) {
       const id = newId();
       let held = bytes;
-      await hold(id, account, bytes);
+      if (bytes > 0) await hold(id, account, bytes);
       return {
         id,
         async grow(to) {

@@ -17,6 +17,10 @@ const processWaitSeconds = 10;
 export function mountDatasetRoutes(app: App, { datasets, uploads }: { datasets: Datasets; uploads: Uploads }): void {
   mount(app, routes.uploadDataset, upload);
   mount(app, routes.putDataset, upload);
+  mount(app, routes.createResumableUpload, resume);
+  mount(app, routes.getResumableUpload, resume);
+  mount(app, routes.continueResumableUpload, resume);
+  mount(app, routes.deleteResumableUpload, resume);
 
   async function upload(context: Context<typeof routes.uploadDataset> | Context<typeof routes.putDataset>) {
     const { account } = context.caller;
@@ -34,6 +38,26 @@ export function mountDatasetRoutes(app: App, { datasets, uploads }: { datasets: 
       } finally {
         await received.discard();
       }
+    } finally {
+      await reservation.release();
+    }
+  }
+
+  /** A finished file becomes a dataset also when its client leaves: asking again would find no upload any more. */
+  async function resume({ caller: { account }, request, requestId, reply }: ResumableContext): Promise<Raw> {
+    keepOpen(reply.raw);
+    const reservation = await datasets.reserve(account);
+    try {
+      const exchange = { request, requestId, accountId: account.id };
+      const { status, headers, body } = await uploads.resume(exchange, reservation, async received => {
+        try {
+          return shownDataset(await datasets.make(received, { account, reservation }));
+        } finally {
+          await received.discard();
+        }
+      });
+      reply.code(status).headers(headers);
+      return new Raw(body);
     } finally {
       await reservation.release();
     }
@@ -109,6 +133,11 @@ export function mountDatasetRoutes(app: App, { datasets, uploads }: { datasets: 
     return shownProcess((await datasets.jobs.get(caller.account.id, job.id)) ?? job);
   });
 }
+
+type ResumableContext = Pick<
+  Context<typeof routes.createResumableUpload>,
+  'caller' | 'request' | 'requestId' | 'reply'
+>;
 
 /** Lets a connection be silent for as long as the work takes; what lies between here and the client sees that it is alive. */
 function keepOpen({ socket }: ServerResponse): void {

@@ -114,7 +114,7 @@ describe.each(['pglite', 'postgresql'] as const)('on %s', kind => {
     const first = await created(owner);
     const id = first.datasetId;
     const second = version(owner, id, { countedBytes: 7 });
-    await store.addVersion(second, (await quota.reserve(owner)).id);
+    await store.addVersion(second, (await quota.reserve(owner, 1)).id);
     expect(await store.remove(owner.id, { id, version: 2 })).toEqual({
       versions: [2],
       files: [second.file],
@@ -122,11 +122,11 @@ describe.each(['pglite', 'postgresql'] as const)('on %s', kind => {
     });
     expect(await store.remove(owner.id, { id, version: 2 })).toBeNull();
     expect(await store.remove(owner.id, { id, version: 1 })).toMatchObject({ versions: [] });
-    expect(await store.addVersion(version(owner, id), (await quota.reserve(owner)).id)).toBe(3);
+    expect(await store.addVersion(version(owner, id), (await quota.reserve(owner, 1)).id)).toBe(3);
     expect(await store.remove((await account()).id, { id, version: null })).toBeNull();
     expect((await store.remove(owner.id, { id, version: null }))?.versions).toEqual([1, 3]);
     expect(await store.get(owner.id, { id, version: null })).toBeNull();
-    expect(await store.addVersion(version(owner, id), (await quota.reserve(owner)).id)).toBeNull();
+    expect(await store.addVersion(version(owner, id), (await quota.reserve(owner, 1)).id)).toBeNull();
   });
 
   check('without its reservation nothing is made', async () => {
@@ -183,7 +183,7 @@ describe.each(['pglite', 'postgresql'] as const)('on %s', kind => {
   check('files of versions and of living reservations are known, others are not', async () => {
     const owner = await account();
     const { file } = await created(owner);
-    const reservation = await quota.reserve(owner);
+    const reservation = await quota.reserve(owner, 1);
     const [living, dead] = [`datasets/x/y/${reservation.id}/data.parquet`, 'datasets/x/y/z/data.parquet'];
     const files = [
       { key: file, reservationId: '' },

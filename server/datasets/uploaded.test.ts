@@ -151,7 +151,7 @@ test('statistics are computed once for all who ask, and kept', async () => {
 test('files that no version names are removed; those of versions and of work under way stay', async () => {
   const account = await parts.account();
   const { version } = await make(await parts.uploaded(people), { account });
-  const reservation = await parts.quota.reserve(account);
+  const reservation = await parts.quota.reserve(account, 1);
   const underWay = `datasets/${account.id}/ds_x/${reservation.id}/data.parquet`;
   const left = `datasets/${account.id}/ds_y/gone/data.parquet`;
   for (const key of [underWay, left]) await parts.storage.write(key, Readable.from([Buffer.from('x')]));

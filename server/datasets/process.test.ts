@@ -1,0 +1,217 @@
+// Processing over HTTP on the whole server: versions, splits, previews, recipes, vectors, failures.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { routes } from '@vectorium/contract';
+import { type TestServer, startDatasetServer } from './testing.ts';
+
+let server: TestServer;
+let key: string;
+
+beforeAll(async () => {
+  server = await startDatasetServer();
+  ({ key } = await server.account());
+}, 60_000);
+
+afterAll(() => server.end());
+
+const dirty = 'name,age,note\n Ada ,36,first\nBob,N/A,second\nBob,N/A,second\n,,\nEce,41,a third text\n';
+
+interface Answer {
+  job_id: string;
+  status: string;
+  dataset_id: string;
+  version: number | null;
+  rows: number | null;
+  columns: { name: string; type: string }[];
+  report: { op: string; rows_in: number; rows_out: number; cells_changed: Record<string, number> }[];
+  outputs: { name: string; dataset_id: string; rows: number }[];
+  preview: Record<string, unknown>[] | null;
+  error: { code: string; message: string; param?: string } | null;
+}
+
+async function uploaded(as = key, file = dirty, name = 'people'): Promise<string> {
+  const { body } = await server.upload<{ dataset_id: string }>(as, file, { metadata: { name } });
+  return body.dataset_id;
+}
+
+const processed = (body: object, as = key, headers: Record<string, string> = {}) =>
+  server.ask<Answer>('POST', '/api/v2/process', as, body, headers);
+
+async function rowsOf(id: string, as = key): Promise<Record<string, unknown>[]> {
+  const { body } = await server.ask<{ data: Record<string, unknown>[] }>('GET', `/api/v2/data/${id}/rows`, as);
+  return body.data;
+}
+
+test('upload, process, rows and download: the whole path', async () => {
+  const id = await uploaded();
+  const cleaned = await processed({ dataset_id: id, operations: [{ type: 'clean' }] });
+  expect(cleaned.status).toBe(200);
+  expect(routes.processDataset.answer.parse(cleaned.body)).toEqual(cleaned.body);
+  expect(cleaned.body).toMatchObject({ status: 'succeeded', dataset_id: id, version: 2, rows: 3, error: null });
+  expect(cleaned.body.report[0]).toMatchObject({ rows_in: 5, rows_out: 3 });
+  expect(await rowsOf(id)).toEqual([
+    { name: 'Ada', age: 36, note: 'first' },
+    { name: 'Bob', age: null, note: 'second' },
+    { name: 'Ece', age: 41, note: 'a third text' },
+  ]);
+  expect((await rowsOf(`${id}@1`)).length).toBe(5);
+  const file = await server.fetch(`/v2/data/${id}/download?format=csv`, key);
+  expect(await file.text()).toBe('name,age,note\nAda,36,first\nBob,,second\nEce,41,a third text\n');
+
+  const { body: job } = await server.ask('GET', `/api/v2/jobs/${cleaned.body.job_id}`, key);
+  expect(job).toMatchObject({ kind: 'process', status: 'succeeded', result: { dataset_id: id, version: 2, rows: 3 } });
+  const { body: shown } = await server.ask('GET', `/api/v2/data/${id}`, key);
+  expect(routes.getDataset.answer.parse(shown)).toEqual(shown);
+  expect(shown).toMatchObject({
+    version: 2,
+    sha256: null,
+    versions: [{ version: 2, parents: [`${id}@1`], job_id: cleaned.body.job_id }, { version: 1 }],
+    lineage: { parents: [`${id}@1`], operations: [{ type: 'clean' }], report: [{ rows_in: 5 }], output: null },
+    recipe: [{ type: 'clean' }],
+  });
+});
+
+test('a job that takes longer than Prefer: wait says is looked at under its id', async () => {
+  const id = await uploaded();
+  const answer = await processed({ dataset_id: id, operations: [{ type: 'clean' }] }, key, { prefer: 'wait=0' });
+  expect(answer.body).toMatchObject({ status: expect.stringMatching(/queued|running/), version: null, dataset_id: id });
+  const { body } = await server.ask('GET', `/api/v2/jobs/${answer.body.job_id}`, key, undefined, { prefer: 'wait=30' });
+  expect(body).toMatchObject({ status: 'succeeded', result: { version: 2 } });
+});
+
+test('a split makes new datasets, and the source stays', async () => {
+  const id = await uploaded();
+  const split = { type: 'transform', params: { op: 'split_dataset', fractions: { train: 0.6, test: 0.4 }, seed: 7 } };
+  const { body } = await processed({ dataset_id: id, operations: [split] });
+  expect(body).toMatchObject({ status: 'succeeded', dataset_id: id, version: null });
+  expect(body.outputs.map(({ name }) => name).toSorted()).toEqual(['test', 'train']);
+  expect(body.outputs.reduce((sum, { rows }) => sum + rows, 0)).toBe(5);
+  for (const { name, dataset_id: part, rows } of body.outputs) {
+    expect((await rowsOf(part)).length).toBe(rows);
+    const { body: shown } = await server.ask('GET', `/api/v2/data/${part}`, key);
+    expect(shown).toMatchObject({
+      name: `people (${name})`,
+      version: 1,
+      lineage: { parents: [`${id}@1`], output: name },
+    });
+  }
+  expect((await server.ask('GET', `/api/v2/data/${id}`, key)).body).toMatchObject({ version: 1 });
+});
+
+test('a preview gives rows and makes nothing', async () => {
+  const id = await uploaded();
+  const { body } = await processed({ dataset_id: id, operations: [{ type: 'clean' }], preview: true });
+  expect(routes.processDataset.answer.parse(body)).toEqual(body);
+  expect(body).toMatchObject({ job_id: null, status: 'succeeded', version: null, outputs: [] });
+  expect(body.preview).toHaveLength(3);
+  expect((await server.ask('GET', `/api/v2/data/${id}`, key)).body).toMatchObject({ version: 1, version_count: 1 });
+});
+
+test('a recipe does the same to another dataset; datasets that it names stay at the version that they had', async () => {
+  const other = await uploaded(key, 'name,city\nAda,London\nEce,Ankara\n', 'cities');
+  const id = await uploaded();
+  const join = { type: 'enrich', params: { op: 'lookup', dataset_id: other, on: 'name', columns: ['city'] } };
+  const first = await processed({ dataset_id: id, operations: [{ type: 'clean' }, join] });
+  expect(first.body, JSON.stringify(first.body)).toMatchObject({ status: 'succeeded', version: 2 });
+  await processed({
+    dataset_id: other,
+    operations: [{ type: 'transform', params: { op: 'filter', where: "name = 'Ece'" } }],
+  });
+  const { body: shown } = await server.ask('GET', `/api/v2/data/${id}`, key);
+  expect(shown).toMatchObject({
+    lineage: { parents: [`${id}@1`, `${other}@1`] },
+    recipe: [{ type: 'clean' }, { params: { dataset_id: `${other}@1` } }],
+  });
+  const again = await uploaded();
+  const followed = await processed({ dataset_id: again, recipe: `${id}@2` });
+  expect(followed.body).toMatchObject({ status: 'succeeded', version: 2 });
+  expect(await rowsOf(again)).toEqual(await rowsOf(id));
+  expect(await rowsOf(again)).toContainEqual({ name: 'Ada', age: 36, note: 'first', city: 'London' });
+  for (const body of [
+    { dataset_id: id, recipe: `${id}@1` },
+    { dataset_id: id },
+    { dataset_id: id, operations: [{ type: 'clean' }], recipe: `${id}@2` },
+  ])
+    expect((await processed(body)).status).toBe(400);
+});
+
+test('400 and 404 with the place before there is a job', async () => {
+  const id = await uploaded();
+  const refused = async (operation: object) => {
+    const { status, body } = await processed({ dataset_id: id, operations: [{ type: 'clean' }, operation] });
+    const { code, message } = body as unknown as { code: string; message: string };
+    return [status, code, message] as const;
+  };
+  for (const [operation, status, code, place] of [
+    [{ type: 'clean', params: { op: 'nothing' } }, 400, 'INVALID_OPERATION', 'operations[1].params.op'],
+    [{ type: 'transform', params: { op: 'trim' } }, 400, 'INVALID_OPERATION', 'operations[1].type'],
+    [{ type: 'clean', params: { op: 'trim', columns: ['nmae'] } }, 400, 'INVALID_OPERATION', 'nmae'],
+    [
+      { type: 'transform', params: { op: 'filter', where: "read_text('/etc/passwd') = ''" } },
+      400,
+      'INVALID_OPERATION',
+      'operations[1].params.where',
+    ],
+    [{ type: 'polish', params: {} }, 400, 'INVALID_PARAMETER', 'operations[1].type'],
+    [{ type: 'enrich', params: { op: 'embed_text', column: 'note', model: 'none' } }, 404, 'MODEL_NOT_FOUND', 'none'],
+    [{ type: 'enrich', params: { op: 'predict', model_id: 'mdl_1' } }, 404, 'MODEL_NOT_FOUND', 'mdl_1'],
+    [{ type: 'transform', params: { op: 'join', dataset_id: 'ds_x', on: ['name'] } }, 404, 'DATASET_NOT_FOUND', 'ds_x'],
+  ] as const) {
+    const [foundStatus, foundCode, message] = await refused(operation);
+    expect([foundStatus, foundCode], message).toEqual([status, code]);
+    expect(message).toContain(place);
+  }
+  const { body } = await server.ask<{ data: unknown[] }>('GET', '/api/v2/jobs?kind=process&status=failed', key);
+  expect(body.data).toEqual([]);
+});
+
+test('what only the data can tell ends the job with its reason, and makes nothing', async () => {
+  const id = await uploaded();
+  const cast = { type: 'clean', params: { op: 'cast', types: { note: 'INTEGER' } } };
+  const { status, body } = await processed({ dataset_id: id, operations: [cast] });
+  expect(status).toBe(200);
+  expect(body).toMatchObject({ status: 'failed', version: null, error: { code: 'INVALID_OPERATION' } });
+  expect(body.error?.message).toContain('note');
+  expect((await server.ask('GET', `/api/v2/data/${id}`, key)).body).toMatchObject({ version_count: 1 });
+});
+
+test('vectors of a column are those of /vectorize, metered once; without money the job fails and makes nothing', async () => {
+  const own = await server.account({ plan: 'free' });
+  const id = await uploaded(own.key);
+  const embed = { type: 'enrich', params: { op: 'embed_text', column: 'note' } };
+  const { body } = await processed({ dataset_id: id, operations: [{ type: 'clean' }, embed] }, own.key);
+  expect(body, JSON.stringify(body)).toMatchObject({ status: 'succeeded', version: 2 });
+  expect(body.columns.at(-1)).toMatchObject({ name: 'note_vector', type: 'FLOAT[384]' });
+  const { body: single } = await server.ask<{ vector: number[] }>('POST', '/vectorize', own.key, {
+    text: 'a third text',
+  });
+  const [, , last] = await rowsOf(id, own.key);
+  for (const [at, value] of (last?.['note_vector'] as number[]).entries())
+    expect(value).toBeCloseTo(single.vector[at] ?? 9, 5);
+  const { body: used } = await server.ask<{ summary: { total_requests: number } }>('GET', '/usage', own.key);
+  expect(used.summary.total_requests).toBe(2);
+
+  const poor = await server.account({ plan: 'free', creditUsd: 0 });
+  const theirs = await uploaded(poor.key);
+  const failed = await processed({ dataset_id: theirs, operations: [embed] }, poor.key);
+  expect(failed.body).toMatchObject({ status: 'failed', version: null, error: { code: 'INSUFFICIENT_BALANCE' } });
+  expect((await server.ask('GET', `/api/v2/data/${theirs}`, poor.key)).body).toMatchObject({ version_count: 1 });
+});
+
+test('413 for a result that the plan has no room for: the job fails, and nothing is kept', async () => {
+  const own = await server.account({ limits: { storage_bytes: Buffer.byteLength(dirty) + 10 } });
+  const id = await uploaded(own.key);
+  const { body } = await processed({ dataset_id: id, operations: [{ type: 'clean' }] }, own.key);
+  expect(body).toMatchObject({ status: 'failed', error: { code: 'STORAGE_QUOTA_EXCEEDED' } });
+  expect((await server.ask('GET', '/api/v2/data', own.key)).body).toMatchObject({
+    storage: { used_bytes: Buffer.byteLength(dirty) },
+  });
+});
+
+test('the same Idempotency-Key makes one version', async () => {
+  const id = await uploaded();
+  const body = { dataset_id: id, operations: [{ type: 'clean' }] };
+  const first = await processed(body, key, { 'idempotency-key': 'clean once' });
+  const again = await processed(body, key, { 'idempotency-key': 'clean once' });
+  expect(again.body).toEqual(first.body);
+  expect((await server.ask('GET', `/api/v2/data/${id}`, key)).body).toMatchObject({ version_count: 2 });
+});

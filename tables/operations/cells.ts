@@ -1,0 +1,44 @@
+// What cleaning operations share: kinds of columns, white space, an operation that works on each cell.
+import { columnsOf, change, whereOf } from './steps.ts';
+import type { Definition, Plan, Step } from './plan.ts';
+import { isNumeric, isText, isTime, literal } from './sql.ts';
+import type { TypedColumn } from './sql.ts';
+import type { Params } from './params.ts';
+
+export const texts = { test: isText, called: 'texts' };
+export const numbers = { test: isNumeric, called: 'numbers' };
+export const ordered = { test: (type: string) => isNumeric(type) || isTime(type), called: 'numbers and dates' };
+
+const blank = '[\\s\\v\\p{Z}\\x{85}\\x{feff}]+';
+/** DuckDB's own trim takes the plain blank alone, or is slow with a set of all that is white. */
+export const trimmed = (sql: string): string => `regexp_replace(${sql}, '^${blank}|${blank}$', '', 'g')`;
+
+/** An operation that gives each cell of some columns a new value, where the condition holds. */
+export function cells(
+  kind: { test: (type: string) => boolean; called: string } | undefined,
+  read: (params: Params) => (column: TypedColumn, step: Step) => string | Promise<string>,
+): Definition {
+  return {
+    family: 'clean',
+    rowByRow: true,
+    read: params => {
+      const names = params.optionalTexts('columns');
+      const where = params.optionalText('where');
+      const cell = read(params);
+      return async step => {
+        const replace = [];
+        for (const column of columnsOf(step, names, kind)) {
+          replace.push({ name: column.name, sql: await cell(column, step) });
+        }
+        return change(step, { replace, where: await whereOf(step, where) });
+      };
+    },
+  };
+}
+
+export const dropRows = (condition: string, where?: string): Plan => ({
+  kind: 'filter',
+  where: `NOT coalesce(${where === undefined ? condition : `${condition} AND ${where}`}, false)`,
+});
+
+export const double = (value: number): string => `CAST(${literal(String(value))} AS DOUBLE)`;

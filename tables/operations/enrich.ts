@@ -1,0 +1,247 @@
+// The operations that add what a model or a language knows: vectors, predictions, likeness, language, pieces of text.
+import { languageOf, loadLanguages } from './language.ts';
+import { lookup } from './combine.ts';
+import { texts } from './cells.ts';
+import { change, columnOf, columnsOf, mustBe, newName, noDuplicates, whereOf } from './steps.ts';
+import type { Definition, Step } from './plan.ts';
+import { identifier, list, literal, isVector } from './sql.ts';
+import type { TypedColumn } from './sql.ts';
+
+const textOf = (step: Step, name: string): TypedColumn => {
+  const column = columnOf(step, name, 'column');
+  mustBe(step, column, texts, 'column');
+  return column;
+};
+
+const vectors = { test: isVector, called: 'vectors (FLOAT[])' };
+const textOrNull = (value: unknown): string | null => (typeof value === 'string' && value.trim() !== '' ? value : null);
+
+const embedText: Definition = {
+  family: 'enrich',
+  rowByRow: true,
+  read: params => {
+    const name = params.name('column');
+    const into = params.name('into', `${name}_vector`);
+    const options = {
+      model: params.optionalText('model'),
+      chunk_size: params.optionalNumber('chunk_size', { least: 1, whole: true }),
+      chunk_overlap: params.optionalNumber('chunk_overlap', { least: 0, most: 0.8 }),
+    };
+    const asked = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+    return step => {
+      const column = textOf(step, name);
+      newName(step, into, 'into');
+      return {
+        kind: 'batches',
+        inputs: [{ name: 'text', sql: identifier(column.name) }],
+        batchRows: 1024,
+        run: async (rows, call, services) => {
+          const batch = rows.map(row => textOrNull(row['text']));
+          const found = batch.every(text => text === null)
+            ? batch.map(() => null)
+            : await services.embed(batch, asked, call);
+          if (found.length !== rows.length)
+            throw new Error(`embed gave ${found.length} vectors for ${rows.length} texts`);
+          return found.map(vector => [[vector]]);
+        },
+        outputs: [{ name: 'vector', type: 'VECTOR' }],
+        explode: false,
+        columns: () => Promise.resolve([{ name: into, sql: 'a.vector' }]),
+      };
+    };
+  },
+};
+
+const chunkText: Definition = {
+  family: 'enrich',
+  read: params => {
+    const name = params.name('column');
+    const into = params.name('into', `${name}_chunk`);
+    const as = params.choice('as', ['rows', 'list'], 'rows');
+    const options = {
+      model: params.optionalText('model'),
+      chunk_size: params.optionalNumber('chunk_size', { least: 1, whole: true }),
+      chunk_overlap: params.optionalNumber('chunk_overlap', { least: 0, most: 0.8 }),
+      chunking_method: params.optionalText('chunking_method'),
+    };
+    const asked = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+    return step => {
+      const column = textOf(step, name);
+      newName(step, into, 'into');
+      const indexInto = `${into}_index`;
+      if (as === 'rows') newName(step, indexInto, 'into');
+      return {
+        kind: 'batches',
+        inputs: [{ name: 'text', sql: identifier(column.name) }],
+        batchRows: 1024,
+        run: async (rows, _, services) => {
+          const batch = rows.map(row => textOrNull(row['text']));
+          const found = await services.chunk(batch, asked);
+          if (found.length !== rows.length)
+            throw new Error(`chunk gave ${found.length} answers for ${rows.length} texts`);
+          return found.map((chunks, row) => {
+            if (batch[row] === null) return [];
+            return as === 'rows'
+              ? chunks.map((chunk, index) => [chunk, index])
+              : [[JSON.stringify(chunks), chunks.length]];
+          });
+        },
+        outputs: [
+          { name: 'chunk', type: 'VARCHAR' },
+          { name: 'number', type: 'INTEGER' },
+        ],
+        explode: as === 'rows',
+        columns: () =>
+          Promise.resolve(
+            as === 'rows'
+              ? [
+                  { name: into, sql: 'a.chunk' },
+                  { name: indexInto, sql: 'a.number' },
+                ]
+              : [{ name: into, sql: `from_json(a.chunk, '["VARCHAR"]')` }],
+          ),
+      };
+    };
+  },
+};
+
+const predict: Definition = {
+  family: 'enrich',
+  rowByRow: true,
+  read: params => {
+    const model = params.text('model_id');
+    const inputs = params.optionalTexts('inputs');
+    const into = params.name('into', 'prediction');
+    const probabilities = params.flag('probabilities', false);
+    return step => {
+      const columns = columnsOf(step, inputs, undefined, 'inputs');
+      newName(step, into, 'into');
+      const probabilitiesInto = `${into}_probabilities`;
+      if (probabilities) newName(step, probabilitiesInto, 'into');
+      return {
+        kind: 'batches',
+        inputs: columns.map(({ name }) => ({ name, sql: identifier(name) })),
+        batchRows: 1024,
+        run: async (rows, _, services) => {
+          const found = await services.predict(rows, { model_id: model, into, probabilities });
+          if (found.length !== rows.length)
+            throw new Error(`predict gave ${found.length} answers for ${rows.length} rows`);
+          return found.map(answer => [
+            [
+              JSON.stringify(answer['prediction'] ?? answer[into] ?? null),
+              JSON.stringify(answer['probabilities'] ?? null),
+            ],
+          ]);
+        },
+        outputs: [
+          { name: 'prediction', type: 'VARCHAR' },
+          { name: 'probabilities', type: 'VARCHAR' },
+        ],
+        explode: false,
+        columns: async (ask, parts) => {
+          const kinds = await ask(
+            `SELECT DISTINCT json_type(prediction) AS t FROM ${parts} WHERE prediction <> 'null'`,
+          );
+          const types = kinds.map(row => String(row['t']));
+          const all = (...those: string[]): boolean => types.length > 0 && types.every(type => those.includes(type));
+          const type = all('BIGINT', 'UBIGINT')
+            ? 'BIGINT'
+            : all('BIGINT', 'UBIGINT', 'DOUBLE')
+              ? 'DOUBLE'
+              : all('BOOLEAN')
+                ? 'BOOLEAN'
+                : 'VARCHAR';
+          const result = [{ name: into, sql: `CAST(json_extract_string(a.prediction, '$') AS ${type})` }];
+          if (probabilities) result.push({ name: probabilitiesInto, sql: 'a.probabilities' });
+          return result;
+        },
+      };
+    };
+  },
+};
+
+const similarity: Definition = {
+  family: 'enrich',
+  rowByRow: true,
+  read: params => {
+    const name = params.name('column');
+    const query = params.optionalText('query');
+    const other = params.optionalText('other');
+    const model = params.optionalText('model');
+    const into = params.name('into', 'similarity');
+    if ((query === undefined) === (other === undefined))
+      throw params.wrong('query', 'or other: one of the two must be given');
+    return async step => {
+      const column = columnOf(step, name, 'column');
+      mustBe(step, column, vectors, 'column');
+      newName(step, into, 'into');
+      const first = `CAST(${identifier(column.name)} AS FLOAT[])`;
+      let second = first;
+      if (other !== undefined) {
+        const compared = columnOf(step, other, 'other');
+        mustBe(step, compared, vectors, 'other');
+        second = `CAST(${identifier(compared.name)} AS FLOAT[])`;
+      } else if (step.services !== null) {
+        const asked = { ...(model === undefined ? {} : { model }), input_type: 'query' };
+        const [vector] = await step.services.embed([query ?? ''], asked, { operation: step.index, part: 0 });
+        if (!vector) throw params.wrong('query', 'must not be blank');
+        second = `[${list([...vector].map(value => literal(value)))}]::FLOAT[]`;
+      }
+      return change(step, { add: [{ name: into, sql: `list_cosine_similarity(${first}, ${second})` }] });
+    };
+  },
+};
+
+const textStats: Definition = {
+  family: 'enrich',
+  rowByRow: true,
+  read: params => {
+    const name = params.name('column');
+    const into = params.name('into', name);
+    return step => {
+      const column = textOf(step, name);
+      const x = identifier(column.name);
+      const count = (pattern: string): string => `CAST(len(regexp_extract_all(${x}, ${literal(pattern)})) AS INTEGER)`;
+      const add = [
+        { name: `${into}_characters`, sql: `CAST(length(${x}) AS INTEGER)` },
+        { name: `${into}_words`, sql: count("[\\p{L}\\p{N}][\\p{L}\\p{N}\\p{M}'’-]*") },
+        { name: `${into}_sentences`, sql: count('[^.!?…。！？]*[\\p{L}\\p{N}][^.!?…。！？]*') },
+        { name: `${into}_lines`, sql: `CAST(length(${x}) - length(replace(${x}, chr(10), '')) + 1 AS INTEGER)` },
+      ];
+      for (const one of add) newName(step, one.name, 'into');
+      noDuplicates(
+        step,
+        add.map(one => one.name),
+        'into',
+      );
+      return change(step, { add });
+    };
+  },
+};
+
+const detectLanguage: Definition = {
+  family: 'enrich',
+  rowByRow: true,
+  read: params => {
+    const name = params.name('column');
+    const into = params.name('into', `${name}_language`);
+    const where = params.optionalText('where');
+    return async step => {
+      const column = textOf(step, name);
+      newName(step, into, 'into');
+      await loadLanguages();
+      const sql = `${step.textFunction(languageOf)}(${identifier(column.name)})`;
+      return change(step, { add: [{ name: into, sql }], where: await whereOf(step, where) });
+    };
+  },
+};
+
+export const enrichOperations: Record<string, Definition> = {
+  embed_text: embedText,
+  predict,
+  similarity,
+  lookup,
+  text_stats: textStats,
+  detect_language: detectLanguage,
+  chunk_text: chunkText,
+};
