@@ -32,7 +32,7 @@ const description = z.string().max(10_000).refine(isStorable, 'holds characters 
 const format = z.enum(uploadFormats);
 const column = z.object({
   name: z.string(),
-  type: z.string().meta({ description: "As DuckDB's SQL writes it, e.g. `BIGINT`, `VARCHAR`, `FLOAT[384]`." }),
+  type: z.string().meta({ description: "As DuckDB's SQL writes it, e.g. `BIGINT`, `VARCHAR`, `FLOAT[]`." }),
   nulls: z.int(),
 });
 const rejected = z.object({

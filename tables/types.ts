@@ -9,7 +9,7 @@ export type Row = Record<string, Value>;
 
 export interface Column {
   name: string;
-  /** As DuckDB's SQL writes it, e.g. `BIGINT`, `VARCHAR`, `FLOAT[384]`. */
+  /** As DuckDB's SQL writes it, e.g. `BIGINT`, `VARCHAR`, `FLOAT[]`. */
   type: string;
   nulls: number;
 }

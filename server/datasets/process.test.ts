@@ -137,7 +137,8 @@ test('a recipe does the same to another dataset; datasets that it names stay at 
 test('400 and 404 with the place before there is a job', async () => {
   const id = await uploaded();
   const refused = async (operation: object) => {
-    const { status, body } = await processed({ dataset_id: id, operations: [{ type: 'clean' }, operation] });
+    const trim = { type: 'clean', params: { op: 'trim' } };
+    const { status, body } = await processed({ dataset_id: id, operations: [trim, operation] });
     const { code, message } = body as unknown as { code: string; message: string };
     return [status, code, message] as const;
   };
@@ -160,6 +161,8 @@ test('400 and 404 with the place before there is a job', async () => {
     expect([foundStatus, foundCode], message).toEqual([status, code]);
     expect(message).toContain(place);
   }
+  const unknown = { type: 'clean', params: { op: 'trim', columns: ['nmae'] } };
+  expect((await processed({ dataset_id: id, operations: [{ type: 'clean' }, unknown] })).status).toBe(400);
   const { body } = await server.ask<{ data: unknown[] }>('GET', '/api/v2/jobs?kind=process&status=failed', key);
   expect(body.data).toEqual([]);
 });
@@ -180,7 +183,7 @@ test('vectors of a column are those of /vectorize, metered once; without money t
   const embed = { type: 'enrich', params: { op: 'embed_text', column: 'note' } };
   const { body } = await processed({ dataset_id: id, operations: [{ type: 'clean' }, embed] }, own.key);
   expect(body, JSON.stringify(body)).toMatchObject({ status: 'succeeded', version: 2 });
-  expect(body.columns.at(-1)).toMatchObject({ name: 'note_vector', type: 'FLOAT[384]' });
+  expect(body.columns.at(-1)).toMatchObject({ name: 'note_vector', type: 'FLOAT[]' });
   const { body: single } = await server.ask<{ vector: number[] }>('POST', '/vectorize', own.key, {
     text: 'a third text',
   });

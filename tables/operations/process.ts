@@ -16,6 +16,9 @@ import type { TypedColumn } from './sql.ts';
 import { createTally } from './tally.ts';
 import { rowsOf } from './values.ts';
 
+/** A `clean` without `op`. */
+const automatic = 'clean';
+
 /** Throws TableError for the first operation that can't be run on these files. Reads schemas, and no rows. */
 export async function checkOperations(
   connection: DuckDBConnection,
@@ -24,13 +27,22 @@ export async function checkOperations(
   const prepared = prepare(job.operations);
   const compiler = createCompiler(connection, job);
   let columns: readonly TypedColumn[] = await compiler.columnsOfFile(job.source);
+  /** After an automatic cleaning: the columns keep their names, and nobody knows what types they will have. */
+  let typesAreOpen = false;
   for (const [index, operation] of prepared.entries()) {
-    const plan = await compiler.plan(operation, { index, columns, ask: () => Promise.resolve([]), services: null });
-    if (plan.kind === 'split') mustBeLast(index, prepared);
-    // What comes after depends on what is in the data: it is checked when that is known, before any output.
-    else if (operation.definition.opens?.(operation.params) === true) return;
-    else if (plan.kind === 'batches') columns = [...columns, ...(await columnsOfBatches(plan))];
-    else columns = (await compiler.settle(plan, index, columns)).at(-1)?.after ?? columns;
+    try {
+      const plan = await compiler.plan(operation, { index, columns, ask: () => Promise.resolve([]), services: null });
+      if (plan.kind === 'split') mustBeLast(index, prepared);
+      else if (operation.op === automatic) typesAreOpen = true;
+      // What comes after depends on what is in the data: it is checked when that is known, before any output.
+      else if (operation.definition.opens?.(operation.params) === true) return;
+      else if (plan.kind === 'batches') columns = [...columns, ...(await columnsOfBatches(plan))];
+      else columns = (await compiler.settle(plan, index, columns)).at(-1)?.after ?? columns;
+    } catch (error) {
+      const holdsForAnyType = error instanceof TableError && error.code === 'UNKNOWN_COLUMN';
+      if (typesAreOpen && !holdsForAnyType) return;
+      throw error;
+    }
   }
 }
 
