@@ -144,3 +144,104 @@ test('an upload that was half sent when the server was killed', { timeout: 60_00
   expect(files.filter(file => file.includes(id))).toEqual([]);
   expect({ reservations, scratch }).toEqual({ reservations: [], scratch: [] });
 });
+
+test('processing: each version that was acknowledged is there, and none by half', { timeout: 120_000 }, async () => {
+  const acknowledged = new Set<string>();
+  let server = await serve();
+  const { id: accountId, key } = await server.account({ limits: { data: { minute: null, day: null } } });
+  const lines = Array.from({ length: 2000 }, (_, row) => `${row}," text ${row % 500} "`);
+  const file = `id,text\n${lines.join('\n')}\n`;
+  const { body: source } = await server.upload<{ dataset_id: string }>(key, file);
+  const id = source.dataset_id;
+  for (let round = 0; round < 2; round++) {
+    const lanes = Array.from({ length: 3 }, async () => {
+      for (;;) {
+        const body = { dataset_id: `${id}@1`, operations: [{ type: 'clean' }] };
+        const answer = await server
+          .ask<{ status: string; version: number }>('POST', '/v2/process', key, body)
+          .catch(() => null);
+        if (answer === null) return;
+        expect(answer, JSON.stringify(answer.body)).toMatchObject({ status: 200, body: { status: 'succeeded' } });
+        acknowledged.add(`${id}@${answer.body.version}`);
+      }
+    });
+    const before = acknowledged.size;
+    while (acknowledged.size < before + 3) await sleep(20);
+    await sleep(Math.random() * 300);
+    await server.kill();
+    await Promise.all(lanes);
+    server = await serve();
+    await jobsDone(server, key);
+  }
+  const versions = await server.ask<{ version_count: number }>('GET', `/v2/data/${id}`, key);
+  await server.stop();
+  const { files, rows, reservations, scratch } = await state();
+  const own = rows.filter(({ file: each }) => each.includes(accountId));
+  expect(own.length).toBe(versions.body.version_count);
+  expect(files).toEqual(rows.map(({ file: each }) => each).toSorted());
+  expect({ reservations, scratch }).toEqual({ reservations: [], scratch: [] });
+  const found = new Set(own.map(row => `${row.dataset_id}@${row.number}`));
+  expect([...acknowledged].filter(name => !found.has(name))).toEqual([]);
+  expect(await readdir(join(data.path, 'jobs'))).toEqual([]);
+});
+
+test('vectors for a dataset: the job goes on, and every part of it is charged once', { timeout: 120_000 }, async () => {
+  let server = await serve();
+  const { key } = await server.account();
+  const texts = Array.from({ length: 3000 }, (_, row) => `the text of row number ${row}`);
+  const { body } = await server.upload<{ dataset_id: string }>(key, `text\n${texts.join('\n')}\n`);
+  const operations = [{ type: 'enrich', params: { op: 'embed_text', column: 'text', model: 'e5_small' } }];
+  const { dataset_id: id } = body;
+  const start = async () =>
+    (
+      await server.ask<{ job_id: string }>(
+        'POST',
+        '/v2/process',
+        key,
+        { dataset_id: id, operations },
+        { prefer: 'wait=0' },
+      )
+    ).status;
+  // The first asks for the model, which is fetched then.
+  while ((await start()) !== 200) await sleep(100);
+  const used = async () =>
+    (await server.ask<{ summary: { total_tokens: number; total_requests: number } }>('GET', '/usage', key)).body
+      .summary;
+  let kills = 0;
+  let seen = 0;
+  for (;;) {
+    const { total_requests: parts } = await used();
+    if (parts >= 12) break;
+    if (parts > seen && kills < 2) {
+      seen = parts;
+      kills++;
+      await server.kill();
+      server = await serve();
+    }
+    await sleep(10);
+  }
+  await jobsDone(server, key);
+  expect(kills).toBe(2);
+  const after = await used();
+  // 1,024 rows a call, 256 a part: 4 + 4 + 4.
+  expect(after.total_requests).toBe(12);
+  const { body: shown } = await server.ask('GET', `/v2/data/${id}`, key);
+  expect(shown).toMatchObject({ version: 2, version_count: 2, rows: 3000 });
+  const { body: price } = await server.ask<{ tokens: number }>('POST', '/tokenize', key, {
+    text: texts.join(' '),
+    model: 'e5_small',
+  });
+  expect(after.total_tokens).toBe(price.tokens);
+  await server.stop();
+});
+
+/** Waits until nothing of the account is queued or running; nothing may have failed. */
+async function jobsDone(server: Awaited<ReturnType<typeof serve>>, key: string): Promise<void> {
+  for (;;) {
+    const { body } = await server.ask<{ data: { status: string; error?: object }[] }>('GET', '/v2/jobs?limit=100', key);
+    const failed = body.data.filter(({ status }) => status === 'failed');
+    expect(failed).toEqual([]);
+    if (body.data.every(({ status }) => status === 'succeeded')) return;
+    await sleep(100);
+  }
+}
