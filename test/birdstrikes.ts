@@ -86,11 +86,8 @@ export async function walkBirdstrikes({ url, key, title, check, request, call }:
     `${file.length} bytes → ${uploaded.rows} rows of ${uploaded.columns.length} columns: ${id}`,
   );
   check(uploaded.sha256 === createHash('sha256').update(file).digest('hex'), 'every byte arrived (SHA-256)');
-  const types = uploaded.columns.map(({ name, type }) => `${name} ${type}`);
-  check(
-    types.includes('Flight Date DATE') && types.includes('Cost Repair BIGINT'),
-    'dates and numbers were recognised',
-  );
+  const types = new Set(uploaded.columns.map(({ name, type }) => `${name} ${type}`));
+  check(types.has('Flight Date DATE') && types.has('Cost Repair BIGINT'), 'dates and numbers were recognised');
   const [first] = await rowsOf(id);
 
   title('Automatic cleaning → version 2');
