@@ -13,8 +13,6 @@ export function repeat<S extends Tree, C extends Tree>(
   initial: S,
   body: (state: S, iteration: Tensor) => { state: S; collect: C },
 ): { state: S; collected: C } {
-  const variable = ({ shape, dtype }: Pick<Tensor, 'shape' | 'dtype'>, name: string) =>
-    expression('variable', [], { shape, dtype, attributes: { name } });
   const state = mapTree(initial, variable);
   const iteration = variable({ shape: [], dtype: 'i64' }, 'iteration');
   const turn = body(state, iteration);
@@ -66,5 +64,8 @@ export function checkpoint(
 /** x, whose users ONNX Runtime can't compute before it has `known` (which is not empty), nor take for those of x. */
 export const after = (x: Tensor, known: Tensor): Tensor =>
   expression('after', [x, known], { shape: x.shape, dtype: x.dtype, attributes: {} });
+
+const variable = ({ shape, dtype }: Pick<Tensor, 'shape' | 'dtype'>, name: string): Tensor =>
+  expression('variable', [], { shape, dtype, attributes: { name } });
 
 const described = ({ shape, dtype }: Tensor): string => `${dtype} ${show(shape)}`;

@@ -68,7 +68,10 @@ function backward(g: Tensor, y: Tensor): readonly (Tensor | undefined)[] {
   // The table's row for `op` takes exactly the expression that has this `op`.
   const rule = RULES[y.op] as Rule<Operator> | NoRule;
   if (typeof rule === 'function') return rule(g, y as Expression<Operator>);
-  throw new ShapeError(`gradients: ${y.op} ${show(y.shape)} has none: ${rule.because}`);
+  const whole = y.op === 'output' ? first(y) : y;
+  const reason = RULES[whole.op];
+  const because = typeof reason === 'function' ? '' : reason.because;
+  throw new ShapeError(`gradients: ${whole.op} ${show(y.shape)} has none: ${because}`);
 }
 
 const total = ([first, ...others]: readonly Tensor[]): Tensor => {
@@ -121,9 +124,8 @@ const byParts =
 
 const leaf = flat('it has no operands');
 const discrete = flat('its result is not continuous');
-const manyResults = refused('only its results have values');
 
-const RULES: { readonly [O in Operator]: Rule<O> | NoRule } = {
+export const RULES: { readonly [O in Operator]: Rule<O> | NoRule } = {
   input: leaf,
   constant: leaf,
   parameter: leaf,
@@ -222,7 +224,7 @@ const RULES: { readonly [O in Operator]: Rule<O> | NoRule } = {
   gather: (g, { of: [table, indices], attributes: { axis } }) =>
     table && indices ? [scattered(g, { table, indices, axis })] : [],
   scatterAdd: (g, y) => [g, undefined, t.gather(g, second(y))],
-  output: refused('it is one of several results of an operator or a loop; take gradients within the loop'),
+  output: refused('it is one of several results'),
   // C = α A B: dA = α dC Bᵀ, dB = α Aᵀ dC, each with its operand's transposition
   matmul: (g, y) => matmulGradients(g, y),
   matmulNBits: refused('use matmul for weights that are trained, or dequantise a frozen one'),
@@ -249,7 +251,7 @@ const RULES: { readonly [O in Operator]: Rule<O> | NoRule } = {
     const d = t.mul(g, scale);
     return [t.mul(inverse, t.sub(d, t.mul(values, meanOfLast(t.mul(d, values))))), t.mul(g, values)];
   },
-  standardize: manyResults,
+  standardize: refused('a norm has no second derivative'),
   skipLayerNorm: byParts(({ of: [x, skip, scale, shift, bias], attributes: { epsilon } }) => {
     if (!x || !skip || !scale || !shift) throw new ShapeError('skipLayerNorm: operands are missing');
     return layerNorm(t.addAll(x, skip, ...(bias ? [bias] : [])), { scale, shift }, epsilon);
@@ -263,7 +265,7 @@ const RULES: { readonly [O in Operator]: Rule<O> | NoRule } = {
   // a rotation: its transpose turns back
   rotaryEmbedding: (g, { of: [, positions, cosines, sines], attributes }) =>
     positions && cosines && sines ? [rotaryEmbedding(g, { positions, cosines, sines: t.neg(sines) }, attributes)] : [],
-  loop: manyResults,
+  loop: refused('take them within its body'),
   // its inner values are computed again, not before the gradient is there
   checkpoint: (g, { of: [, ...of], attributes }) => {
     const again = of.slice(0, attributes.arguments).map(x => after(x, g));

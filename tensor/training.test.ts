@@ -8,7 +8,7 @@ import { gradients } from './gradients.ts';
 import { toOnnx } from './onnx/emit.ts';
 import { add, gather, input, matmul, mean, relu } from './operators.ts';
 import { adamStart, adamW } from './optimisers.ts';
-import { mapTree, named } from './tree.ts';
+import { named } from './tree.ts';
 import { noise } from './testing.ts';
 
 type Parameters = { w1: Tensor; b1: Tensor; w2: Tensor; b2: Tensor };
@@ -40,10 +40,8 @@ test('a network learns in a Loop what it was shown', async () => {
   const classes = BigInt64Array.from({ length: steps * batch }, (_, i) =>
     BigInt((data[2 * i] ?? 0) * (data[2 * i + 1] ?? 0) > 0),
   );
-  const feeds = mapTree(parameters, tensor => tensor);
-  const weights = Object.keys(feeds).map(name => {
-    const { shape, data } = noise(...shapes[name as keyof typeof shapes]);
-    return [name, new OrtTensor('float32', Float32Array.from(data), shape)] as const;
+  const weights = Object.entries(shapes).map(([name, shape]) => {
+    return [name, new OrtTensor('float32', Float32Array.from(noise(...shape).data), shape)] as const;
   });
   const { loss } = await session.run({
     ...Object.fromEntries(weights),
