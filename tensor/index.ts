@@ -13,5 +13,5 @@ export * from './random.ts';
 export { showGraph } from './printing.ts';
 export * from './schedules.ts';
 export * from './tree.ts';
-export type { DataType, External, Tensor } from './expression.ts';
+export { type DataType, type External, inOrder, type Tensor } from './expression.ts';
 export { type Dimension, type Shape, ShapeError } from './shape.ts';
