@@ -35,6 +35,8 @@ export const adamStart = <T extends Tree>(parameters: T): Adam<T> => ({
 
 export interface AdamWSettings {
   rate: Setting;
+  /** What gradients are multiplied by first: the factor of `clipByNorm`, or one over the parts of a batch. */
+  scale?: Setting;
   /** How much of the running means remains at each step. */
   betas?: readonly [Setting, Setting];
   epsilon?: Setting;
@@ -48,6 +50,7 @@ export function adamW<T extends Tree>(
   { parameters, gradients, state }: { parameters: T; gradients: T; state: Adam<T> },
   {
     rate,
+    scale = 1,
     betas: [beta1, beta2] = [0.9, 0.999],
     epsilon = 1e-8,
     weightDecay = 0.01,
@@ -59,13 +62,15 @@ export function adamW<T extends Tree>(
   const root = sqrt(remainder(beta2, step));
   const change = mul(div(rate, remainder(beta1, step)), root);
   const floor = mul(epsilon, root);
-  const kept = times(rate, weightDecay);
+  const kept = oneMinus(times(rate, weightDecay));
+  const share1 = times(scale, oneMinus(beta1));
+  const share2 = times(times(scale, scale), oneMinus(beta2));
   const [updated, mean, squared] = zipTrees(
     [parameters, gradients, state.mean, state.square],
     ([weight, gradient, oldMean, oldSquare], path) => {
-      const m = add(mul(oldMean, beta1), mul(gradient, oneMinus(beta1)));
-      const v = add(mul(oldSquare, beta2), mul(square(gradient), oneMinus(beta2)));
-      const decayed = decays(path, weight) && weightDecay !== 0 ? mul(weight, oneMinus(kept)) : weight;
+      const m = add(mul(oldMean, beta1), mul(gradient, share1));
+      const v = add(mul(oldSquare, beta2), mul(square(gradient), share2));
+      const decayed = decays(path, weight) && weightDecay !== 0 ? mul(weight, kept) : weight;
       return [sub(decayed, mul(div(m, add(sqrt(v), floor)), change)), m, v] as const;
     },
   );
@@ -97,8 +102,12 @@ export function sgd<T extends Tree>(
 /** Zeros in the shapes of `tree`. */
 export const zeros = <T extends Tree>(tree: T): T => mapTree(tree, ({ shape }) => filled(shape, 0));
 
-/** All gradients scaled down together to a Euclidean norm of at most `greatest`, and the norm that they had. */
-export function clipByNorm<T extends Tree>(gradients: T, greatest: Setting): { gradients: T; norm: Tensor } {
+/** All gradients scaled down together to a Euclidean norm of at most `greatest`; the norm that they had, and the factor,
+ *  which an optimiser can apply without a pass of its own. */
+export function clipByNorm<T extends Tree>(
+  gradients: T,
+  greatest: Setting,
+): { gradients: T; norm: Tensor; scale: Tensor } {
   const squares = tensorsOf(gradients).map(gradient => {
     // As a product with itself: one pass, and no squares kept.
     const row = reshape(gradient, [1, product(gradient.shape)]);
@@ -107,7 +116,7 @@ export function clipByNorm<T extends Tree>(gradients: T, greatest: Setting): { g
   const [first = scalar(0), ...others] = squares;
   const norm = sqrt(addAll(first, ...others));
   const scale = min(div(greatest, add(norm, 1e-6)), 1);
-  return { gradients: mapTree(gradients, gradient => mul(gradient, scale)), norm };
+  return { gradients: mapTree(gradients, gradient => mul(gradient, scale)), norm, scale };
 }
 
 // ---- helpers

@@ -107,16 +107,19 @@ describe('optimisers step by step', () => {
 
   const withAdam = (settings: (step: Tensor) => Parameters<typeof adamW>[1], clip?: number) => () =>
     repeat('steps', { parameters: start, state: adamStart(start) }, ({ parameters, state }, iteration) => {
-      const whole = slopesOf(iteration);
-      const found = clip === undefined ? whole : clipByNorm(whole, clip).gradients;
-      const next = adamW({ parameters, gradients: found, state }, settings(t.cast(iteration, 'f32')));
+      const found = slopesOf(iteration);
+      const scale = clip === undefined ? 1 : clipByNorm(found, clip).scale;
+      const next = adamW({ parameters, gradients: found, state }, { ...settings(t.cast(iteration, 'f32')), scale });
       return { state: next, collect: next.parameters };
     }).collected;
-  const withSgd = (settings: Parameters<typeof sgd>[1]) => () =>
-    repeat('steps', { parameters: start, state: zeros(start) }, ({ parameters, state }, iteration) => {
-      const next = sgd({ parameters, gradients: slopesOf(iteration), state }, settings);
-      return { state: next, collect: next.parameters };
-    }).collected;
+  const withSgd =
+    (settings: Parameters<typeof sgd>[1], clip = 1e9) =>
+    () =>
+      repeat('steps', { parameters: start, state: zeros(start) }, ({ parameters, state }, iteration) => {
+        const clipped = clipByNorm(slopesOf(iteration), clip).gradients;
+        const next = sgd({ parameters, gradients: clipped, state }, settings);
+        return { state: next, collect: next.parameters };
+      }).collected;
   const slopesOf = (iteration: Tensor): Weights => ({
     weight: t.gather(slopes.weight, iteration),
     bias: t.gather(slopes.bias, iteration),
@@ -136,6 +139,7 @@ describe('optimisers step by step', () => {
       0.7,
     ),
     SGD: withSgd({ rate: 0.1 }),
+    'SGD, clipped': withSgd({ rate: 0.1 }, 1.5),
     'SGD with momentum': withSgd({ rate: 0.1, momentum: 0.9 }),
     'SGD of Nesterov with decay': withSgd({ rate: 0.1, momentum: 0.8, nesterov: true, weightDecay: 0.05 }),
   };

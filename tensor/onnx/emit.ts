@@ -22,6 +22,8 @@ export function toGraph(outputs: Readonly<Record<string, Tensor>>): OnnxGraph {
   const renamed = new Map<string, string>();
   for (const [name, tensor] of Object.entries(outputs)) {
     const value = scope.nameOf(tensor);
+    if (inputs.some(({ attributes }) => attributes.name === name))
+      throw new Error(`toOnnx: an input and an output are both named ${name}`);
     // A leaf can't carry an output's name, nor can one value carry two.
     if (tensor.of.length === 0 || renamed.has(value)) scope.node('Identity', [value], { outputs: [name] });
     else renamed.set(value, name);
@@ -367,11 +369,13 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
     const [iterationName, ...stateNames] = [iteration, ...state].map(variable => body.bind(variable));
     const going = scope.fresh('going');
     for (const tensor of inOrder([...next, ...collect], new Set([...of, iteration, ...state]))) body.emit(tensor);
+    // A body may give back only what it computed, and one value once; of everything else it gives a copy.
+    const own = new Set(body.nodes.flatMap(({ outputs }) => outputs));
+    const result = (name: string) => (own.delete(name) ? name : body.value('Identity', [name]));
     const outputs = [
-      { name: body.value('Identity', [going]), dtype: 'bool', shape: [] } as const,
-      // A body may not give back what it did not compute, nor one value twice.
+      { name: result(going), dtype: 'bool', shape: [] } as const,
       ...[...next, ...collect].map(tensor => ({
-        name: body.value('Identity', [body.nameOf(tensor)]),
+        name: result(body.nameOf(tensor)),
         dtype: tensor.dtype,
         shape: tensor.shape,
       })),
