@@ -49,6 +49,7 @@ export interface Attributes {
   tanh: None;
   neg: None;
   abs: None;
+  sign: None;
   exp: None;
   log: None;
   sqrt: None;

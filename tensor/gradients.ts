@@ -153,7 +153,8 @@ export const RULES: { readonly [O in Operator]: Rule<O> | NoRule } = {
   where: (g, { of: [condition] }) => (condition ? [undefined, ...choose(g, condition)] : []),
   neg: g => [t.neg(g)],
   // d|x| = sign(x) dx
-  abs: (g, y) => [t.where(t.greater(first(y), 0), g, where(t.greater(0, first(y)), t.neg(g)))],
+  abs: (g, y) => [t.mul(g, t.sign(first(y)))],
+  sign: flat('it is constant between its jumps'),
   // d exp(x) = exp(x) dx
   exp: (g, y) => [t.mul(g, y)],
   // d log(x) = dx / x
@@ -167,7 +168,8 @@ export const RULES: { readonly [O in Operator]: Rule<O> | NoRule } = {
   // dσ(x) = σ (1 − σ) dx
   sigmoid: (g, y) => [t.mul(g, t.mul(y, t.sub(1, y)))],
   softplus: (g, y) => [t.mul(g, t.sigmoid(first(y)))],
-  relu: (g, y) => [where(t.greater(y, 0), g)],
+  // y is not below zero
+  relu: (g, y) => [t.mul(g, t.sign(y))],
   // d tanh(x) = (1 − tanh²(x)) dx
   tanh: (g, y) => [t.mul(g, t.sub(1, t.square(y)))],
   // d(x σ) = (σ + x σ (1 − σ)) dx = (σ + y (1 − σ)) dx

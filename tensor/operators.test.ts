@@ -89,6 +89,7 @@ describe('elementwise', () => {
     ['gelu by tanh', (x: Parameters<typeof t.gelu>[0]) => t.gelu(x, 'tanh'), geluByTanh],
     ['neg', t.neg, (x: number) => -x],
     ['abs', t.abs, Math.abs],
+    ['sign', t.sign, Math.sign],
     ['exp', t.exp, Math.exp],
     ['log', (x: Parameters<typeof t.gelu>[0]) => t.log(t.exp(x)), (x: number) => x],
     ['sqrt', (x: Parameters<typeof t.gelu>[0]) => t.sqrt(t.square(x)), Math.abs],

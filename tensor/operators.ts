@@ -87,6 +87,8 @@ export function where(condition: Tensor, yes: Tensor | number, no: Tensor | numb
 
 export const neg = unary('neg');
 export const abs = unary('abs');
+/** −1, 0 or 1. */
+export const sign = unary('sign');
 export const exp = unary('exp');
 /** The natural logarithm. */
 export const log = unary('log');
@@ -336,7 +338,7 @@ function comparison(op: 'equal' | 'greater') {
 }
 
 type Unary =
-  | ('neg' | 'abs' | 'exp' | 'log' | 'sqrt' | 'sin' | 'cos' | 'erf')
+  | ('neg' | 'abs' | 'sign' | 'exp' | 'log' | 'sqrt' | 'sin' | 'cos' | 'erf')
   | ('sigmoid' | 'softplus' | 'relu' | 'tanh' | 'silu' | 'stopGradient');
 function unary(op: Unary) {
   return (x: Tensor): Tensor => expression(op, [x], { ...alike(x), attributes: {} });

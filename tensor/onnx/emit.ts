@@ -226,6 +226,7 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
   where: plain('Where'),
   neg: plain('Neg'),
   abs: plain('Abs'),
+  sign: plain('Sign'),
   exp: plain('Exp'),
   log: plain('Log'),
   sqrt: plain('Sqrt'),
