@@ -322,6 +322,17 @@ describe('only what is wanted is computed', () => {
     expectClose(curvature, values([2], expected), 1e-4);
   });
 
+  test('of equals the first takes the gradient, so that SELU has a slope at zero', async () => {
+    const [a, b] = [t.input('a', [1]), t.input('b', [1])];
+    const same = { a: values([1], [2]), b: values([1], [2]) };
+    for (const operator of [t.max, t.min]) {
+      const found = gradients(t.sum(operator(a, b), [0]), { a, b });
+      expectClose(await evaluate(t.concat([found.a, found.b], 0), same), values([2], [1, 0]));
+    }
+    const slope = gradients(t.sum(t.selu(a), [0]), a);
+    expectClose(await evaluate(slope, { a: values([1], [0]) }), values([1], [1.7580993408473766]));
+  });
+
   test('gradients end where an expression says so, and where a result is not continuous', async () => {
     const a = t.input('a', [2]);
     const given = { a: values([2], [1, -2]) };

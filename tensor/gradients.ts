@@ -140,10 +140,10 @@ export const RULES: { readonly [O in Operator]: Rule<O> | NoRule } = {
   mul: (g, y) => [t.mul(g, second(y)), t.mul(g, first(y))],
   // d(a / b) = da / b − (a / b) db / b
   div: (g, { of: [a, b] }) => (a && b ? [t.div(g, b), t.neg(t.div(t.mul(g, t.div(a, b)), b))] : []),
-  // the greater one takes all; of equals the second
-  max: (g, y) => choose(g, t.greater(first(y), second(y))),
-  // the smaller one takes all; of equals the second
-  min: (g, y) => choose(g, t.greater(second(y), first(y))),
+  // the greater one takes all; of equals the first
+  max: (g, y) => choose(g, t.greater(second(y), first(y))).toReversed(),
+  // the smaller one takes all; of equals the first
+  min: (g, y) => choose(g, t.greater(first(y), second(y))).toReversed(),
   // d(a^b) = b a^(b − 1) da + a^b log a db
   pow: (g, { of: [a, b] }) =>
     a && b ? [t.mul(g, t.mul(b, t.pow(a, t.sub(b, 1)))), t.mul(g, t.mul(t.pow(a, b), t.log(a)))] : [],
@@ -168,8 +168,7 @@ export const RULES: { readonly [O in Operator]: Rule<O> | NoRule } = {
   // dσ(x) = σ (1 − σ) dx
   sigmoid: (g, y) => [t.mul(g, t.mul(y, t.sub(1, y)))],
   softplus: (g, y) => [t.mul(g, t.sigmoid(first(y)))],
-  // y is not below zero
-  relu: (g, y) => [t.mul(g, t.sign(y))],
+  relu: (g, y) => [where(t.greater(y, 0), g)],
   // d tanh(x) = (1 − tanh²(x)) dx
   tanh: (g, y) => [t.mul(g, t.sub(1, t.square(y)))],
   // d(x σ) = (σ + x σ (1 − σ)) dx = (σ + y (1 − σ)) dx
