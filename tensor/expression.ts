@@ -82,7 +82,7 @@ export interface Attributes {
   topK: { readonly k: number };
   nonZero: None;
   gather: { readonly axis: number };
-  scatterAdd: None;
+  scatterAdd: { readonly distinct: boolean };
   /** One result of an operator that has several. */
   output: { readonly index: number };
   // products

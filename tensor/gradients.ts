@@ -233,9 +233,14 @@ export const RULES: { readonly [O in Operator]: Rule<O> | NoRule } = {
   // d loss / d logits = softmax − one-hot
   softmaxCrossEntropy: (g, { of: [logits, labels], shape }) => {
     if (!logits || !labels) return [];
+    // The ones are scattered: with many classes a dense one-hot matrix costs more than the softmax.
     const classes = Number(at('softmaxCrossEntropy', logits.shape, -1));
-    const difference = t.sub(t.softmax(logits), t.oneHot(labels, classes));
-    return [t.mul(difference, t.reshape(g, [...shape, 1]))];
+    const rows = product(shape);
+    const places = t.add(t.mul(t.range(rows), classes), t.reshape(labels, [rows]));
+    const scaled = t.mul(t.softmax(logits), t.reshape(g, [...shape, 1]));
+    const flattened = t.reshape(scaled, [product(logits.shape)]);
+    const marked = t.scatterAdd(flattened, places, t.neg(t.reshape(g, [rows])), { distinct: true });
+    return [t.reshape(marked, logits.shape)];
   },
   // x̂ = (x − mean) r: dx = r (dx̂ − mean(dx̂) − x̂ mean(dx̂ x̂))
   layerNorm: (g, { of: [x, scale], attributes: { epsilon } }) => {

@@ -302,7 +302,7 @@ describe('reductions and selection', () => {
   test('rows found by nonZero are gathered, changed and added back, also when there are none', async () => {
     const chosen = f32('chosen', ['rows']);
     const found = t.reshape(t.nonZero(chosen, 'found'), ['found']);
-    const back = t.scatterAdd(named, found, t.mul(t.gather(named, found), 10));
+    const back = t.scatterAdd(named, found, t.mul(t.gather(named, found), 10), { distinct: true });
     for (const marks of [
       [1, 0, 1],
       [0, 0, 0],
@@ -313,6 +313,25 @@ describe('reductions and selection', () => {
         build([3, 5], ([r = 0, c = 0]) => pick(x, [r, c]) * (marks[r] ? 11 : 1)),
       );
     }
+  });
+
+  test('scatterAdd loses nothing where many rows land on few, also with several threads', async () => {
+    const n = 20_000;
+    const ids = values(
+      [n],
+      Array.from({ length: n }, (_, i) => (i * 7) % 3),
+    );
+    const added = values(
+      [n, 16],
+      Array.from({ length: n * 16 }, (_, i) => i % 5),
+    );
+    const summed = t.scatterAdd(t.filled([3, 16], 0), t.input('ids', ['n'], 'i64'), f32('rows', ['n', 16]));
+    const expected = Array.from({ length: 3 * 16 }, () => 0);
+    added.data.forEach((value, i) => {
+      const place = 16 * (ids.data[Math.floor(i / 16)] ?? 0) + (i % 16);
+      expected[place] = (expected[place] ?? 0) + value;
+    });
+    expectClose(await evaluate(summed, { ids, rows: added }, { ids: 'int64' }), values([3, 16], expected), 0);
   });
 
   test('scatterAdd adds up what lands on one row', async () => {

@@ -245,8 +245,14 @@ export function gather(table: Tensor, indices: Tensor, axis = 0): Tensor {
   return expression('gather', [table, indices], { shape, dtype: table.dtype, attributes: { axis: axisAt } });
 }
 
-/** `base` with `rows` added at the row numbers `indices` ([n] i64); what lands on the same row adds up. */
-export function scatterAdd(base: Tensor, indices: Tensor, rows: Tensor): Tensor {
+/** `base` with `rows` added at the row numbers `indices` ([n] i64); what lands on the same row adds up. When all indices are
+ *  `distinct`, which the caller must know, threads share the work; otherwise one does it all. */
+export function scatterAdd(
+  base: Tensor,
+  indices: Tensor,
+  rows: Tensor,
+  { distinct = false }: { distinct?: boolean } = {},
+): Tensor {
   const expected = [...indices.shape, ...base.shape.slice(1)];
   require(indices.shape.length === 1 &&
     sameShape(
@@ -254,7 +260,7 @@ export function scatterAdd(base: Tensor, indices: Tensor, rows: Tensor): Tensor 
       expected,
     ), `scatterAdd: rows ${show(rows.shape)} at ${show(indices.shape)} into ${show(base.shape)}; rows must be ${show(expected)}`);
   sameType('scatterAdd', [base, rows]);
-  return expression('scatterAdd', [base, indices, rows], { ...alike(base), attributes: {} });
+  return expression('scatterAdd', [base, indices, rows], { ...alike(base), attributes: { distinct } });
 }
 
 // ---- products

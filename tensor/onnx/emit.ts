@@ -294,10 +294,18 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
     scope.node('TopK', [x, scope.integers([attributes.k])], { outputs: [scope.fresh('TopK'), scope.fresh('TopK')] }),
   nonZero: plain('NonZero'),
   gather: plain('Gather', ({ attributes }) => ({ axis: attributes.axis })),
-  scatterAdd: (scope, _, [base = '', indices = '', rows = '']) =>
-    scope.node('ScatterND', [base, scope.value('Unsqueeze', [indices, scope.integers([1])]), rows], {
-      attributes: { reduction: 'add' },
-    }),
+  scatterAdd: (scope, { of: [, , rows], attributes: { distinct } }, [base = '', indices = '', values = '']) => {
+    const attributes = { reduction: 'add' };
+    if (distinct)
+      return scope.node('ScatterND', [base, scope.value('Unsqueeze', [indices, scope.integers([1])]), values], {
+        attributes,
+      });
+    // Threads of ScatterND lose what others add to the same row (1.30; half of the sum with two); this one has no threads.
+    const shape = rows?.shape ?? [];
+    const column = scope.value('Reshape', [indices, scope.integers([-1, ...shape.slice(1).map(() => 1)])]);
+    const places = scope.value('Expand', [column, scope.shape(shape)]);
+    return scope.node('ScatterElements', [base, places, values], { attributes: { axis: 0, ...attributes } });
+  },
   output: (scope, { of: [whole], attributes }) => (whole ? [scope.nameOf(whole, attributes.index)] : []),
   matmul: (scope, { attributes: { transA, transB, alpha } }, of) =>
     transA || transB || alpha !== 1
