@@ -28,13 +28,13 @@ export function attentionInParts({ of, attributes }: Expression<'multiHeadAttent
 }
 
 /** [batch, tokens, heads · size] as [batch, heads, tokens, size]. */
-export function split(x: Tensor, heads: number): Tensor {
+function split(x: Tensor, heads: number): Tensor {
   const [batch = 0, tokens = 0, hidden] = x.shape;
   return transpose(reshape(x, [batch, tokens, heads, Number(hidden) / heads]), [0, 2, 1, 3]);
 }
 
 /** Back from heads. */
-export function join(x: Tensor): Tensor {
+function join(x: Tensor): Tensor {
   const [batch = 0, heads, tokens = 0, size] = x.shape;
   return reshape(transpose(x, [0, 2, 1, 3]), [batch, tokens, Number(heads) * Number(size)]);
 }

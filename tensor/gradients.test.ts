@@ -55,6 +55,17 @@ const product = (transA: boolean, transB: boolean): Record<string, Case> => ({
   },
 });
 
+/** A frozen weight [3, 64] in blocks of 32. */
+const quantised = (bits: 4 | 8): Case => ({
+  shapes: ({ m, n }) => [[n, m, 64], [3]],
+  of: ([x, bias]) => {
+    const bytes = Uint8Array.from({ length: 3 * 8 * bits }, (_, i) => (i * 37 + 11) % 256);
+    const scales = Float32Array.from({ length: 6 }, (_, i) => (i + 1) / 2 ** bits);
+    const weight = { values: t.constant(bytes, [3, 2, 4 * bits]), scales: t.constant(scales, [3, 2]) };
+    return fused.matmulNBits(must(x), { ...weight, bits, blockSize: 32 }, { bias });
+  },
+});
+
 const heads = 2;
 const attention: Case = {
   shapes: ({ m, n, k }) => [
@@ -198,6 +209,8 @@ const CASES: Record<string, Case> = {
       );
     },
   },
+  matmulNBits: quantised(4),
+  'matmulNBits of 8 bits': quantised(8),
   checkpoint: two((a, b) => checkpoint(x => t.exp(t.mul(t.sin(must(x)), b)), t.square(a))),
 };
 
@@ -355,7 +368,15 @@ test('errors name the operator and what to do', () => {
   };
   const wide = t.input('wide', ['batch', 32]);
   const y = fused.matmulNBits(wide, { ...weight, bits: 4, blockSize: 32 });
-  expect(() => gradients(t.sum(y, [0, 1]), wide)).toThrow('gradients: matmulNBits [batch, 4] has none: ');
+  expect(() => gradients(t.sum(y, [0, 1]), weight.scales)).toThrow(
+    'gradients: matmulNBits [batch, 4]: its weight is frozen; use matmul for one that is trained',
+  );
+  const table = t.cos(t.constant(new Float32Array(4), [4, 1]));
+  const rotation = { positions: t.integers([0]), cosines: table, sines: table };
+  const rotated = fused.rotaryEmbedding(t.input('q', [1, 4, 2]), rotation, { heads: 1 });
+  expect(() => gradients(t.sum(rotated, [0, 1, 2]), table)).toThrow(
+    'gradients: rotaryEmbedding [1, 4, 2]: nothing passes to its operand 2',
+  );
   const { state } = repeat(3, x, before => ({ state: t.mul(before, 2), collect: [] }));
   expect(() => gradients(t.sum(state, [0, 1]), x)).toThrow(
     'gradients: loop [batch, 4] has none: take them within its body',

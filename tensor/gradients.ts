@@ -21,22 +21,24 @@ export function gradients<T extends Tree>(loss: Tensor, wanted: T): T {
 
 /** What `gradient` of `result` becomes at each wanted tensor; nothing where `result` doesn't depend on it. Wanted tensors
  *  that depend on one another count as variables of their own when `independent`. */
-export function pullBack(
+function pullBack(
   result: Tensor,
   gradient: Tensor,
   { wanted, independent = false }: { wanted: readonly Tensor[]; independent?: boolean },
 ): (Tensor | undefined)[] {
-  const reached = new Set(wanted);
+  const reached = new Set(wanted.filter(({ dtype }) => FLOATS.has(dtype)));
   const ordered = inOrder([result], independent ? reached : undefined);
   for (const y of ordered) if (isContinuous(y) && y.of.some(x => reached.has(x))) reached.add(y);
   const gathered = new Map<Tensor, Tensor[]>([[result, [gradient]]]);
   for (const y of ordered.toReversed()) {
     const parts = gathered.get(y);
     if (!parts || !y.of.some(x => reached.has(x)) || !reached.has(y)) continue;
-    for (const [i, part] of backward(total(parts), y).entries()) {
-      const x = y.of[i];
-      if (part === undefined || !x || !reached.has(x)) continue;
-      gathered.set(x, [...(gathered.get(x) ?? []), unbroadcast(part, x.shape)]);
+    const passed = backward(total(parts), y);
+    for (const [i, x] of y.of.entries()) {
+      if (!reached.has(x)) continue;
+      const part = passed[i] ?? refused(`nothing passes to its operand ${i}`);
+      if ('op' in part) gathered.set(x, [...(gathered.get(x) ?? []), unbroadcast(part, x.shape)]);
+      else if (part.passes === 'error') throw new ShapeError(`gradients: ${y.op} ${show(y.shape)}: ${part.because}`);
     }
   }
   return wanted.map(x => {
@@ -45,8 +47,9 @@ export function pullBack(
   });
 }
 
-/** The gradients of the operands from the gradient g of the result y; undefined for an operand without one. */
-type Rule<O extends Operator> = (g: Tensor, y: Expression<O>) => readonly (Tensor | undefined)[];
+/** The gradients of the operands from the gradient g of the result y, or why one has none; whole numbers need no reason. */
+type Rule<O extends Operator> = (g: Tensor, y: Expression<O>) => readonly Part[];
+type Part = Tensor | NoRule | undefined;
 
 /** Why an operator has no rule: its result is constant wherever it has a derivative, so that nothing passes; or it is an
  *  error to ask. */
@@ -64,7 +67,7 @@ const isContinuous = (y: Tensor): boolean => {
 };
 const FLOATS: ReadonlySet<string> = new Set(['f64', 'f32', 'f16', 'bf16']);
 
-function backward(g: Tensor, y: Tensor): readonly (Tensor | undefined)[] {
+function backward(g: Tensor, y: Tensor): readonly Part[] {
   // The table's row for `op` takes exactly the expression that has this `op`.
   const rule = RULES[y.op] as Rule<Operator> | NoRule;
   if (typeof rule === 'function') return rule(g, y as Expression<Operator>);
@@ -228,7 +231,11 @@ export const RULES: { readonly [O in Operator]: Rule<O> | NoRule } = {
   output: refused('it is one of several results'),
   // C = α A B: dA = α dC Bᵀ, dB = α Aᵀ dC, each with its operand's transposition
   matmul: (g, y) => matmulGradients(g, y),
-  matmulNBits: refused('use matmul for weights that are trained, or dequantise a frozen one'),
+  // y = x Wᵀ + b: dx = dy W, with W unpacked only then
+  matmulNBits: (g, y) => {
+    const frozen = refused('its weight is frozen; use matmul for one that is trained');
+    return [t.matmul(g, unpacked(y, g)), frozen, frozen, g];
+  },
   gatherBlockQuantized: flat('its table is whole numbers'),
   // d loss / d logits = softmax − one-hot
   softmaxCrossEntropy: (g, { of: [logits, labels], shape }) => {
@@ -277,9 +284,9 @@ export const RULES: { readonly [O in Operator]: Rule<O> | NoRule } = {
     const again = of.slice(0, attributes.arguments).map(x => after(x, g));
     const captured = of.slice(attributes.arguments);
     const wanted = [...again, ...captured];
-    return [undefined, ...pullBack(attributes.recompute(again), g, { wanted, independent: true })];
+    return [flat('it is computed again'), ...pullBack(attributes.recompute(again), g, { wanted, independent: true })];
   },
-  after: g => [g, undefined],
+  after: g => [g, flat('only its time matters')],
 };
 
 const choose = (g: Tensor, condition: Tensor): [Tensor, Tensor] => {
@@ -338,3 +345,16 @@ function matmulGradients(g: Tensor, y: Expression<'matmul'>): Tensor[] {
 }
 
 const asRows = (x: Tensor): Tensor => t.reshape(x, [product(x.shape.slice(0, -1)), at('matmul', x.shape, -1)]);
+
+/** The weight of a product as f32 [rows, columns], not before g is known, so that no more than one is held at a time. */
+function unpacked({ of, attributes: { bits } }: Expression<'matmulNBits'>, g: Tensor): Tensor {
+  const [, packed, scales] = of;
+  if (!packed || !scales) throw new ShapeError('matmulNBits: operands are missing');
+  const [rows = 0, blocks = 0, bytes = 0] = packed.shape;
+  const values = after(packed, g);
+  const halves = [t.bitAnd(values, 15), t.shiftRight(values, 4)].map(half => t.reshape(half, [rows, blocks, bytes, 1]));
+  const size = (Number(bytes) * 8) / bits;
+  const whole = bits === 8 ? values : t.reshape(t.concat(halves, 3), [rows, blocks, size]);
+  const weight = t.mul(t.sub(t.cast(whole, 'f32'), 2 ** (bits - 1)), t.reshape(scales, [rows, blocks, 1]));
+  return t.reshape(weight, [rows, Number(blocks) * size]);
+}

@@ -31,6 +31,7 @@ export const scalar = (value: number, dtype: DataType = 'f32'): Tensor => {
   if (dtype === 'i64') return constant(BigInt64Array.of(BigInt(value)), []);
   if (dtype === 'u64') return constant(BigUint64Array.of(BigInt(value)), []);
   if (dtype === 'u32') return constant(Uint32Array.of(value), []);
+  if (dtype === 'u8') return constant(Uint8Array.of(value), []);
   return cast(constant(Float32Array.of(value), []), dtype);
 };
 /** `value` everywhere. */
