@@ -359,6 +359,8 @@ describe('only what is wanted is computed', () => {
 test('errors name the operator and what to do', () => {
   const x = t.input('x', ['batch', 4]);
   expect(() => gradients(x, x)).toThrow('gradients: a loss has one element, not [batch, 4]');
+  const labels = t.integers([1]);
+  expect(() => gradients(t.sum(x, [0, 1]), { x, labels })).toThrow('labels is i64 [1]; whole numbers have none');
   expect(() => gradients(t.sum(t.topK(x, 2).values, [0, 1]), x)).toThrow(
     'gradients: topK [batch, 2] has none: gather by its indices instead',
   );

@@ -5,17 +5,22 @@ import * as t from './operators.ts';
 import { layerNorm, rotaryEmbedding, standardize } from './fused.ts';
 import { attentionInParts } from './attention.ts';
 import { at, product, require, sameShape, type Shape, ShapeError, show } from './shape.ts';
-import { like, tensorsOf, type Tree } from './tree.ts';
+import { leaves, like, type Tree } from './tree.ts';
 
 /** The gradient of a loss (one element) with respect to each tensor of `wanted`. Only what lies between them is walked, so
  *  that a tensor that isn't wanted costs nothing. */
 export function gradients<T extends Tree>(loss: Tensor, wanted: T): T {
   require(product(loss.shape) === 1, `gradients: a loss has one element, not ${show(loss.shape)}`);
-  const tensors = tensorsOf(wanted);
-  const found = pullBack(loss, t.filled(loss.shape, 1), { wanted: tensors });
+  const entries = leaves(wanted);
+  for (const [path, { dtype, shape }] of entries)
+    require(FLOATS.has(
+      dtype,
+    ), `gradients: ${path || 'a wanted tensor'} is ${dtype} ${show(shape)}; whole numbers have none`);
+  const tensors = entries.map(([, tensor]) => tensor);
+  const found = pullBack(loss, constantLike(loss, 1), { wanted: tensors });
   return like(
     wanted,
-    tensors.map(({ shape }, i) => found[i] ?? t.filled(shape, 0)),
+    tensors.map((tensor, i) => found[i] ?? constantLike(tensor, 0)),
   );
 }
 
@@ -109,6 +114,7 @@ function withAxes(g: Tensor, x: Tensor, { axes, keep }: { axes: readonly number[
 }
 
 const where = (condition: Tensor, g: Tensor): Tensor => t.mul(g, t.cast(condition, g.dtype));
+const constantLike = ({ shape, dtype }: Tensor, value: number): Tensor => t.cast(t.filled(shape, value), dtype);
 const meanOfLast = (x: Tensor): Tensor => t.mean(x, [-1], true);
 const operand = ({ op, of }: Tensor, index: number): Tensor => {
   const found = of[index];
