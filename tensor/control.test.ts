@@ -11,6 +11,7 @@ import { gradients } from './gradients.ts';
 import { toGraph, toOnnx } from './onnx/emit.ts';
 import type { OnnxGraph } from './onnx/messages.ts';
 import * as t from './operators.ts';
+import { dropout } from './random.ts';
 import { evaluate, expectClose, noise, values } from './testing.ts';
 import { leaves, like, mapTree, named, tensorsOf, zipTrees } from './tree.ts';
 
@@ -99,6 +100,24 @@ describe('checkpoint', () => {
     if (!kept || !again) throw new Error('nothing to compare');
     for (const name of ['x', 'w1', 'w2'] as const)
       expectClose(await evaluate(again[name], given), await evaluate(kept[name], given), 0);
+  });
+
+  test('what is made of weights and draws inside of it is the same the second time, also in a loop', async () => {
+    const seed = t.input('seed', [], 'i64');
+    const trained = (keep: boolean) =>
+      repeat(3, { w: w1 }, ({ w }, step) => {
+        const inside = (h?: Tensor) => {
+          const turned = t.matmul(h ?? x, t.transpose(t.tanh(w), [1, 0]));
+          return t.sin(dropout(turned, 0.4, { seed, step, stream: 0 }));
+        };
+        const y = keep ? inside(t.sin(x)) : checkpoint(inside, t.sin(x));
+        const loss = t.sum(t.square(y), [0, 1]);
+        return { state: { w: t.sub(w, t.mul(gradients(loss, w), 0.1)) }, collect: loss };
+      }).state.w;
+    const all = { x: given.x, w1: given.w1, seed: values([], [3]) };
+    const [kept, again] = await Promise.all([true, false].map(keep => evaluate(trained(keep), all, { seed: 'int64' })));
+    if (!kept || !again) throw new Error('nothing to compare');
+    expectClose(again, kept, 0);
   });
 
   test('inner values are computed again, and ONNX Runtime does not merge them with the first ones', async () => {

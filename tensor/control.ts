@@ -1,5 +1,5 @@
 // Loops, and what is computed again instead of kept.
-import { expression, outside, type Tensor } from './expression.ts';
+import { expression, inOrder, outside, type Tensor } from './expression.ts';
 import { output } from './operators.ts';
 import { type Dimension, require, sameShape, show } from './shape.ts';
 import { leaves, like, mapTree, tensorsOf, type Tree } from './tree.ts';
@@ -53,8 +53,12 @@ export function checkpoint(
   ...operands: readonly Tensor[]
 ): Tensor {
   const result = compute(...operands);
+  // What a second call takes from the first one's graph is what `compute` has from elsewhere; all else it builds anew.
+  const lasting = new Set([...operands, ...inOrder([result])]);
+  const taken = inOrder([compute(...operands)], lasting).flatMap(({ of }) => of);
+  const captured = [...new Set(taken)].filter(tensor => lasting.has(tensor) && !operands.includes(tensor));
   const { shape, dtype } = result;
-  return expression('checkpoint', [result, ...operands, ...outside([result], operands)], {
+  return expression('checkpoint', [result, ...operands, ...captured], {
     shape,
     dtype,
     attributes: { arguments: operands.length, recompute: again => compute(...again) },

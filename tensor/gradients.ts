@@ -4,6 +4,7 @@ import { type Expression, inOrder, type Operator, type Tensor } from './expressi
 import * as t from './operators.ts';
 import { layerNorm, rotaryEmbedding, standardize } from './fused.ts';
 import { attentionInParts } from './attention.ts';
+import { geluByTanhSlope, geluSlope, inverted, matmulGradients, scattered, unpacked } from './rules.ts';
 import { at, product, require, sameShape, type Shape, ShapeError, show } from './shape.ts';
 import { leaves, like, type Tree } from './tree.ts';
 
@@ -37,7 +38,7 @@ function pullBack(
   const gathered = new Map<Tensor, Tensor[]>([[result, [gradient]]]);
   for (const y of ordered.toReversed()) {
     const parts = gathered.get(y);
-    if (!parts || !y.of.some(x => reached.has(x)) || !reached.has(y)) continue;
+    if (!parts || !reached.has(y) || !y.of.some(x => reached.has(x))) continue;
     const passed = backward(total(parts), y);
     for (const [i, x] of y.of.entries()) {
       if (!reached.has(x)) continue;
@@ -113,7 +114,7 @@ function withAxes(g: Tensor, x: Tensor, { axes, keep }: { axes: readonly number[
   );
 }
 
-const where = (condition: Tensor, g: Tensor): Tensor => t.mul(g, t.cast(condition, g.dtype));
+const masked = (condition: Tensor, g: Tensor): Tensor => t.mul(g, t.cast(condition, g.dtype));
 const constantLike = ({ shape, dtype }: Tensor, value: number): Tensor => t.cast(t.filled(shape, value), dtype);
 const meanOfLast = (x: Tensor): Tensor => t.mean(x, [-1], true);
 const operand = ({ op, of }: Tensor, index: number): Tensor => {
@@ -177,7 +178,7 @@ export const RULES: { readonly [O in Operator]: Rule<O> | NoRule } = {
   // dσ(x) = σ (1 − σ) dx
   sigmoid: (g, y) => [t.mul(g, t.mul(y, t.sub(1, y)))],
   softplus: (g, y) => [t.mul(g, t.sigmoid(first(y)))],
-  relu: (g, y) => [where(t.greater(y, 0), g)],
+  relu: (g, y) => [masked(t.greater(y, 0), g)],
   // d tanh(x) = (1 − tanh²(x)) dx
   tanh: (g, y) => [t.mul(g, t.sub(1, t.square(y)))],
   // d(x σ) = (σ + x σ (1 − σ)) dx = (σ + y (1 − σ)) dx
@@ -193,7 +194,7 @@ export const RULES: { readonly [O in Operator]: Rule<O> | NoRule } = {
   shift: discrete,
   reshape: (g, y) => [t.reshape(g, first(y).shape)],
   expand: g => [g],
-  transpose: (g, { attributes: { permutation } }) => [t.transpose(g, inverse(permutation))],
+  transpose: (g, { attributes: { permutation } }) => [t.transpose(g, inverted(permutation))],
   concat: (g, { of, attributes: { axis } }) => {
     let start = 0;
     return of.map(({ shape }, i) => {
@@ -236,11 +237,14 @@ export const RULES: { readonly [O in Operator]: Rule<O> | NoRule } = {
   scatterAdd: (g, y) => [g, undefined, t.gather(g, second(y))],
   output: refused('it is one of several results'),
   // C = α A B: dA = α dC Bᵀ, dB = α Aᵀ dC, each with its operand's transposition
-  matmul: (g, y) => matmulGradients(g, y),
+  matmul: (g, { of: [a, b], attributes }) => (a && b ? matmulGradients(g, [a, b], attributes) : []),
   // y = x Wᵀ + b: dx = dy W, with W unpacked only then
   matmulNBits: (g, y) => {
     const frozen = refused('its weight is frozen; use matmul for one that is trained');
-    return [t.matmul(g, unpacked(y, g)), frozen, frozen, g];
+    const [, values, scales] = y.of;
+    if (!values || !scales) return [];
+    const weight = unpacked({ values, scales, ...y.attributes }, g);
+    return [t.matmul(g, weight), frozen, frozen, g];
   },
   gatherBlockQuantized: flat('its table is whole numbers'),
   // d loss / d logits = softmax − one-hot
@@ -296,71 +300,6 @@ export const RULES: { readonly [O in Operator]: Rule<O> | NoRule } = {
 };
 
 const choose = (g: Tensor, condition: Tensor): [Tensor, Tensor] => {
-  const chosen = where(condition, g);
+  const chosen = masked(condition, g);
   return [chosen, t.sub(g, chosen)];
 };
-
-const inverse = (permutation: readonly number[]): number[] => permutation.map((_, i) => permutation.indexOf(i));
-
-/** d(x Φ(x)) = Φ(x) + x φ(x). */
-function geluSlope(x: Tensor): Tensor {
-  const below = t.mul(t.add(t.erf(t.mul(x, Math.SQRT1_2)), 1), 0.5);
-  const density = t.mul(t.exp(t.mul(t.square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
-  return t.add(below, t.mul(x, density));
-}
-
-/** y = x (1 + tanh u) / 2 with u = √(2/π) (x + 0.044715 x³). */
-function geluByTanhSlope(x: Tensor): Tensor {
-  const c = Math.sqrt(2 / Math.PI);
-  const squared = t.square(x);
-  const tanh = t.tanh(t.mul(x, t.add(t.mul(squared, 0.044715 * c), c)));
-  const slope = t.add(t.mul(squared, 3 * 0.044715 * c), c);
-  const inner = t.mul(t.mul(x, t.sub(1, t.square(tanh))), slope);
-  return t.mul(t.add(t.add(tanh, 1), inner), 0.5);
-}
-
-/** Zeros in the shape of `table` with g added at the entries that `indices` chose. */
-function scattered(g: Tensor, { table, indices, axis }: { table: Tensor; indices: Tensor; axis: number }): Tensor {
-  const rank = table.shape.length;
-  const front = [axis, ...table.shape.map((_, i) => i).filter(i => i !== axis)];
-  const chosen = indices.shape.map((_, i) => axis + i);
-  const others = g.shape.map((_, i) => i).filter(i => !chosen.includes(i));
-  const rowShape = front.slice(1).map(i => at('gather', table.shape, i));
-  const rows = t.reshape(axis === 0 ? g : t.transpose(g, [...chosen, ...others]), [
-    product(indices.shape),
-    ...rowShape,
-  ]);
-  const zeros = t.filled([at('gather', table.shape, axis), ...rowShape], 0);
-  const summed = t.scatterAdd(zeros, t.reshape(t.cast(indices, 'i64'), [product(indices.shape)]), rows);
-  return axis === 0 || rank < 2 ? summed : t.transpose(summed, inverse(front));
-}
-
-function matmulGradients(g: Tensor, y: Expression<'matmul'>): Tensor[] {
-  const { transA, transB, alpha } = y.attributes;
-  const [a, b] = [first(y), second(y)];
-  const da = transA
-    ? t.matmul(b, g, { transA: transB, transB: true, alpha })
-    : t.matmul(g, b, { transB: !transB, alpha });
-  // A weight that all rows share: one product over all of them instead of a sum of products.
-  const shared = b.shape.length === 2 && a.shape.length > 2 && !transA;
-  const [rowsA, rowsG] = shared ? [asRows(a), asRows(g)] : [a, g];
-  const db = transB
-    ? t.matmul(rowsG, rowsA, { transA: true, transB: transA, alpha })
-    : t.matmul(rowsA, rowsG, { transA: !transA, alpha });
-  return [da, db];
-}
-
-const asRows = (x: Tensor): Tensor => t.reshape(x, [product(x.shape.slice(0, -1)), at('matmul', x.shape, -1)]);
-
-/** The weight of a product as f32 [rows, columns], not before g is known, so that no more than one is held at a time. */
-function unpacked({ of, attributes: { bits } }: Expression<'matmulNBits'>, g: Tensor): Tensor {
-  const [, packed, scales] = of;
-  if (!packed || !scales) throw new ShapeError('matmulNBits: operands are missing');
-  const [rows = 0, blocks = 0, bytes = 0] = packed.shape;
-  const values = after(packed, g);
-  const halves = [t.bitAnd(values, 15), t.shiftRight(values, 4)].map(half => t.reshape(half, [rows, blocks, bytes, 1]));
-  const size = (Number(bytes) * 8) / bits;
-  const whole = bits === 8 ? values : t.reshape(t.concat(halves, 3), [rows, blocks, size]);
-  const weight = t.mul(t.sub(t.cast(whole, 'f32'), 2 ** (bits - 1)), t.reshape(scales, [rows, blocks, 1]));
-  return t.reshape(weight, [rows, Number(blocks) * size]);
-}
