@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { walkBirdstrikes } from './birdstrikes.ts';
 import { meanings } from './meanings.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -98,6 +99,13 @@ async function walk() {
     admitted === 7 && refused !== undefined,
     `10 requests a minute: 3 made, ${admitted} of 12 more admitted, the rest told to retry after ${refused?.headers.get('retry-after')} s`,
   );
+
+  const analyst = await call<{ api_key: string }>(url, adminKey, 'POST', '/admin/accounts', {
+    email: 'analyst@example.com',
+    plan: 'free',
+    credit_usd: 1,
+  });
+  await walkBirdstrikes({ url, key: analyst.api_key, title, check, request, call });
 
   title('Stop the server');
   child.kill('SIGTERM');

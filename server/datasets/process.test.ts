@@ -167,6 +167,18 @@ test('400 and 404 with the place before there is a job', async () => {
   expect(body.data).toEqual([]);
 });
 
+test('403 for a model above the plan and 503 for one that the server can not have, before there is a job', async () => {
+  const free = await server.account({ plan: 'free' });
+  for (const [as, status, code] of [
+    [free.key, 403, 'MODEL_NOT_ALLOWED'],
+    [key, 503, 'MODEL_UNAVAILABLE'],
+  ] as const) {
+    const embed = { type: 'enrich', params: { op: 'embed_text', column: 'note', model: 'gte_base' } };
+    const answer = await processed({ dataset_id: await uploaded(as), operations: [embed] }, as);
+    expect(answer).toMatchObject({ status, body: { code } });
+  }
+});
+
 test('what only the data can tell ends the job with its reason, and makes nothing', async () => {
   const id = await uploaded();
   const cast = { type: 'clean', params: { op: 'cast', types: { note: 'INTEGER' } } };
@@ -187,9 +199,8 @@ test('vectors of a column are those of /vectorize, metered once; without money t
   const { body: single } = await server.ask<{ vector: number[] }>('POST', '/vectorize', own.key, {
     text: 'a third text',
   });
-  const [, , last] = await rowsOf(id, own.key);
-  for (const [at, value] of (last?.['note_vector'] as number[]).entries())
-    expect(value).toBeCloseTo(single.vector[at] ?? 9, 5);
+  const vector = (await rowsOf(id, own.key)).at(-1)?.['note_vector'];
+  expect(vector).toEqual(single.vector.map(value => expect.closeTo(value, 5) as number));
   const { body: used } = await server.ask<{ summary: { total_requests: number } }>('GET', '/usage', own.key);
   expect(used.summary.total_requests).toBe(2);
 

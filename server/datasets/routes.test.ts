@@ -1,5 +1,7 @@
 // The routes of datasets by what they answer, on the whole server.
 import { createHash } from 'node:crypto';
+import { request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { routes } from '@vectorium/contract';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestServer, startDatasetServer } from './testing.ts';
@@ -241,3 +243,60 @@ test('an upload with an Idempotency-Key is made once: another file under the key
   expect([other.status, other.body['code']]).toEqual([422, 'IDEMPOTENCY_KEY_REUSED']);
   expect((await server.ask<{ data: Shown[] }>('GET', '/api/v2/data', own.key)).body.data).toHaveLength(1);
 });
+
+const encoded = (value: string) => Buffer.from(value).toString('base64');
+
+test('an upload in pieces (tus) becomes a dataset with its last piece', async () => {
+  const own = await server.account();
+  const tus = { 'tus-resumable': '1.0.0' };
+  const metadata = `format ${encoded('csv')},name ${encoded('in pieces')}`;
+  const begun = await server.fetch('/v2/data/uploads', own.key, {
+    method: 'POST',
+    headers: { ...tus, 'upload-length': String(Buffer.byteLength(people)), 'upload-metadata': metadata },
+  });
+  expect(begun.status).toBe(201);
+  const place = new URL(begun.headers.get('location') ?? '', `${server.url}/v2/data/uploads`).pathname;
+  const bytes = Buffer.from(people);
+  const piece = (from: number, to: number) =>
+    server.fetch(place, own.key, {
+      method: 'PATCH',
+      headers: { ...tus, 'content-type': 'application/offset+octet-stream', 'upload-offset': String(from) },
+      body: bytes.subarray(from, to),
+    });
+  expect((await piece(0, 10)).status).toBe(204);
+  const last = await piece(10, bytes.length);
+  expect([last.status, await last.json()]).toMatchObject([200, { name: 'in pieces', rows: 3, version: 1 }]);
+  expect((await server.ask<{ data: Shown[] }>('GET', '/v2/data', own.key)).body.data).toHaveLength(1);
+});
+
+/** Sends a whole upload and leaves while the file is being read. */
+function leaveEarly(as: string, file: string, headers: Record<string, string> = {}): Promise<void> {
+  return new Promise(resolve => {
+    const sent = request(`${server.url}/v2/data/upload?format=csv`, {
+      method: 'PUT',
+      headers: { authorization: `Bearer ${as}`, 'content-length': Buffer.byteLength(file), ...headers },
+    });
+    sent.on('error', () => {}).on('close', () => resolve());
+    sent.end(file, () => void sleep(150).then(() => sent.destroy()));
+  });
+}
+
+test('a client that leaves before the answer has no dataset; with an Idempotency-Key it finds it when it comes back', async () => {
+  const own = await server.account();
+  const list = async () => (await server.ask<{ data: Shown[] }>('GET', '/v2/data', own.key)).body.data;
+  const large = `id,text\n${Array.from({ length: 400_000 }, (_, row) => `${row},"text number ${row}"`).join('\n')}\n`;
+  await leaveEarly(own.key, large);
+  await sleep(2000);
+  expect(await list()).toEqual([]);
+  const headers = { 'idempotency-key': 'large' };
+  await leaveEarly(own.key, large, headers);
+  while ((await list()).length === 0) await sleep(50);
+  const { status, body } = await server.upload<Shown>(own.key, large, {}, headers);
+  // Another door is another route, and so another key.
+  expect([status, (await list()).length]).toEqual([200, 2]);
+  const answer = await server.fetch('/v2/data/upload?format=csv', own.key, { method: 'PUT', body: large, headers });
+  expect(answer.headers.get('idempotency-replayed')).toBe('true');
+  const replayed = (await answer.json()) as Shown;
+  expect([replayed.rows, replayed.dataset_id === body.dataset_id]).toEqual([400_000, false]);
+  expect((await list()).length).toBe(2);
+}, 30_000);

@@ -131,9 +131,9 @@ export async function testData(): Promise<TestData> {
 }
 
 /** The whole server of real parts. */
-export async function startDatasetServer(): Promise<TestServer> {
+export async function startDatasetServer(environment: Record<string, string> = {}): Promise<TestServer> {
   const data = await testData();
-  const server = await startServer(readSettings(data.environment));
+  const server = await startServer(readSettings({ ...data.environment, ...environment }));
   let ready = await fetch(`${server.url}/readyz`);
   while (!ready.ok) {
     await new Promise(resolve => setTimeout(resolve, 50));
