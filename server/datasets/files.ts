@@ -5,7 +5,7 @@
 import { stat } from 'node:fs/promises';
 import type { Storage } from '../storage/index.ts';
 import type { Reservation } from './quota.ts';
-import type { Store } from './store.ts';
+import type { FileOfAccount, Store } from './store.ts';
 
 const root = 'datasets/';
 
@@ -61,13 +61,16 @@ export async function keepFiles<Result>(
 
 const keysAtOnce = 500;
 
-/** Removes the files that neither a version nor a living reservation names; gives their number. */
+/**
+ * Removes the files that neither a version nor a living reservation names; gives their number. Those of accounts that the database
+ * doesn't know stay: it may be the wrong one.
+ */
 export async function removeLeftovers(
   { storage, store }: { storage: Storage; store: Pick<Store, 'known'> },
   signal: AbortSignal,
 ): Promise<number> {
   let removed = 0;
-  let listed: { key: string; reservationId: string }[] = [];
+  let listed: FileOfAccount[] = [];
   // Asked after the listing: a file is made under a reservation, which ends in the transaction that makes its version.
   async function look(): Promise<void> {
     const known = await store.known(listed);
@@ -80,7 +83,8 @@ export async function removeLeftovers(
   }
   for await (const { key } of storage.list(root)) {
     if (signal.aborted) return removed;
-    listed.push({ key, reservationId: key.split('/').at(-2) ?? '' });
+    const [, accountId = '', , reservationId = ''] = key.split('/');
+    listed.push({ key, accountId, reservationId });
     if (listed.length >= keysAtOnce) await look();
   }
   await look();
