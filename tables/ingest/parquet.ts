@@ -9,6 +9,9 @@ const maxGroupRows = 122_880;
 const maxGroupBytes = 64 * 2 ** 20;
 const minGroupRows = 2_048;
 const maxGroupCells = 16 * 2 ** 20;
+/** DuckDB's own, for each column of text, taken at once by each thread: thousands of columns share less. */
+const maxDictionaryBytes = 2 ** 20;
+const maxDictionariesBytes = 64 * 2 ** 20;
 
 /** Writes a query's rows in their order; answers how many. `rowBytes` is about what a row takes. */
 export async function writeParquet(
@@ -20,8 +23,10 @@ export async function writeParquet(
   const rows = Math.min(maxGroupRows, maxGroupBytes / Math.max(1, shape.rowBytes), maxGroupCells / shape.columns);
   // DuckDB stores vectors of rows: groups are multiples of them.
   const groupRows = Math.max(minGroupRows, Math.floor(rows / minGroupRows) * minGroupRows);
+  const dictionaryBytes = Math.floor(Math.min(maxDictionaryBytes, maxDictionariesBytes / shape.columns));
   const answer = await query(
-    `COPY (${select}) TO ${literal(target)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE ${groupRows}, USE_TMP_FILE false)`,
+    `COPY (${select}) TO ${literal(target)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE ${groupRows},
+      STRING_DICTIONARY_PAGE_SIZE_LIMIT ${dictionaryBytes}, USE_TMP_FILE false)`,
   );
   return Number(answer.getRows()[0]?.[0] ?? 0);
 }
