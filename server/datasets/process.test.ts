@@ -234,6 +234,28 @@ test('a job lets requests of others in between, and one that is cancelled makes 
   expect(await readdir(join(server.dataFolder, 'jobs'))).toEqual([]);
 });
 
+test('texts that PostgreSQL does not take pass through values, statistics, parameters and errors', async () => {
+  const file = '[{"a": "x\\u0000y", "b": "😀"}, {"a": "x\\u0000y", "b": "z"}]';
+  const { body } = await server.upload<{ dataset_id: string }>(key, file, { format: 'json' });
+  const id = body.dataset_id;
+  expect(await rowsOf(id)).toEqual([
+    { a: 'x\0y', b: '😀' },
+    { a: 'x\0y', b: 'z' },
+  ]);
+  expect((await server.ask('GET', `/v2/data/${id}`, key)).body).toMatchObject({
+    statistics: [{ top: [{ value: 'x\0y', count: 2 }] }, {}],
+  });
+  const cast = { type: 'clean', params: { op: 'cast', types: { a: 'INTEGER' } } };
+  const failed = await processed({ dataset_id: id, operations: [cast] });
+  expect(failed.body).toMatchObject({ status: 'failed', error: { code: 'INVALID_OPERATION' } });
+  const replace = {
+    type: 'clean',
+    params: { op: 'replace_values', column: 'a', mapping: { 'x\0y': 'good', q: '\ud800' } },
+  };
+  const replaced = await processed({ dataset_id: id, operations: [replace] });
+  expect([200, 400], JSON.stringify(replaced.body)).toContain(replaced.status);
+});
+
 test('413 for a result that the plan has no room for: the job fails, and nothing is kept', async () => {
   const own = await server.account({ limits: { storage_bytes: Buffer.byteLength(dirty) + 10 } });
   const id = await uploaded(own.key);
