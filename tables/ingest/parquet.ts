@@ -6,12 +6,12 @@ import type { Column } from '../types.ts';
 /** DuckDB's own; pages of rows are read from one group. */
 const maxGroupRows = 122_880;
 /** Threads hold groups until it is their turn to write. */
-const maxGroupBytes = 64 * 2 ** 20;
+const maxGroupBytes = 8 * 2 ** 20;
 const minGroupRows = 2_048;
 const maxGroupCells = 16 * 2 ** 20;
 /** DuckDB's own, for each column of text, taken at once by each thread: thousands of columns share less. */
 const maxDictionaryBytes = 2 ** 20;
-const maxDictionariesBytes = 64 * 2 ** 20;
+const maxDictionariesBytes = 16 * 2 ** 20;
 
 /** Writes a query's rows in their order; answers how many. `rowBytes` is about what a row takes. */
 export async function writeParquet(
