@@ -29,8 +29,9 @@ process.on('message', (message: ToProcess) => {
     else waiting?.reject(fromPlain(message.error));
   }
 });
-// Nobody would hear of a job whose parent is gone.
-process.on('disconnect', () => process.exit(0));
+// Nobody would hear of a job whose parent is gone. It is killed, since an orderly exit waits for DuckDB's query, while the parent's
+// successor may do the job again, in the same folder.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 
 async function run(message: Run): Promise<void> {
   const controller = new AbortController();

@@ -1,9 +1,17 @@
 // What a tensor is: an immutable expression. Operators only build bigger expressions; nothing computes here.
-import type { Shape } from './shape.ts';
+import type { Dimension, Shape } from './shape.ts';
 
-export type DataType = 'f32' | 'f16' | 'bf16' | 'i64' | 'i32' | 'u8' | 'i8' | 'bool';
+export type DataType = 'f64' | 'f32' | 'f16' | 'bf16' | 'i64' | 'i32' | 'u64' | 'u32' | 'u8' | 'i8' | 'bool';
 
-export type TensorData = Float32Array | BigInt64Array | Int32Array | Uint8Array | Int8Array;
+export type TensorData =
+  | Float64Array
+  | Float32Array
+  | BigInt64Array
+  | Int32Array
+  | BigUint64Array
+  | Uint32Array
+  | Uint8Array
+  | Int8Array;
 
 /** Where the bytes of a parameter lie in another file, relative to the ONNX file's folder. */
 export interface External {
@@ -19,33 +27,62 @@ export interface Attributes {
   input: { readonly name: string };
   constant: { readonly data: TensorData };
   parameter: { readonly name: string; readonly data: External };
+  /** What a loop carries from turn to turn, as its body sees it. */
+  variable: { readonly name: string };
+  /** The length of a dimension. */
+  length: { readonly dimension: Dimension };
   // elementwise
   add: None;
   sub: None;
   mul: None;
   div: None;
   max: None;
+  min: None;
+  pow: None;
   addAll: None;
   equal: None;
+  greater: None;
+  where: None;
   gelu: { readonly approximate: 'none' | 'tanh' };
   silu: None;
   relu: None;
   tanh: None;
+  neg: None;
+  abs: None;
+  sign: None;
+  exp: None;
+  log: None;
+  sqrt: None;
+  sin: None;
+  cos: None;
+  erf: None;
+  sigmoid: None;
+  softplus: None;
   cast: None;
+  stopGradient: None;
+  // whole numbers bit by bit
+  bitAnd: None;
+  bitXor: None;
+  shift: { readonly direction: 'LEFT' | 'RIGHT' };
   // shape
   reshape: None;
   expand: None;
   transpose: { readonly permutation: readonly number[] };
   concat: { readonly axis: number };
   slice: { readonly axis: number; readonly start: number };
+  pad: { readonly axis: number; readonly start: number };
   range: None;
   // reductions and selection
   sum: { readonly axes: readonly number[]; readonly keep: boolean };
+  reduceMax: { readonly axes: readonly number[]; readonly keep: boolean };
+  cumsum: { readonly axis: number; readonly reverse: boolean };
   softmax: { readonly axis: number };
+  logSoftmax: { readonly axis: number };
+  oneHot: None;
   topK: { readonly k: number };
   nonZero: None;
   gather: { readonly axis: number };
-  scatterAdd: None;
+  scatterAdd: { readonly distinct: boolean };
   /** One result of an operator that has several. */
   output: { readonly index: number };
   // products
@@ -53,12 +90,32 @@ export interface Attributes {
   matmulNBits: { readonly bits: 4 | 8; readonly blockSize: number; readonly accuracyLevel: 0 | 1 | 4 };
   gatherBlockQuantized: { readonly bits: 4 | 8; readonly blockSize: number };
   // fused
+  softmaxCrossEntropy: None;
   layerNorm: { readonly epsilon: number };
+  rmsNorm: { readonly epsilon: number };
+  standardize: { readonly epsilon: number; readonly center: boolean };
   skipLayerNorm: { readonly epsilon: number };
   biasGelu: None;
   fastGelu: None;
   multiHeadAttention: { readonly heads: number; readonly scale: number; readonly present: readonly AttentionOperand[] };
   rotaryEmbedding: { readonly heads: number; readonly interleaved: boolean };
+  // control
+  loop: LoopBody;
+  /** Its first operand, which the backward pass computes anew by `recompute` from the next `arguments`; the others are
+   *  what `recompute` takes from elsewhere. */
+  checkpoint: { readonly arguments: number; readonly recompute: (operands: readonly Tensor[]) => Tensor };
+  /** The first operand, not before the second is known. */
+  after: None;
+}
+
+/** One turn of a loop: its results in terms of its variables. The operands of a loop are the first values of the state and
+ *  whatever its body takes from outside. */
+export interface LoopBody {
+  readonly trips: Dimension;
+  readonly iteration: Tensor;
+  readonly state: readonly Tensor[];
+  readonly next: readonly Tensor[];
+  readonly collect: readonly Tensor[];
 }
 
 export type None = Readonly<Record<never, never>>;
@@ -84,10 +141,11 @@ export function expression<O extends Operator>(
   return Object.freeze({ op, of, ...result }) as unknown as Tensor;
 }
 
-/** Everything that `roots` are made of, operands before what uses them, each once. */
-export function inOrder(roots: readonly Tensor[]): Tensor[] {
+/** Everything that `roots` are made of, operands before what uses them, each once; neither `until` nor what only they
+ *  are made of. */
+export function inOrder(roots: readonly Tensor[], until: ReadonlySet<Tensor> = new Set()): Tensor[] {
   const ordered: Tensor[] = [];
-  const seen = new Set<Tensor>();
+  const seen = new Set(until);
   const stack = roots.toReversed().map(tensor => ({ tensor, ready: false }));
   for (let top = stack.pop(); top; top = stack.pop()) {
     if (top.ready) ordered.push(top.tensor);
@@ -99,4 +157,12 @@ export function inOrder(roots: readonly Tensor[]): Tensor[] {
     }
   }
   return ordered;
+}
+
+/** What `roots` take from outside: the largest expressions in them that don't depend on any of `variables`. */
+export function outside(roots: readonly Tensor[], variables: readonly Tensor[]): Tensor[] {
+  const dependent = new Set(variables);
+  for (const tensor of inOrder(roots, dependent)) if (tensor.of.some(x => dependent.has(x))) dependent.add(tensor);
+  const users = [...dependent].filter(tensor => !variables.includes(tensor));
+  return [...new Set([...roots, ...users.flatMap(({ of }) => of)])].filter(tensor => !dependent.has(tensor));
 }

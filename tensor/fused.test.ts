@@ -1,7 +1,7 @@
 // Every fused operator, run in ONNX Runtime, against the plain arithmetic that it stands for.
 import { describe, expect, test } from 'vitest';
 import * as fused from './fused.ts';
-import { constant, input, integers } from './operators.ts';
+import { constant, div, input, integers, mul } from './operators.ts';
 import {
   build,
   evaluate,
@@ -45,6 +45,42 @@ describe('norms and activations', () => {
         map(shift, () => 0),
         1e-12,
       ),
+    );
+  });
+
+  test('rmsNorm divides by the root of the mean square', async () => {
+    const whole = fused.rmsNorm(sequence('x', 8), weights.scale, 1e-5);
+    const root = (i: number[]) =>
+      Math.sqrt(Array.from({ length: 8 }, (_, c) => pick(x, i.with(2, c)) ** 2 / 8).reduce((a, b) => a + b, 1e-5));
+    expectClose(
+      await evaluate(whole, { x, scale }),
+      build(x.shape, i => (pick(x, i) / root(i)) * pick(scale, i)),
+    );
+  });
+
+  test('standardize gives what norms scale, and the inverse deviation', async () => {
+    const [one, none] = [map(scale, () => 1), map(scale, () => 0)];
+    const { values: centred, inverse } = fused.standardize(sequence('x', 8), { epsilon: 1e-5, center: true });
+    const expected = layerNorm(x, one, none, 1e-5);
+    expectClose(await evaluate(centred, { x }), expected);
+    const mean = (i: number[]) =>
+      Array.from({ length: 8 }, (_, c) => pick(x, i.with(2, c)) / 8).reduce((a, b) => a + b, 0);
+    expectClose(
+      await evaluate(inverse, { x }),
+      build([2, 3, 1], i => pick(expected, i.with(2, 0)) / (pick(x, i.with(2, 0)) - mean(i))),
+      1e-4,
+    );
+    const plain = fused.standardize(sequence('x', 8), { epsilon: 1e-5, center: false });
+    const whole = mul(plain.values, div(1, plain.inverse));
+    expectClose(await evaluate(whole, { x }), x);
+  });
+
+  test('softmaxCrossEntropy is the negative logarithm of the label’s probability', async () => {
+    const losses = fused.softmaxCrossEntropy(sequence('x', 8), input('labels', ['batch', 'tokens'], 'i64'));
+    const labels = values([2, 3], [0, 7, 3, 3, 1, 5]);
+    expectClose(
+      await evaluate(losses, { x, labels }, { labels: 'int64' }),
+      build([2, 3], i => -Math.log(pick(softmax(x), [...i, pick(labels, i)]))),
     );
   });
 

@@ -1,5 +1,6 @@
 // Operators that ONNX Runtime computes in one piece and that are therefore kept whole.
 import { type AttentionOperand, expression, type Tensor } from './expression.ts';
+import { output } from './operators.ts';
 import { at, broadcast, type Dimension, require, sameShape, type Shape, show, withLast } from './shape.ts';
 
 /** (x − mean) / √(variance + epsilon) · scale + shift over the last axis. */
@@ -7,6 +8,37 @@ export function layerNorm(x: Tensor, weights: { scale: Tensor; shift?: Tensor },
   const of = [x, weights.scale, ...(weights.shift ? [weights.shift] : [])];
   for (const weight of of.slice(1)) vector('layerNorm', weight, at('layerNorm', x.shape, -1));
   return expression('layerNorm', of, { shape: x.shape, dtype: x.dtype, attributes: { epsilon } });
+}
+
+/** x / √(mean of x² + epsilon) · scale over the last axis (Zhang and Sennrich 2019). */
+export function rmsNorm(x: Tensor, scale: Tensor, epsilon: number): Tensor {
+  vector('rmsNorm', scale, at('rmsNorm', x.shape, -1));
+  return expression('rmsNorm', [x, scale], { shape: x.shape, dtype: x.dtype, attributes: { epsilon } });
+}
+
+/** What both norms do before they scale, and what they multiply by: (x − mean) · inverse over the last axis, the mean only
+ *  when `center`; inverse is [..., 1]. The gradients of norms take both. */
+export function standardize(
+  x: Tensor,
+  { epsilon, center }: { epsilon: number; center: boolean },
+): { values: Tensor; inverse: Tensor } {
+  require(typeof at('standardize', x.shape, -1) ===
+    'number', `standardize: the last axis of ${show(x.shape)} has no number`);
+  const { shape, dtype } = x;
+  const whole = expression('standardize', [x], { shape, dtype, attributes: { epsilon, center } });
+  return {
+    values: output(whole, 0, { shape, dtype }),
+    inverse: output(whole, center ? 2 : 1, { shape: withLast(shape, 1), dtype }),
+  };
+}
+
+/** −log softmax(logits)[label] for each row: logits [..., classes], labels [...] i64. */
+export function softmaxCrossEntropy(logits: Tensor, labels: Tensor): Tensor {
+  const shape = logits.shape.slice(0, -1);
+  require(sameShape(labels.shape, shape) &&
+    labels.dtype ===
+      'i64', `softmaxCrossEntropy: logits ${show(logits.shape)} with ${labels.dtype} labels ${show(labels.shape)}; labels must be i64 ${show(shape)}`);
+  return expression('softmaxCrossEntropy', [logits, labels], { shape, dtype: logits.dtype, attributes: {} });
 }
 
 /** layerNorm(x + skip + bias), x of shape [batch, tokens, hidden]; skip is alike or [tokens, hidden]. */

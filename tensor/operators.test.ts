@@ -21,13 +21,14 @@ import {
 const f32 = (name: string, shape: readonly (number | string)[]) => t.input(name, shape);
 
 describe('elementwise', () => {
-  const binary = { add: t.add, sub: t.sub, mul: t.mul, div: t.div, max: t.max };
+  const binary = { add: t.add, sub: t.sub, mul: t.mul, div: t.div, max: t.max, min: t.min };
   const plain: Record<keyof typeof binary, (x: number, y: number) => number> = {
     add: (x, y) => x + y,
     sub: (x, y) => x - y,
     mul: (x, y) => x * y,
     div: (x, y) => x / y,
     max: Math.max,
+    min: Math.min,
   };
 
   test('binary operators broadcast as shapes say', async () => {
@@ -39,7 +40,7 @@ describe('elementwise', () => {
           .tuple(fc.array(fc.boolean(), { minLength: whole.length, maxLength: whole.length }), fc.nat(whole.length))
           .map(([ones, dropped]) => [whole, whole.map((d, i) => (ones[i] ? 1 : d)).slice(dropped)] as const),
       );
-    const names = fc.constantFrom<keyof typeof binary>('add', 'sub', 'mul', 'div', 'max');
+    const names = fc.constantFrom<keyof typeof binary>('add', 'sub', 'mul', 'div', 'max', 'min');
     await fc.assert(
       fc.asyncProperty(shapes, names, fc.boolean(), async ([whole, part], name, exchanged) => {
         const [a, b] = exchanged ? [part, whole] : [whole, part];
@@ -54,11 +55,20 @@ describe('elementwise', () => {
     );
   });
 
-  test('a number is an operand too', async () => {
+  test('a number is an operand too, on either side', async () => {
     const x = noise(2, 3);
+    const named = f32('x', ['rows', 3]);
     expectClose(
-      await evaluate(t.mul(f32('x', ['rows', 3]), 2.5), { x }),
+      await evaluate(t.mul(named, 2.5), { x }),
       map(x, v => v * 2.5),
+    );
+    expectClose(
+      await evaluate(t.sub(1, named), { x }),
+      map(x, v => 1 - v),
+    );
+    expectClose(
+      await evaluate(t.pow(2, named), { x }),
+      map(x, v => 2 ** v),
     );
   });
 
@@ -77,9 +87,43 @@ describe('elementwise', () => {
     ['silu', t.silu, (x: number) => x / (1 + Math.exp(-x))],
     ['gelu', (x: Parameters<typeof t.gelu>[0]) => t.gelu(x), gelu],
     ['gelu by tanh', (x: Parameters<typeof t.gelu>[0]) => t.gelu(x, 'tanh'), geluByTanh],
+    ['neg', t.neg, (x: number) => -x],
+    ['abs', t.abs, Math.abs],
+    ['sign', t.sign, Math.sign],
+    ['exp', t.exp, Math.exp],
+    ['log', (x: Parameters<typeof t.gelu>[0]) => t.log(t.exp(x)), (x: number) => x],
+    ['sqrt', (x: Parameters<typeof t.gelu>[0]) => t.sqrt(t.square(x)), Math.abs],
+    ['sin', t.sin, Math.sin],
+    ['cos', t.cos, Math.cos],
+    ['erf', t.erf, (x: number) => (2 * gelu(x * Math.SQRT2)) / (x * Math.SQRT2) - 1],
+    ['sigmoid', t.sigmoid, (x: number) => 1 / (1 + Math.exp(-x))],
+    ['softplus', t.softplus, (x: number) => Math.log1p(Math.exp(x))],
+    ['mish', t.mish, (x: number) => x * Math.tanh(Math.log1p(Math.exp(x)))],
+    ['selu', t.selu, (x: number) => 1.0507009873554805 * (x > 0 ? x : 1.6732632423543772 * Math.expm1(x))],
+    ['pow', (x: Parameters<typeof t.gelu>[0]) => t.pow(x, 2), (x: number) => x * x],
+    ['stopGradient', t.stopGradient, (x: number) => x],
   ])('%s', async (_, operator, of) => {
     const x = map(noise(5, 7), v => v * 3);
     expectClose(await evaluate(operator(f32('x', ['rows', 7])), { x }), map(x, of));
+  });
+
+  test('where and greater choose', async () => {
+    const [x, y] = [noise(3, 4), noise(4)];
+    const rows = f32('x', ['rows', 4]);
+    const chosen = t.where(t.greater(rows, f32('y', [4])), rows, 0);
+    expectClose(
+      await evaluate(chosen, { x, y }),
+      build([3, 4], i => (pick(x, i) > pick(y, i) ? pick(x, i) : 0)),
+    );
+  });
+
+  test('whole numbers bit by bit, which wrap around', async () => {
+    const x = t.constant(Uint32Array.of(0xdeadbeef, 7));
+    const hashed = t.bitXor(t.mul(x, 1664525), t.shiftRight(t.bitAnd(t.shiftLeft(x, 3), 0xffff), 1));
+    const expected = [0xdeadbeef, 7].map(v => (Math.imul(v, 1664525) ^ (((v << 3) & 0xffff) >>> 1)) >>> 0);
+    expectClose(await evaluate(hashed), values([2], expected), 0);
+    const wide = t.mul(t.constant(BigUint64Array.of(2n ** 40n)), 2 ** 13);
+    expectClose(await evaluate(wide), values([1], [2 ** 53]), 0);
   });
 
   test('equal and cast', async () => {
@@ -150,6 +194,32 @@ describe('shape', () => {
     expectClose(await evaluate(rows, { y: values([3, 1], [1, 1, 1]) }), values([3, 1], [2, 3, 4]));
   });
 
+  test('pad puts back what slice cut out', async () => {
+    const y = noise(3, 2);
+    const padded = t.pad(f32('y', ['tokens', 2]), 1, { start: 1, length: 5 });
+    expectClose(
+      await evaluate(padded, { y }),
+      build([3, 5], ([r = 0, c = 0]) => (c >= 1 && c < 3 ? pick(y, [r, c - 1]) : 0)),
+    );
+    const named = t.pad(t.slice(f32('z', ['rows', 2]), 0, { start: 1, length: 'tokens' }), 0, {
+      start: 1,
+      length: 'rows',
+    });
+    const both = t.add(named, t.mul(t.sum(f32('y', ['tokens', 2]), [0, 1]), 0));
+    const z = noise(6, 2);
+    expectClose(
+      await evaluate(both, { z, y }),
+      build([6, 2], ([r = 0, c = 0]) => (r >= 1 && r < 4 ? pick(z, [r, c]) : 0)),
+    );
+  });
+
+  test('count gives the length that a name has', async () => {
+    const length = t.count(['batch', 'tokens', 2]);
+    expect(t.count([3, 2])).toBe(6);
+    if (typeof length === 'number') throw new Error('the length is known already');
+    expectClose(await evaluate(t.add(length, t.mul(t.sum(symbolic, [0, 1, 2]), 0)), { x }), values([], [12]));
+  });
+
   test('range counts to a named dimension', async () => {
     const counted = t.add(t.range('tokens'), t.input('ids', ['tokens'], 'i64'));
     expectClose(await evaluate(counted, { ids: values([3], [5, 5, 5]) }, { ids: 'int64' }), values([3], [5, 6, 7]));
@@ -170,8 +240,32 @@ describe('reductions and selection', () => {
     expectClose(all, values([], [x.data.reduce((a, b) => a + b, 0)]));
   });
 
-  test('softmax of the last axis', async () => {
+  test('mean, also over a named dimension', async () => {
+    const columns = [0, 1, 2, 3, 4].map(c => [0, 1, 2].reduce((sum, r) => sum + pick(x, [r, c]) / 3, 0));
+    expectClose(await evaluate(t.mean(named, [0], true), { x }), values([1, 5], columns));
+    const all = x.data.reduce((a, b) => a + b, 0) / 15;
+    expectClose(await evaluate(t.mean(named, [0, 1]), { x }), values([], [all]));
+  });
+
+  test('reduceMax and cumsum', async () => {
+    const rows = [0, 1, 2].map(r => x.data.slice(5 * r, 5 * r + 5));
+    const greatest = rows.map(row => Math.max(...row));
+    expectClose(await evaluate(t.reduceMax(named, [-1]), { x }), values([3], greatest));
+    const sums = rows.flatMap(row => row.map((_, c) => row.slice(0, c + 1).reduce((a, b) => a + b, 0)));
+    expectClose(await evaluate(t.cumsum(named, 1), { x }), values([3, 5], sums));
+    const rests = rows.flatMap(row => row.map((_, c) => row.slice(c).reduce((a, b) => a + b, 0)));
+    expectClose(await evaluate(t.cumsum(named, 1, { reverse: true }), { x }), values([3, 5], rests));
+  });
+
+  test('oneHot marks the index', async () => {
+    const marked = t.oneHot(t.input('ids', ['n'], 'i64'), 3);
+    const expected = values([2, 3], [0, 0, 1, 1, 0, 0]);
+    expectClose(await evaluate(marked, { ids: values([2], [2, 0]) }, { ids: 'int64' }), expected);
+  });
+
+  test('softmax of the last axis, and its logarithm', async () => {
     expectClose(await evaluate(t.softmax(named), { x }), softmax(x));
+    expectClose(await evaluate(t.logSoftmax(named), { x }), map(softmax(x), Math.log));
   });
 
   test('topK gives the greatest and where they are', async () => {
@@ -208,7 +302,7 @@ describe('reductions and selection', () => {
   test('rows found by nonZero are gathered, changed and added back, also when there are none', async () => {
     const chosen = f32('chosen', ['rows']);
     const found = t.reshape(t.nonZero(chosen, 'found'), ['found']);
-    const back = t.scatterAdd(named, found, t.mul(t.gather(named, found), 10));
+    const back = t.scatterAdd(named, found, t.mul(t.gather(named, found), 10), { distinct: true });
     for (const marks of [
       [1, 0, 1],
       [0, 0, 0],
@@ -219,6 +313,25 @@ describe('reductions and selection', () => {
         build([3, 5], ([r = 0, c = 0]) => pick(x, [r, c]) * (marks[r] ? 11 : 1)),
       );
     }
+  });
+
+  test('scatterAdd loses nothing where many rows land on few, also with several threads', async () => {
+    const n = 20_000;
+    const ids = values(
+      [n],
+      Array.from({ length: n }, (_, i) => (i * 7) % 3),
+    );
+    const added = values(
+      [n, 16],
+      Array.from({ length: n * 16 }, (_, i) => i % 5),
+    );
+    const summed = t.scatterAdd(t.filled([3, 16], 0), t.input('ids', ['n'], 'i64'), f32('rows', ['n', 16]));
+    const expected = Array.from({ length: 3 * 16 }, () => 0);
+    added.data.forEach((value, i) => {
+      const place = 16 * (ids.data[Math.floor(i / 16)] ?? 0) + (i % 16);
+      expected[place] = (expected[place] ?? 0) + value;
+    });
+    expectClose(await evaluate(summed, { ids, rows: added }, { ids: 'int64' }), values([3, 16], expected), 0);
   });
 
   test('scatterAdd adds up what lands on one row', async () => {
@@ -275,6 +388,9 @@ describe('errors name the operator and both shapes', () => {
     ],
     [() => t.gather(a, f32('b', [1])), 'gather: indices are integers, not f32'],
     [() => t.sum(a, [3]), 'sum: shape [batch, tokens, 384] has no axis 3'],
+    [() => t.pad(a, 2, { start: 2, length: 385 }), 'pad: [batch, tokens, 384] from 2 is beyond 385 along axis 2'],
+    [() => t.where(a, 1, 0), 'where: a condition is bool, not f32 [batch, tokens, 384]'],
+    [() => t.oneHot(a, 3), 'oneHot: indices are integers, not f32'],
     [() => t.topK(a, 400), 'topK: 400 of the last axis of [batch, tokens, 384]'],
     [() => t.constant(new Float32Array(3), [2]), 'constant: 3 values for shape [2]'],
     [

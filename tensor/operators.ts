@@ -26,7 +26,16 @@ export function constant(data: TensorData, shape: readonly number[] = [data.leng
   return expression('constant', [], { shape, dtype: dataTypeOf(data), attributes: { data } });
 }
 
-export const scalar = (value: number): Tensor => constant(Float32Array.of(value), []);
+export const scalar = (value: number, dtype: DataType = 'f32'): Tensor => {
+  if (dtype === 'f64') return constant(Float64Array.of(value), []);
+  if (dtype === 'i64') return constant(BigInt64Array.of(BigInt(value)), []);
+  if (dtype === 'u64') return constant(BigUint64Array.of(BigInt(value)), []);
+  if (dtype === 'u32') return constant(Uint32Array.of(value), []);
+  if (dtype === 'u8') return constant(Uint8Array.of(value), []);
+  return cast(constant(Float32Array.of(value), []), dtype);
+};
+/** `value` everywhere. */
+export const filled = (shape: Shape, value: number): Tensor => expand(scalar(value), shape);
 export const integers = (values: readonly number[], shape: readonly number[] = [values.length]): Tensor =>
   constant(BigInt64Array.from(values, BigInt), shape);
 
@@ -42,6 +51,13 @@ export function parameter(
   return expression('parameter', [], { shape, dtype, attributes: { name, data } });
 }
 
+/** The number of elements of `shape` as f32 [], also when only the run knows it. */
+export function count(shape: Shape): Tensor | number {
+  const dimension = product(shape);
+  if (typeof dimension === 'number') return dimension;
+  return cast(expression('length', [], { shape: [], dtype: 'i64', attributes: { dimension } }), 'f32');
+}
+
 // ---- elementwise, with broadcasting
 
 export const add = binary('add');
@@ -49,6 +65,9 @@ export const sub = binary('sub');
 export const mul = binary('mul');
 export const div = binary('div');
 export const max = binary('max');
+export const min = binary('min');
+/** x to the power of an exponent; a base below zero takes whole exponents only. */
+export const pow = binary('pow');
 
 /** The sum of all operands. ONNX Runtime leaves it as it is, whereas it turns `layerNorm(add(x, y))` into its
  *  SkipLayerNormalization, which takes six times as long on a CPU (1.30; [8, 128, 384]: 1.9 ms against 0.3 ms). */
@@ -57,13 +76,32 @@ export function addAll(first: Tensor, ...others: readonly Tensor[]): Tensor {
   for (const other of others) sameType('addAll', [first, other]);
   return expression('addAll', [first, ...others], { shape, dtype: first.dtype, attributes: {} });
 }
-export const equal = (a: Tensor, b: Tensor): Tensor =>
-  expression('equal', sameType('equal', [a, b]), {
-    shape: broadcast('equal', a.shape, b.shape),
-    dtype: 'bool',
-    attributes: {},
-  });
+export const equal = comparison('equal');
+export const greater = comparison('greater');
+/** `yes` where the condition (bool) holds, `no` elsewhere. */
+export function where(condition: Tensor, yes: Tensor | number, no: Tensor | number): Tensor {
+  const [a, b] = tensors(yes, no);
+  require(condition.dtype === 'bool', `where: a condition is bool, not ${condition.dtype} ${show(condition.shape)}`);
+  const shape = broadcast('where', condition.shape, broadcast('where', a.shape, b.shape));
+  return expression('where', [condition, ...sameType('where', [a, b])], { shape, dtype: a.dtype, attributes: {} });
+}
 
+export const neg = unary('neg');
+export const abs = unary('abs');
+/** −1, 0 or 1. */
+export const sign = unary('sign');
+export const exp = unary('exp');
+/** The natural logarithm. */
+export const log = unary('log');
+export const sqrt = unary('sqrt');
+export const sin = unary('sin');
+export const cos = unary('cos');
+/** 2/√π · ∫₀ˣ exp(−t²) dt. */
+export const erf = unary('erf');
+/** 1 / (1 + exp(−x)). */
+export const sigmoid = unary('sigmoid');
+/** log(1 + exp(x)). */
+export const softplus = unary('softplus');
 export const relu = unary('relu');
 export const tanh = unary('tanh');
 /** x · sigmoid(x). */
@@ -71,8 +109,25 @@ export const silu = unary('silu');
 /** x · Φ(x), or its approximation by tanh. */
 export const gelu = (x: Tensor, approximate: 'none' | 'tanh' = 'none'): Tensor =>
   expression('gelu', [x], { ...alike(x), attributes: { approximate } });
+/** Self-normalising: λ x above zero, λ α (exp(x) − 1) below (Klambauer et al. 2017). */
+export const selu = (x: Tensor): Tensor => {
+  const [lambda, alpha] = [1.0507009873554805, 1.6732632423543772];
+  return add(mul(relu(x), lambda), mul(sub(exp(min(x, 0)), 1), lambda * alpha));
+};
+/** x · tanh(softplus(x)) (Misra 2019). */
+export const mish = (x: Tensor): Tensor => mul(x, tanh(softplus(x)));
+export const square = (x: Tensor): Tensor => mul(x, x);
+/** x itself; gradients end here. */
+export const stopGradient = unary('stopGradient');
 export const cast = (x: Tensor, dtype: DataType): Tensor =>
   x.dtype === dtype ? x : expression('cast', [x], { shape: x.shape, dtype, attributes: {} });
+
+// ---- whole numbers bit by bit
+
+export const bitAnd = binary('bitAnd');
+export const bitXor = binary('bitXor');
+export const shiftLeft = (x: Tensor, bits: number): Tensor => shift(x, bits, 'LEFT');
+export const shiftRight = (x: Tensor, bits: number): Tensor => shift(x, bits, 'RIGHT');
 
 // ---- shape
 
@@ -129,20 +184,46 @@ export function slice(x: Tensor, axis: number, { start, length }: { start: numbe
   });
 }
 
+/** Zeros as long as `length` along one axis, with `x` in them from `start`: what `slice` cuts out, put back. */
+export function pad(x: Tensor, axis: number, { start, length }: { start: number; length: Dimension }): Tensor {
+  const axisAt = position('pad', x.shape, axis);
+  const own = at('pad', x.shape, axisAt);
+  const fits = typeof own !== 'number' || typeof length !== 'number' || start + own <= length;
+  require(fits, `pad: ${show(x.shape)} from ${start} is beyond ${length} along axis ${axis}`);
+  const shape = x.shape.with(axisAt, length);
+  return expression('pad', [x], { shape, dtype: x.dtype, attributes: { axis: axisAt, start } });
+}
+
 /** 0, 1, … length − 1 as i64. */
 export const range = (length: Dimension): Tensor =>
   expression('range', [], { shape: [length], dtype: 'i64', attributes: {} });
 
 // ---- reductions and selection
 
-export function sum(x: Tensor, axes: readonly number[], keep = false): Tensor {
-  const positions = axes.map(axis => position('sum', x.shape, axis));
-  const shape = x.shape.flatMap((d, i) => (positions.includes(i) ? (keep ? [1] : []) : [d]));
-  return expression('sum', [x], { shape, dtype: x.dtype, attributes: { axes: positions, keep } });
+export const sum = reduction('sum');
+/** The greatest along `axes`. */
+export const reduceMax = reduction('reduceMax');
+export function mean(x: Tensor, axes: readonly number[], keep = false): Tensor {
+  const total = count(axes.map(axis => at('mean', x.shape, axis)));
+  return typeof total === 'number' ? mul(sum(x, axes, keep), 1 / total) : div(sum(x, axes, keep), total);
 }
+
+/** The sum of the entries of one axis up to each one, or from each one when `reverse`. */
+export const cumsum = (x: Tensor, axis: number, { reverse = false } = {}): Tensor =>
+  expression('cumsum', [x], { ...alike(x), attributes: { axis: position('cumsum', x.shape, axis), reverse } });
 
 export const softmax = (x: Tensor, axis = -1): Tensor =>
   expression('softmax', [x], { ...alike(x), attributes: { axis: position('softmax', x.shape, axis) } });
+
+/** log(softmax(x)), exact also where the softmax is zero. */
+export const logSoftmax = (x: Tensor, axis = -1): Tensor =>
+  expression('logSoftmax', [x], { ...alike(x), attributes: { axis: position('logSoftmax', x.shape, axis) } });
+
+/** 1 at the index and 0 elsewhere on a new last axis of `classes`, as f32. */
+export function oneHot(indices: Tensor, classes: number): Tensor {
+  require(indices.dtype === 'i64' || indices.dtype === 'i32', `oneHot: indices are integers, not ${indices.dtype}`);
+  return expression('oneHot', [indices], { shape: [...indices.shape, classes], dtype: 'f32', attributes: {} });
+}
 
 /** The k greatest of the last axis, descending, and where they are (i64); of equals the first comes first. */
 export function topK(x: Tensor, k: number): { values: Tensor; indices: Tensor } {
@@ -165,8 +246,14 @@ export function gather(table: Tensor, indices: Tensor, axis = 0): Tensor {
   return expression('gather', [table, indices], { shape, dtype: table.dtype, attributes: { axis: axisAt } });
 }
 
-/** `base` with `rows` added at the row numbers `indices` ([n] i64); what lands on the same row adds up. */
-export function scatterAdd(base: Tensor, indices: Tensor, rows: Tensor): Tensor {
+/** `base` with `rows` added at the row numbers `indices` ([n] i64); what lands on the same row adds up. When all indices are
+ *  `distinct`, which the caller must know, threads share the work; otherwise one does it all. */
+export function scatterAdd(
+  base: Tensor,
+  indices: Tensor,
+  rows: Tensor,
+  { distinct = false }: { distinct?: boolean } = {},
+): Tensor {
   const expected = [...indices.shape, ...base.shape.slice(1)];
   require(indices.shape.length === 1 &&
     sameShape(
@@ -174,7 +261,7 @@ export function scatterAdd(base: Tensor, indices: Tensor, rows: Tensor): Tensor 
       expected,
     ), `scatterAdd: rows ${show(rows.shape)} at ${show(indices.shape)} into ${show(base.shape)}; rows must be ${show(expected)}`);
   sameType('scatterAdd', [base, rows]);
-  return expression('scatterAdd', [base, indices, rows], { ...alike(base), attributes: {} });
+  return expression('scatterAdd', [base, indices, rows], { ...alike(base), attributes: { distinct } });
 }
 
 // ---- products
@@ -205,11 +292,14 @@ export function matmul(
 // ---- helpers
 
 export const BYTES: Readonly<Record<DataType, number>> = {
+  f64: 8,
   f32: 4,
   f16: 2,
   bf16: 2,
   i64: 8,
   i32: 4,
+  u64: 8,
+  u32: 4,
   u8: 1,
   i8: 1,
   bool: 1,
@@ -218,9 +308,12 @@ export const BYTES: Readonly<Record<DataType, number>> = {
 const alike = (x: Tensor): { shape: Shape; dtype: DataType } => ({ shape: x.shape, dtype: x.dtype });
 
 function dataTypeOf(data: TensorData): DataType {
+  if (data instanceof Float64Array) return 'f64';
   if (data instanceof Float32Array) return 'f32';
   if (data instanceof BigInt64Array) return 'i64';
   if (data instanceof Int32Array) return 'i32';
+  if (data instanceof BigUint64Array) return 'u64';
+  if (data instanceof Uint32Array) return 'u32';
   return data instanceof Int8Array ? 'i8' : 'u8';
 }
 
@@ -229,17 +322,47 @@ function sameType(operator: string, [a, b]: readonly [Tensor, Tensor]): readonly
   return [a, b];
 }
 
-function binary(op: 'add' | 'sub' | 'mul' | 'div' | 'max') {
-  return (a: Tensor, b: Tensor | number): Tensor => {
-    const other = typeof b === 'number' ? scalar(b) : b;
-    const of = sameType(op, [a, other]);
-    return expression(op, of, { shape: broadcast(op, a.shape, other.shape), dtype: a.dtype, attributes: {} });
+/** Numbers become scalars of the other operand's type. */
+function tensors(a: Tensor | number, b: Tensor | number): readonly [Tensor, Tensor] {
+  if (typeof a !== 'number') return [a, typeof b === 'number' ? scalar(b, a.dtype) : b];
+  return typeof b === 'number' ? [scalar(a), scalar(b)] : [scalar(a, b.dtype), b];
+}
+
+function binary(op: 'add' | 'sub' | 'mul' | 'div' | 'max' | 'min' | 'pow' | 'bitAnd' | 'bitXor') {
+  return (x: Tensor | number, y: Tensor | number): Tensor => {
+    const [a, b] = tensors(x, y);
+    const of = sameType(op, [a, b]);
+    return expression(op, of, { shape: broadcast(op, a.shape, b.shape), dtype: a.dtype, attributes: {} });
   };
 }
 
-function unary(op: 'relu' | 'tanh' | 'silu') {
+function comparison(op: 'equal' | 'greater') {
+  return (x: Tensor | number, y: Tensor | number): Tensor => {
+    const [a, b] = tensors(x, y);
+    const of = sameType(op, [a, b]);
+    return expression(op, of, { shape: broadcast(op, a.shape, b.shape), dtype: 'bool', attributes: {} });
+  };
+}
+
+type Unary =
+  | ('neg' | 'abs' | 'sign' | 'exp' | 'log' | 'sqrt' | 'sin' | 'cos' | 'erf')
+  | ('sigmoid' | 'softplus' | 'relu' | 'tanh' | 'silu' | 'stopGradient');
+function unary(op: Unary) {
   return (x: Tensor): Tensor => expression(op, [x], { ...alike(x), attributes: {} });
 }
 
-const output = (of: Tensor, index: number, { shape, dtype }: { shape: Shape; dtype: DataType }): Tensor =>
+function reduction(op: 'sum' | 'reduceMax') {
+  return (x: Tensor, axes: readonly number[], keep = false): Tensor => {
+    const positions = axes.map(axis => position(op, x.shape, axis));
+    const shape = x.shape.flatMap((d, i) => (positions.includes(i) ? (keep ? [1] : []) : [d]));
+    return expression(op, [x], { shape, dtype: x.dtype, attributes: { axes: positions, keep } });
+  };
+}
+
+function shift(x: Tensor, bits: number, direction: 'LEFT' | 'RIGHT'): Tensor {
+  return expression('shift', [x, scalar(bits, x.dtype)], { ...alike(x), attributes: { direction } });
+}
+
+/** One result of an operator that has several. */
+export const output = (of: Tensor, index: number, { shape, dtype }: { shape: Shape; dtype: DataType }): Tensor =>
   expression('output', [of], { shape, dtype, attributes: { index } });

@@ -12,7 +12,8 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { blockBytes, csvBlock } from './csv-block.ts';
+import { startProbe } from './probe.ts';
 
 interface Door {
   name: string;
@@ -26,12 +27,7 @@ interface Door {
 }
 
 const path = '/api/v2/data/upload';
-/** Of the file, a multiple of three, so that base64 of blocks is base64 of the file. */
-const blockBytes = 3 * 1024 * 1024;
-const probeEveryMs = 5;
-
-if (isMainThread) await main();
-else await probe(workerData as string);
+await main();
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { gigabytes: { type: 'string' }, folder: { type: 'string' } } });
@@ -60,17 +56,14 @@ async function main(): Promise<void> {
     const before = residentMegabytes(server.pid);
     let peak = before;
     const watch = setInterval(() => (peak = Math.max(peak, residentMegabytes(server.pid))), 50);
-    const prober = new Worker(new URL(import.meta.url), { workerData: `${url}/livez` });
-    await once(prober, 'message');
+    const probe = await startProbe(`${url}/livez`);
     const spentBefore = processorSeconds(server.pid);
     const begin = performance.now();
     const { answer, bodyBytes } = await send(url, key, door, blocks);
     const seconds = (performance.now() - begin) / 1000;
     const spent = (processorSeconds(server.pid) - spentBefore) / (expected.bytes / 1e9);
     clearInterval(watch);
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
-    prober.postMessage('stop');
-    const [times] = (await once(prober, 'message')) as [number[]];
+    const times = await probe.stop();
     if (answer.sha256 !== expected.sha256 || answer.bytes !== expected.bytes) throw new Error(JSON.stringify(answer));
     const at = (share: number) => (times[Math.floor(share * (times.length - 1))] ?? 0).toFixed(1);
     const rates = [bodyBytes, expected.bytes].map(bytes => bytes / 1e6 / seconds);
@@ -170,16 +163,6 @@ async function copyMegabytesPerSecond(block: Buffer, blocks: number, folder: str
   }
 }
 
-/** Lines as a CSV file has them, from a generator that always gives the same. */
-function csvBlock(): Buffer {
-  let state = 1;
-  const next = () => (state = (state * 48_271) % 2_147_483_647);
-  const lines: string[] = [];
-  for (let bytes = 0; bytes < blockBytes; bytes += lines.at(-1)?.length ?? 0)
-    lines.push(`${next()},customer ${next() % 100_000},"Street ${next() % 1000}, Town",${(next() % 1e6) / 100}\n`);
-  return Buffer.from(lines.join('')).subarray(0, blockBytes);
-}
-
 function residentMegabytes(pid: number | undefined): number {
   return Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024);
 }
@@ -190,21 +173,4 @@ function processorSeconds(pid: number | undefined): number {
     .replace(/^.*\) /, '')
     .split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
-}
-
-async function probe(url: string): Promise<void> {
-  const times: number[] = [];
-  const stop = new AbortController();
-  parentPort?.once('message', () => stop.abort());
-  await (await fetch(url)).text();
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
-  parentPort?.postMessage('ready');
-  while (!stop.signal.aborted) {
-    const begin = performance.now();
-    await (await fetch(url)).text();
-    times.push(performance.now() - begin);
-    await sleep(probeEveryMs);
-  }
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
-  parentPort?.postMessage(times.toSorted((one, other) => one - other));
 }

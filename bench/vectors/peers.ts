@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Door, openaiDoor } from './load.ts';
 import { type Program, startProgram } from './processes.ts';
-import { benchFolder, environment, peerModel, PEERS } from './python.ts';
+import { benchFolder } from '../python.ts';
+import { peerModel, peerPrograms, PEERS } from './python.ts';
 
 export interface Running {
   program: Program;
@@ -54,7 +55,7 @@ function library(
   return {
     how: `behind a thin HTTP server, ${atOnce === 1 ? 'one call' : `${atOnce} calls`} at once of ${cores} threads`,
     async start() {
-      const python = join(await environment('libraries'), 'python');
+      const python = join(await peerPrograms('libraries'), 'python');
       const options = ['--library', name, '--model', await peerModel(modelFolder), '--threads', `${cores}`];
       const program = await startProgram([python, join(PEERS, 'serve.py'), ...options, '--at-once', `${atOnce}`], {
         ready: line => line.startsWith('{"port"'),
@@ -76,7 +77,7 @@ function infinity(engine: string, modelFolder: string, cores: number): Variant {
   return {
     how: `its own server, ${engine} engine`,
     async start() {
-      const programs = await environment('infinity');
+      const programs = await peerPrograms('infinity');
       const port = await freePort();
       const options = ['--model-id', await peerModel(modelFolder), '--served-model-name', 'model', '--device', 'cpu'];
       // Its cache of answers on disk is off: the bench asks for the same texts more than once.

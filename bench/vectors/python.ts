@@ -1,41 +1,17 @@
-// Python environments of the peers, outside the repository: made on first use, with pinned versions.
+// What the peers that are Python programs need: environments, and a copy of the model in the layout that they expect.
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { benchFolder, environment } from '../python.ts';
 
 const run = promisify(execFile);
 export const PEERS = new URL('peers/', import.meta.url).pathname;
 
-/** Where environments and the peers' copy of the model are kept. */
-export function benchFolder(): string {
-  const caches =
-    process.platform === 'darwin'
-      ? join(homedir(), 'Library', 'Caches')
-      : (process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'));
-  return process.env.VECTORIUM_BENCH_VENV ?? join(caches, 'vectorium-bench');
-}
-
-/** The folder of programs of the environment `name`, which peers/<name>.txt describes. */
-export async function environment(name: 'libraries' | 'infinity'): Promise<string> {
-  const folder = join(benchFolder(), name);
-  const programs = join(folder, 'bin');
-  const done = join(folder, 'bench-ready');
-  if (existsSync(done)) return programs;
-  console.error(`making the Python environment ${folder} (several GB, some minutes) …`);
-  await mkdir(folder, { recursive: true });
-  await run('python3', ['-m', 'venv', folder]);
-  const limits = { timeout: 40 * 60_000, maxBuffer: 2 ** 26 };
-  await run(join(programs, 'pip'), ['install', '--quiet', '-r', join(PEERS, `${name}.txt`)], limits).catch(
-    (error: { stderr?: string; message: string }) => {
-      throw new Error(`pip: ${(error.stderr ?? error.message).trim().split('\n').at(-1)}`);
-    },
-  );
-  await writeFile(done, '');
-  return programs;
-}
+/** The folder of programs of the environment that peers/<name>.txt describes. */
+export const peerPrograms = (name: 'libraries' | 'infinity'): Promise<string> =>
+  environment(join(PEERS, `${name}.txt`));
 
 /** A folder in the layout that the peers expect, of the same weights: 512 tokens for each of them, and no padding to a fixed
  *  length, which the tokenizer's own file asks for and which would slow some of them down. */
@@ -73,7 +49,7 @@ export async function peerModel(modelFolder: string): Promise<string> {
   };
   for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), JSON.stringify(content));
   const onnx = join(folder, 'onnx');
-  await run(join(await environment('libraries'), 'python'), [join(PEERS, 'export.py'), folder, `${onnx}-part`]);
+  await run(join(await peerPrograms('libraries'), 'python'), [join(PEERS, 'export.py'), folder, `${onnx}-part`]);
   await rename(`${onnx}-part`, onnx);
   return folder;
 }

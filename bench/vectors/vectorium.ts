@@ -15,6 +15,10 @@ const MODELS = resolve(process.env.VECTORIUM_MODELS ?? new URL('../../data/model
 
 export interface Vectorium {
   program: Program;
+  /** Where it listens. */
+  origin: string;
+  /** Of an account that is limited and pays. */
+  key: string;
   /** `/v1/embeddings` with base64 and `/vectorize` with JSON numbers, under limits and money. */
   doors: { openai: Door; native: Door };
   /** The same routes with the administrator's key: neither limits nor money. */
@@ -64,6 +68,8 @@ export async function startVectorium(): Promise<Vectorium> {
   };
   return {
     program,
+    origin,
+    key,
     doors: { openai: openaiDoor(origin, { model: MODEL, key }), native },
     unlimited: openaiDoor(origin, { model: MODEL, key: adminKey }),
     async stop() {

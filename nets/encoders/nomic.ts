@@ -102,7 +102,7 @@ function experts(x: Tensor, mask: Tensor, { config, weights, sizes, name }: MoeO
     const down = weights.rows(`${name}.experts.mlp.w2`, [count * intermediate, hidden], slice);
     const inside = activate(matmul(gather(tokens, rows), up, { transB: true }), activation);
     const out = mul(matmul(inside, down), reshape(gather(share, rows), [found, 1]));
-    total = scatterAdd(total, rows, out);
+    total = scatterAdd(total, rows, out, { distinct: true });
   }
   return reshape(total, x.shape);
 }

@@ -436,13 +436,3 @@ describe('a connection', () => {
     expect(await leftovers()).toEqual([]);
   });
 });
-
-it('makes one upload of two with the same Idempotency-Key', async () => {
-  const headers = { 'idempotency-key': 'once' };
-  const [first, again] = [
-    await server.post(path, jsonOf(Buffer.from('a')), { headers }),
-    await server.post(path, jsonOf(Buffer.from('a')), { headers }),
-  ];
-  expect([first.status, again.status]).toEqual([200, 200]);
-  expect(again.headers.get('idempotency-replayed')).toBe('true');
-});

@@ -22,17 +22,35 @@ export function toGraph(outputs: Readonly<Record<string, Tensor>>): OnnxGraph {
   const renamed = new Map<string, string>();
   for (const [name, tensor] of Object.entries(outputs)) {
     const value = scope.nameOf(tensor);
+    if (inputs.some(({ attributes }) => attributes.name === name))
+      throw new Error(`toOnnx: an input and an output are both named ${name}`);
     // A leaf can't carry an output's name, nor can one value carry two.
     if (tensor.of.length === 0 || renamed.has(value)) scope.node('Identity', [value], { outputs: [name] });
     else renamed.set(value, name);
   }
-  const rename = (names: readonly string[]) => names.map(name => renamed.get(name) ?? name);
   return {
-    nodes: scope.nodes.map(node => ({ ...node, inputs: rename(node.inputs), outputs: rename(node.outputs) })),
+    nodes: rename(scope.nodes, renamed),
     initializers: scope.initializers,
     inputs: inputs.map(({ attributes, dtype, shape }) => ({ name: attributes.name, dtype, shape })),
     outputs: Object.entries(outputs).map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
   };
+}
+
+/** The nodes with other names for some values, also within bodies, which see the values around them. */
+function rename(nodes: readonly OnnxNode[], names: ReadonlyMap<string, string>): OnnxNode[] {
+  const renamed = (values: readonly string[]) => values.map(name => names.get(name) ?? name);
+  return nodes.map(node => {
+    const attributes = Object.entries(node.attributes).map(([name, value]): [string, Attribute] => {
+      if (typeof value !== 'object' || !('graph' in value)) return [name, value];
+      return [name, { graph: { ...value.graph, nodes: rename(value.graph.nodes, names) } }];
+    });
+    return {
+      ...node,
+      inputs: renamed(node.inputs),
+      outputs: renamed(node.outputs),
+      attributes: Object.fromEntries(attributes),
+    };
+  });
 }
 
 interface NodeOptions {
@@ -41,10 +59,13 @@ interface NodeOptions {
   outputs?: readonly string[];
 }
 
-/** The graph as it grows: names are given in order of appearance, so that they don't change between runs. */
+/** The graph as it grows, or the body of a loop in it: names are given in order of appearance, so that they don't change
+ *  between runs. Weights, constants and lengths belong to the whole graph, also when a body needs them. */
 class Scope {
   readonly nodes: OnnxNode[] = [];
   readonly initializers: OnnxInitializer[] = [];
+  readonly #around: Scope | undefined;
+  readonly #root: Scope;
   readonly #names = new Map<Tensor, readonly string[]>();
   readonly #taken = new Set<string>();
   readonly #runtimeSizes = new Map<string, string>();
@@ -52,8 +73,22 @@ class Scope {
   readonly #inputs: readonly Expression<'input'>[];
   #count = 0;
 
-  constructor(inputs: readonly Expression<'input'>[]) {
+  constructor(inputs: readonly Expression<'input'>[], around?: Scope) {
     this.#inputs = inputs;
+    this.#around = around;
+    this.#root = around ? around.#root : this;
+  }
+
+  /** The body of a loop, which sees what is around it. */
+  body(): Scope {
+    return new Scope(this.#inputs, this);
+  }
+
+  /** Gives a variable of a body its name. */
+  bind(variable: Tensor): string {
+    const name = this.fresh(variable.op);
+    this.#names.set(variable, [name]);
+    return name;
   }
 
   emit(tensor: Tensor): void {
@@ -64,7 +99,7 @@ class Scope {
   }
 
   nameOf(tensor: Tensor, index = 0): string {
-    const name = this.#names.get(tensor)?.[index];
+    const name = this.#names.get(tensor)?.[index] ?? this.#around?.nameOf(tensor, index);
     if (name === undefined) throw new Error(`toOnnx: ${tensor.op} has no result ${index}`);
     return name;
   }
@@ -83,17 +118,17 @@ class Scope {
   }
 
   initializer(initializer: OnnxInitializer): string {
-    this.initializers.push(initializer);
+    this.#root.initializers.push(initializer);
     return initializer.name;
   }
 
   fresh(stem: string): string {
-    return this.claim(`${stem}_${this.#count++}`);
+    return this.claim(`${stem}_${this.#root.#count++}`);
   }
 
   claim(name: string): string {
-    if (this.#taken.has(name)) throw new Error(`toOnnx: two values are named ${name}`);
-    this.#taken.add(name);
+    if (this.#root.#taken.has(name)) throw new Error(`toOnnx: two values are named ${name}`);
+    this.#root.#taken.add(name);
     return name;
   }
 
@@ -102,9 +137,9 @@ class Scope {
     const key = values.join();
     const data = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
     const name =
-      this.#integers.get(key) ??
+      this.#root.#integers.get(key) ??
       this.initializer({ name: this.fresh('integers'), dtype: 'i64', shape: [values.length], data });
-    this.#integers.set(key, name);
+    this.#root.#integers.set(key, name);
     return name;
   }
 
@@ -114,7 +149,7 @@ class Scope {
     const known = shape.every(dimension => dimension !== 0);
     if (unknown.length === 0 || (infer && unknown.length === 1 && known))
       return this.integers(shape.map(dimension => (typeof dimension === 'number' ? dimension : -1)));
-    return this.value(
+    return this.#root.value(
       'Concat',
       shape.map(dimension => this.size(dimension)),
       { attributes: { axis: 0 } },
@@ -124,6 +159,7 @@ class Scope {
   /** One dimension as a list of one i64; a named one is read off the first input that has it. */
   size(dimension: Dimension): string {
     if (typeof dimension === 'number') return this.integers([dimension]);
+    if (this.#root !== this) return this.#root.size(dimension);
     const known = this.#runtimeSizes.get(dimension);
     if (known !== undefined) return known;
     const factors = dimension.split('*');
@@ -173,13 +209,36 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
   parameter: (scope, { attributes: { name, data }, shape, dtype }) => [
     scope.initializer({ name: scope.claim(name), dtype, shape: shape.map(Number), data }),
   ],
+  variable: (_, { attributes }) => {
+    throw new Error(`toOnnx: ${attributes.name} belongs to a loop and is used outside of it`);
+  },
+  length: (scope, { attributes }) => scope.node('Squeeze', [scope.size(attributes.dimension)]),
   add: plain('Add'),
   sub: plain('Sub'),
   mul: plain('Mul'),
   div: plain('Div'),
   max: plain('Max'),
+  min: plain('Min'),
+  pow: plain('Pow'),
   addAll: plain('Sum'),
   equal: plain('Equal'),
+  greater: plain('Greater'),
+  where: plain('Where'),
+  neg: plain('Neg'),
+  abs: plain('Abs'),
+  sign: plain('Sign'),
+  exp: plain('Exp'),
+  log: plain('Log'),
+  sqrt: plain('Sqrt'),
+  sin: plain('Sin'),
+  cos: plain('Cos'),
+  erf: plain('Erf'),
+  sigmoid: plain('Sigmoid'),
+  softplus: plain('Softplus'),
+  stopGradient: plain('Identity'),
+  bitAnd: plain('BitwiseAnd'),
+  bitXor: plain('BitwiseXor'),
+  shift: plain('BitShift', ({ attributes }) => ({ direction: attributes.direction })),
   gelu: plain('Gelu', ({ attributes }) => ({ approximate: attributes.approximate })),
   silu: microsoft('QuickGelu', () => ({ alpha: { float: 1 } })),
   relu: plain('Relu'),
@@ -194,6 +253,16 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
     const end = start === 0 ? length : scope.value('Add', [length, scope.integers([start])]);
     return scope.node('Slice', [x, scope.integers([start]), end, scope.integers([axis])]);
   },
+  pad: (scope, { of: [part], shape, attributes: { axis, start } }, [x = '']) => {
+    const whole = shape[axis] ?? 0;
+    const length = part?.shape[axis] ?? 0;
+    const numbers = typeof whole === 'number' && typeof length === 'number';
+    const rest = numbers
+      ? scope.integers([whole - length - start])
+      : scope.value('Sub', [scope.value('Sub', [scope.size(whole), scope.size(length)]), scope.integers([start])]);
+    const around = scope.value('Concat', [scope.integers([start]), rest], { attributes: { axis: 0 } });
+    return scope.node('Pad', [x, around, '', scope.integers([axis])]);
+  },
   range: (scope, { shape }) => {
     const scalar = (list: string) => scope.value('Squeeze', [list]);
     return scope.node('Range', [
@@ -206,15 +275,37 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
     scope.node('ReduceSum', [x, scope.integers(attributes.axes)], {
       attributes: { keepdims: attributes.keep ? 1 : 0 },
     }),
+  reduceMax: (scope, { attributes }, [x = '']) =>
+    scope.node('ReduceMax', [x, scope.integers(attributes.axes)], {
+      attributes: { keepdims: attributes.keep ? 1 : 0 },
+    }),
+  cumsum: (scope, { attributes }, [x = '']) =>
+    scope.node('CumSum', [x, scope.integers([attributes.axis])], {
+      attributes: { reverse: Number(attributes.reverse) },
+    }),
   softmax: plain('Softmax', ({ attributes }) => ({ axis: attributes.axis })),
+  logSoftmax: plain('LogSoftmax', ({ attributes }) => ({ axis: attributes.axis })),
+  oneHot: (scope, { shape }, [indices = '']) => {
+    const offAndOn = { name: scope.fresh('offAndOn'), dtype: 'f32', shape: [2], data: floats([0, 1]) } as const;
+    const classes = scope.integers([Number(shape.at(-1))]);
+    return scope.node('OneHot', [indices, classes, scope.initializer(offAndOn)], { attributes: { axis: -1 } });
+  },
   topK: (scope, { attributes }, [x = '']) =>
     scope.node('TopK', [x, scope.integers([attributes.k])], { outputs: [scope.fresh('TopK'), scope.fresh('TopK')] }),
   nonZero: plain('NonZero'),
   gather: plain('Gather', ({ attributes }) => ({ axis: attributes.axis })),
-  scatterAdd: (scope, _, [base = '', indices = '', rows = '']) =>
-    scope.node('ScatterND', [base, scope.value('Unsqueeze', [indices, scope.integers([1])]), rows], {
-      attributes: { reduction: 'add' },
-    }),
+  scatterAdd: (scope, { of: [, , rows], attributes: { distinct } }, [base = '', indices = '', values = '']) => {
+    const attributes = { reduction: 'add' };
+    if (distinct)
+      return scope.node('ScatterND', [base, scope.value('Unsqueeze', [indices, scope.integers([1])]), values], {
+        attributes,
+      });
+    // Threads of ScatterND lose what others add to the same row (1.30; half of the sum with two); this one has no threads.
+    const shape = rows?.shape ?? [];
+    const column = scope.value('Reshape', [indices, scope.integers([-1, ...shape.slice(1).map(() => 1)])]);
+    const places = scope.value('Expand', [column, scope.shape(shape)]);
+    return scope.node('ScatterElements', [base, places, values], { attributes: { axis: 0, ...attributes } });
+  },
   output: (scope, { of: [whole], attributes }) => (whole ? [scope.nameOf(whole, attributes.index)] : []),
   matmul: (scope, { attributes: { transA, transB, alpha } }, of) =>
     transA || transB || alpha !== 1
@@ -237,7 +328,29 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
     gather_axis: 0,
     quantize_axis: 1,
   })),
+  softmaxCrossEntropy: (scope, _, [logits = '', labels = '']) => {
+    const last = scope.integers([-1]);
+    const logarithms = scope.value('LogSoftmax', [logits], { attributes: { axis: -1 } });
+    const chosen = scope.value('GatherElements', [logarithms, scope.value('Unsqueeze', [labels, last])], {
+      attributes: { axis: -1 },
+    });
+    return scope.node('Neg', [scope.value('Squeeze', [chosen, last])]);
+  },
   layerNorm: plain('LayerNormalization', ({ attributes }) => ({ axis: -1, epsilon: { float: attributes.epsilon } })),
+  rmsNorm: plain('SimplifiedLayerNormalization', ({ attributes }) => ({
+    axis: -1,
+    epsilon: { float: attributes.epsilon },
+  })),
+  standardize: (scope, { shape, attributes: { epsilon, center } }, [x = '']) => {
+    const size = Number(shape.at(-1));
+    const data = floats(Array.from({ length: size }, () => 1));
+    const ones = scope.initializer({ name: scope.fresh('ones'), dtype: 'f32', shape: [size], data });
+    const operator = center ? 'LayerNormalization' : 'SimplifiedLayerNormalization';
+    return scope.node(operator, [x, ones], {
+      attributes: { axis: -1, epsilon: { float: epsilon } },
+      outputs: Array.from({ length: center ? 3 : 2 }, () => scope.fresh(operator)),
+    });
+  },
   skipLayerNorm: microsoft('SkipLayerNormalization', ({ attributes }) => ({ epsilon: { float: attributes.epsilon } })),
   biasGelu: microsoft('BiasGelu'),
   fastGelu: microsoft('FastGelu'),
@@ -260,4 +373,45 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
     num_heads: attributes.heads,
     interleaved: Number(attributes.interleaved),
   })),
+  loop: (scope, { of, attributes: { trips, iteration, state, next, collect } }, initial) => {
+    const body = scope.body();
+    const [iterationName, ...stateNames] = [iteration, ...state].map(variable => body.bind(variable));
+    const going = scope.fresh('going');
+    for (const tensor of inOrder([...next, ...collect], new Set([...of, iteration, ...state]))) body.emit(tensor);
+    // A body may give back only what it computed, and one value once; of everything else it gives a copy.
+    const own = new Set(body.nodes.flatMap(({ outputs }) => outputs));
+    const result = (name: string) => (own.delete(name) ? name : body.value('Identity', [name]));
+    const outputs = [
+      { name: result(going), dtype: 'bool', shape: [] } as const,
+      ...[...next, ...collect].map(tensor => ({
+        name: result(body.nameOf(tensor)),
+        dtype: tensor.dtype,
+        shape: tensor.shape,
+      })),
+    ];
+    const inputs = [
+      { name: iterationName ?? '', dtype: 'i64', shape: [] } as const,
+      { name: going, dtype: 'bool', shape: [] } as const,
+      ...state.map(({ dtype, shape }, i) => ({ name: stateNames[i] ?? '', dtype, shape })),
+    ];
+    return scope.node('Loop', [scope.size(trips), '', ...initial.slice(0, state.length)], {
+      attributes: { body: { graph: { nodes: body.nodes, initializers: [], inputs, outputs } } },
+      outputs: outputs.slice(1).map(() => scope.fresh('Loop')),
+    });
+  },
+  checkpoint: (_, __, [result = '']) => [result],
+  after: (scope, { shape }, [x = '', known = '']) => {
+    // A reshape to the shape that x has, plus a zero that ONNX Runtime can't know before it has the other value.
+    const first = scope.value('Slice', [
+      scope.value('Reshape', [known, scope.integers([-1])]),
+      scope.integers([0]),
+      scope.integers([1]),
+    ]);
+    const bit = scope.value('Cast', [first], { attributes: { to: ONNX_TYPE.bool } });
+    const never = scope.value('And', [bit, scope.value('Not', [bit])]);
+    const zero = scope.value('Cast', [never], { attributes: { to: ONNX_TYPE.i64 } });
+    return scope.node('Reshape', [x, scope.value('Add', [scope.shape(shape), zero])]);
+  },
 };
+
+const floats = (numbers: readonly number[]): Uint8Array => new Uint8Array(Float32Array.from(numbers).buffer);

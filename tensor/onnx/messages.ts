@@ -8,9 +8,12 @@ export const ONNX_TYPE: Readonly<Record<DataType, number>> = {
   u8: 2,
   i8: 3,
   i32: 6,
+  u32: 12,
+  u64: 13,
   i64: 7,
   bool: 9,
   f16: 10,
+  f64: 11,
   bf16: 16,
 };
 
@@ -29,7 +32,12 @@ const OPSETS: readonly (readonly [domain: string, version: number])[] = [
 ];
 
 /** A whole number is written as an integer; a float attribute must say so, since 1 is both. */
-export type Attribute = number | string | readonly number[] | { readonly float: number };
+export type Attribute =
+  | number
+  | string
+  | readonly number[]
+  | { readonly float: number }
+  | { readonly graph: OnnxGraph };
 
 export interface OnnxNode {
   readonly operator: string;
@@ -98,12 +106,16 @@ function nodeMessage(node: OnnxNode): Message {
   return message;
 }
 
-/** AttributeProto: f=2, i=3, s=4, ints=8, type=20 with FLOAT=1, INT=2, STRING=3, INTS=7. */
+/** AttributeProto: f=2, i=3, s=4, g=6, ints=8, type=20 with FLOAT=1, INT=2, STRING=3, GRAPH=5, INTS=7. */
 function attributeMessage(name: string, value: Attribute): Message {
   const message = new Message().text(1, name);
   if (typeof value === 'number') return message.integer(3, value).integer(20, 2);
   if (typeof value === 'string') return message.text(4, value).integer(20, 3);
   if ('float' in value) return message.float(2, value.float).integer(20, 1);
+  if ('graph' in value) {
+    const graph = graphFields(value.graph, new Message()).text(GRAPH.name, name);
+    return message.message(6, graph).integer(20, 5);
+  }
   return message.integers(8, value).integer(20, 7);
 }
 

@@ -58,6 +58,7 @@ test('outputs may be inputs, constants, or one value under two names', async () 
 test('a dimension that no input has, and two values of one name, are errors', () => {
   expect(() => toOnnx({ y: expand(scalar(1), ['batch']) })).toThrow('no input has the dimension batch');
   expect(() => toOnnx({ y: add(input('x', [1]), input('x', [1])) })).toThrow('two values are named x');
+  expect(() => toOnnx({ x: mul(input('x', [1]), 2) })).toThrow('an input and an output are both named x');
 });
 
 test('parameters are read from their place in another file, wherever that is', async () => {
