@@ -211,9 +211,9 @@ const limitHeaders: Record<string, Json> = {
 function introduction(): string {
   const rows = Object.entries(errorKinds).map(([code, kind]) => `- \`${code}\` (${kind.status}): ${kind.about}`);
   return [
-    'Text to vectors, on your own machine.',
+    'Text to vectors and files to datasets, on your own machine.',
     'Every request has `Authorization: Bearer sk-…`, except where a route says otherwise. Every answer has `x-request-id`; one that you send is kept.',
-    '`null` for an optional field means absent. Unknown fields are ignored on the vector routes and refused on the administration routes. Where a name appears twice in a body, the last one counts.',
+    '`null` for an optional field means absent. Unknown fields are ignored on the vector and data routes and refused on the administration routes. Where a name appears twice in a body, the last one counts.',
     '## Bodies',
     'JSON in UTF-8, not compressed, at most 64 levels deep, with at most 20,000 values (400,000 on `/v1/embeddings`). A text has at most 1,000,000 characters (code points) and no half of a surrogate pair; the texts of a request have at most 10,000,000 together and the body at most 64 MiB. Answers are packed by gzip or br when `Accept-Encoding` asks for it.',
     '## Limits',

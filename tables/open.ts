@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, open, rename, rm } from 'node:fs/promises';
 import { totalmem, availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fromAny } from './errors.ts';
+import { lookAtHead } from './ingest/look.ts';
 import { Pool } from './pool.ts';
 import type { Lane, PoolOptions } from './pool.ts';
 import type { Jobs, Kind } from './protocol.ts';
@@ -53,13 +54,14 @@ export function openTables({
     input: Jobs[K]['input'],
     options?: RunOptions,
     services?: Services,
+    mostBytes = memoryBytes,
   ): Promise<Jobs[K]['result']> {
     await mkdir(scratchFolder, { recursive: true });
     const scratch = await mkdtemp(join(resolve(scratchFolder), 'job-'));
     const short = lane === 'short';
     const settings = {
       scratch,
-      memoryBytes: Math.floor(short ? Math.min(memoryBytes, 2 ** 28) : memoryBytes),
+      memoryBytes: Math.floor(Math.min(memoryBytes, short ? 2 ** 28 : mostBytes)),
       threads: short ? 1 : threads,
       maxSpillBytes,
       formatsFolder: formatsFolder === undefined ? null : resolve(formatsFolder),
@@ -76,7 +78,16 @@ export function openTables({
       return pool.processIds;
     },
     ingest: (job, options) =>
-      whole(job.target, target => run('long', 'ingest', { ...job, source: resolve(job.source), target }, options)),
+      whole(job.target, async target => {
+        const input = { ...job, source: resolve(job.source), target };
+        const most = (await hasLongFirstLine(job.source)) ? memoryBytes : streamingBytes;
+        try {
+          return await run('long', 'ingest', input, options, undefined, most);
+        } catch (error) {
+          if (most >= memoryBytes || fromAny(error).code !== 'OUT_OF_MEMORY') throw error;
+          return run('long', 'ingest', input, options);
+        }
+      }),
     profile: (parquet, options) => run('long', 'profile', { source: resolve(parquet) }, options),
     rows: (parquet, page, options) => run('short', 'rows', { source: resolve(parquet), ...page }, options),
     async export(job, options) {
@@ -103,6 +114,18 @@ export function openTables({
 function resolved<Job extends { source: string; datasets: Record<string, string> }>(job: Job): Job {
   const datasets = Object.fromEntries(Object.entries(job.datasets).map(([name, path]) => [name, resolve(path)]));
   return { ...job, source: resolve(job.source), datasets };
+}
+
+/**
+ * What an ingest gets at first. DuckDB's CSV reader keeps what it has read for as long as it may, however long the file;
+ * only tables of thousands of columns need more.
+ */
+const streamingBytes = 192 * 2 ** 20;
+
+/** As the header of a table of many hundred columns is. */
+async function hasLongFirstLine(path: string): Promise<boolean> {
+  const { head } = await lookAtHead(path);
+  return !head.subarray(0, 4096).includes(10) && head.length > 4096;
 }
 
 /** Lets a job write beside the target, and gives the file its name when it is complete and on the disk. */

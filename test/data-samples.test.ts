@@ -1,10 +1,12 @@
 // Every sample of the Vectorial document, run as it is printed: only the host, the key and the stand-in for the file's base64 are changed.
+// And the README's spreadsheet.
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { fileURLToPath } from 'node:url';
 import { installPython } from './python.ts';
 import { adminKey, ask, startTestServer, type TestServer } from './server.ts';
 
@@ -69,4 +71,31 @@ test('the JavaScript sample', async () => {
   await writeFile(script, `${samples.javascript}\nconsole.log(await uploadData(${JSON.stringify(file)}));\n`);
   const { stdout } = await run(process.execPath, [script]);
   await isDataset(stdout.trim());
+});
+
+test("the README's spreadsheet, with curl alone", async () => {
+  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+  const block = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)]
+    .map(match => match[1] ?? '')
+    .find(each => each.includes('people.xlsx'));
+  const spreadsheet = fileURLToPath(new URL('../tables/fixtures/sheet.xlsx', import.meta.url));
+  const [settings, upload, ...rest] = String(block)
+    .replaceAll('http://127.0.0.1:8080', server.url)
+    .replaceAll('people.xlsx', spreadsheet)
+    .replaceAll('\\\n', '')
+    .trim()
+    .split('\n');
+  const curl = async (line: string | undefined) =>
+    (await run('bash', ['-c', `${settings}\n${line}`], { cwd: folder, env: { ...process.env, KEY: adminKey } })).stdout;
+  const { dataset_id: id, rows } = JSON.parse(await curl(upload)) as { dataset_id: string; rows: number };
+  expect(rows).toBeGreaterThan(0);
+  const [processed = '', page = ''] = [
+    await curl(rest[0]?.replace('ds_…', id)),
+    await curl(rest[1]?.replace('ds_…', id)),
+  ];
+  expect(JSON.parse(processed)).toMatchObject({ status: 'succeeded', version: 2 });
+  expect(JSON.parse(page)).toMatchObject({ dataset_id: id, version: 2 });
+  await curl(rest[2]?.replace('ds_…', id));
+  const csv = await readFile(join(folder, 'people.csv'), 'utf8');
+  expect(csv.split('\n').length).toBeGreaterThan(1);
 });

@@ -68,6 +68,16 @@ export async function readDumpHeader(fromFile: string): Promise<DumpHeader> {
   throw new Error(`${fromFile} is not a backup of this program`);
 }
 
+/** Escapes in the order that they stand in: pairs of surrogates, what PostgreSQL takes as text but not as a character, and all others. */
+const escapes =
+  /\\u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|(\\u0000|\\u[dD][89a-fA-F][\da-fA-F]{2})|\\./g;
+
+/** A json column may hold U+0000 or half of a surrogate pair, but a row can't be read from JSON that does: U+FFFD stands for them. */
+function restorable(line: string): string {
+  if (!line.includes('\\u')) return line;
+  return line.replaceAll(escapes, (escape, refused?: string) => (refused === undefined ? escape : '\\ufffd'));
+}
+
 /** Puts a dump's rows into a database that has the dump's migrations and no rows. */
 export async function readDump(database: Database, fromFile: string): Promise<void> {
   let table: string | undefined;
@@ -90,7 +100,7 @@ export async function readDump(database: Database, fromFile: string): Promise<vo
       table = (JSON.parse(line) as { table: string }).table;
       if (!known.has(table)) throw new Error(`The backup has a table "${table}" that this program doesn't know`);
     } else {
-      batch.push(line);
+      batch.push(restorable(line));
       if (batch.length >= rowsAtOnce) await flush();
     }
   }

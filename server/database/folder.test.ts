@@ -111,7 +111,13 @@ for (const kind of ['pglite', 'postgresql'] as const) {
          INSERT INTO ledger VALUES (gen_random_uuid(), now(), 'acc_1', 'opening', 9007199254740993, 'x');
          INSERT INTO usage SELECT gen_random_uuid(), now(), 'r' || n, 'acc_1', 'key_1', '/v', 'm', n, n, 0.1 * n
          FROM generate_series(1, 3500) n;
-         INSERT INTO leases VALUES ('acc_1', 'gone', 5, now());`,
+         INSERT INTO leases VALUES ('acc_1', 'gone', 5, now());
+         INSERT INTO datasets VALUES ('ds_1', 'acc_1', 'a "name"', NULL, 'csv', 3, now(), now());
+         INSERT INTO dataset_versions (dataset_id, number, account_id, file, rows, columns, rejected, notes, size_bytes, counted_bytes,
+           parents, inherited, operations, report, created_at)
+         VALUES ('ds_1', 2, 'acc_1', 'datasets/acc_1/ds_1/x/data.parquet', 1, '[]', '{"text": "a\\\\u0000 \\u0000\\ud83d\\ude00\\ud800b"}', '[]', 1, 1,
+           '[]', '[]', '[{"b": 1, "a": 2}]', '[]', now());
+         INSERT INTO storage_reservations VALUES ('r', 'acc_1', 'gone', 5, now());`,
       );
       await writeFile(join(place.folder, 'plans.json'), '{"of": "the operator"}');
       const file = join(place.folder, 'backup.gz');
@@ -129,8 +135,14 @@ for (const kind of ['pglite', 'postgresql'] as const) {
       for (const empty of kind === 'pglite' ? [embedded] : [embedded, await newPlace()]) {
         await restore(file, empty);
         const restored = await openDatabase(empty);
-        expect(await everything(restored)).toEqual(before);
+        // What can be kept in json but not read back from it has become U+FFFD.
+        const text = 'a\\u0000 \ufffd😀\ufffdb';
+        const expected = before.map(rows =>
+          rows.map(row => ('rejected' in row ? { ...row, rejected: { text } } : row)),
+        );
+        expect(await everything(restored)).toEqual(expected);
         expect(await restored.query('SELECT * FROM leases')).toEqual([]);
+        expect(await restored.query('SELECT * FROM storage_reservations')).toEqual([]);
         await restored.close();
         expect(await readFile(join(empty.folder, 'plans.json'), 'utf8')).toBe('{"of": "the operator"}');
       }
@@ -139,6 +151,15 @@ for (const kind of ['pglite', 'postgresql'] as const) {
 }
 
 async function everything(database: Awaited<ReturnType<typeof openDatabase>>) {
-  const tables = ['accounts', 'keys', 'ledger', 'usage', 'usage_hours', 'limit_windows'];
+  const tables = [
+    'accounts',
+    'keys',
+    'ledger',
+    'usage',
+    'usage_hours',
+    'limit_windows',
+    'datasets',
+    'dataset_versions',
+  ];
   return Promise.all(tables.map(table => database.query(`SELECT * FROM ${table} ORDER BY 1, 2`)));
 }

@@ -79,7 +79,7 @@ export async function createDatasets(parts: DatasetParts): Promise<Datasets> {
   const { database, storage, tables, jobs, jobsFolder: folder, log = () => {} } = parts;
   const store = createStore(database);
   const quota = await createQuota({ database, log });
-  const profiles = createProfiles({ store, storage, tables });
+  const profiles = createProfiles({ store, storage, tables, log });
   const closing = new AbortController();
   await mkdir(folder, { recursive: true });
   const all = { ...parts, store, quota, folder };

@@ -3,9 +3,11 @@
 // The file is written first and the row second, and rows go first and files second. So a process that is killed leaves at most files
 // that no row names; they are found by listing and removed.
 import { stat } from 'node:fs/promises';
-import type { Storage } from '../storage/index.ts';
+import { ObjectNotFound, type Storage } from '../storage/index.ts';
+import { noDataset } from './errors.ts';
 import type { Reservation } from './quota.ts';
-import type { Store } from './store.ts';
+import { nameOfVersion } from './rules.ts';
+import type { Dataset, FileOfAccount, Store } from './store.ts';
 
 const root = 'datasets/';
 
@@ -17,6 +19,27 @@ export function folderOf(accountId: string, datasetId: string): string {
 /** The reservation under which a file is made names it until a version does. */
 export function fileKey(accountId: string, datasetId: string, reservationId: string): string {
   return `${folderOf(accountId, datasetId)}${reservationId}/data.parquet`;
+}
+
+/** A local file with a version's rows. Throws DATASET_NOT_FOUND when the version was deleted a moment ago. */
+export async function localFile(
+  { storage, store }: { storage: Storage; store: Pick<Store, 'get'> },
+  dataset: Dataset,
+  signal?: AbortSignal,
+): Promise<{ path: string; release(): void }> {
+  try {
+    return await storage.local(dataset.version.file, signal ? { signal } : {});
+  } catch (error) {
+    throw await goneOr(error, store, dataset);
+  }
+}
+
+/** DATASET_NOT_FOUND where the file is missing because its version was deleted; else the error as it is. */
+export async function goneOr(error: unknown, store: Pick<Store, 'get'>, dataset: Dataset): Promise<unknown> {
+  if (!(error instanceof ObjectNotFound)) return error;
+  const { id, accountId, version } = dataset;
+  const found = await store.get(accountId, { id, version: version.number });
+  return found ? error : noDataset(nameOfVersion(id, version.number));
 }
 
 export interface MadeFile {
@@ -61,13 +84,16 @@ export async function keepFiles<Result>(
 
 const keysAtOnce = 500;
 
-/** Removes the files that neither a version nor a living reservation names; gives their number. */
+/**
+ * Removes the files that neither a version nor a living reservation names; gives their number. Those of accounts that the database
+ * doesn't know stay: it may be the wrong one.
+ */
 export async function removeLeftovers(
   { storage, store }: { storage: Storage; store: Pick<Store, 'known'> },
   signal: AbortSignal,
 ): Promise<number> {
   let removed = 0;
-  let listed: { key: string; reservationId: string }[] = [];
+  let listed: FileOfAccount[] = [];
   // Asked after the listing: a file is made under a reservation, which ends in the transaction that makes its version.
   async function look(): Promise<void> {
     const known = await store.known(listed);
@@ -80,7 +106,8 @@ export async function removeLeftovers(
   }
   for await (const { key } of storage.list(root)) {
     if (signal.aborted) return removed;
-    listed.push({ key, reservationId: key.split('/').at(-2) ?? '' });
+    const [, accountId = '', , reservationId = ''] = key.split('/');
+    listed.push({ key, accountId, reservationId });
     if (listed.length >= keysAtOnce) await look();
   }
   await look();

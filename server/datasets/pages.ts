@@ -7,10 +7,12 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { Tables } from '@vectorium/tables';
 import { ApiError } from '../http/index.ts';
 import type { Storage } from '../storage/index.ts';
+import { goneOr, localFile } from './files.ts';
 import { askedColumns } from './rules.ts';
-import type { Dataset } from './store.ts';
+import type { Dataset, Store } from './store.ts';
 
 export interface PageParts {
+  store: Pick<Store, 'get'>;
   storage: Storage;
   tables: Pick<Tables, 'rows' | 'export'>;
 }
@@ -27,8 +29,8 @@ const sliceBytes = 512 * 1024;
  * large a row is before it was seen.
  */
 export async function pageOfRows(
-  { storage, tables }: PageParts,
-  { version }: Dataset,
+  parts: PageParts,
+  dataset: Dataset,
   {
     offset,
     limit,
@@ -36,6 +38,7 @@ export async function pageOfRows(
     signal,
   }: { offset: number; limit: number; columns?: string | string[] | undefined; signal: AbortSignal },
 ): Promise<string[]> {
+  const { version } = dataset;
   const known = version.columns.map(({ name }) => name);
   const columns = askedColumns(given, known);
   const unknown = columns?.find(name => !known.includes(name));
@@ -46,14 +49,14 @@ export async function pageOfRows(
   const end = Math.min(offset + limit, version.rows);
   const rows: string[] = [];
   if (offset >= end) return rows;
-  const { path, release } = await storage.local(version.file, { signal });
+  const { path, release } = await localFile(parts, dataset, signal);
   try {
     let bytes = 0;
     let slice = firstSlice;
     while (offset + rows.length < end && bytes < maxPageBytes) {
       const from = offset + rows.length;
       const page = { offset: from, limit: Math.min(slice, end - from), ...(columns && { columns }) };
-      const read = await tables.rows(path, page, { signal });
+      const read = await parts.tables.rows(path, page, { signal });
       if (read.length === 0) throw new Error('a file with fewer rows than its version');
       for (const row of read) {
         const text = JSON.stringify(row);
@@ -86,17 +89,19 @@ export interface Download {
 
 /** What was written for the download is removed when the stream closes. */
 export async function download(
-  { storage, tables }: PageParts,
-  { version }: Dataset,
+  parts: PageParts,
+  dataset: Dataset,
   { format, signal }: { format: DownloadFormat; signal: AbortSignal },
 ): Promise<Download> {
+  const { storage, tables, store } = parts;
   if (format === 'parquet') {
-    const bytes = await storage.size(version.file);
-    return { bytes: bytes ?? 0, stream: await storage.read(version.file) };
+    const { file } = dataset.version;
+    const stream = await storage.read(file).catch(async error => Promise.reject(await goneOr(error, store, dataset)));
+    return { bytes: (await storage.size(file)) ?? 0, stream };
   }
   const scratch = await storage.scratch();
   try {
-    const { path: source, release } = await storage.local(version.file, { signal });
+    const { path: source, release } = await localFile(parts, dataset, signal);
     const target = join(scratch.path, `download.${format}`);
     try {
       await tables.export({ source, format, target }, { signal });

@@ -5,6 +5,7 @@ import type { Caller } from '../keys/index.ts';
 import type { Storage } from '../storage/index.ts';
 import type { VectorService } from '../vectors/index.ts';
 import { noDataset, operationRefused } from './errors.ts';
+import { localFile } from './files.ts';
 import { nameOfVersion, namedDatasets, parseReference, pinned } from './rules.ts';
 import { checkModels, usesEncoder } from './services.ts';
 import type { Dataset, Store } from './store.ts';
@@ -63,7 +64,7 @@ export async function withFiles<Result>(
   const releases: (() => void)[] = [];
   const local = async (name: string) => {
     const found = await find(store, accountId, name);
-    const { path, release } = await storage.local(found.version.file);
+    const { path, release } = await localFile({ storage, store }, found);
     releases.push(release);
     return { found, path };
   };

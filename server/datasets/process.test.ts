@@ -1,4 +1,7 @@
 // Processing over HTTP on the whole server: versions, splits, previews, recipes, vectors, failures.
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { routes } from '@vectorium/contract';
 import { type TestServer, startDatasetServer } from './testing.ts';
@@ -109,8 +112,8 @@ test('a preview gives rows and makes nothing', async () => {
 test('a recipe does the same to another dataset; datasets that it names stay at the version that they had', async () => {
   const other = await uploaded(key, 'name,city\nAda,London\nEce,Ankara\n', 'cities');
   const id = await uploaded();
-  const join = { type: 'enrich', params: { op: 'lookup', dataset_id: other, on: 'name', columns: ['city'] } };
-  const first = await processed({ dataset_id: id, operations: [{ type: 'clean' }, join] });
+  const lookup = { type: 'enrich', params: { op: 'lookup', dataset_id: other, on: 'name', columns: ['city'] } };
+  const first = await processed({ dataset_id: id, operations: [{ type: 'clean' }, lookup] });
   expect(first.body, JSON.stringify(first.body)).toMatchObject({ status: 'succeeded', version: 2 });
   await processed({
     dataset_id: other,
@@ -209,6 +212,48 @@ test('vectors of a column are those of /vectorize, metered once; without money t
   const failed = await processed({ dataset_id: theirs, operations: [embed] }, poor.key);
   expect(failed.body).toMatchObject({ status: 'failed', version: null, error: { code: 'INSUFFICIENT_BALANCE' } });
   expect((await server.ask('GET', `/api/v2/data/${theirs}`, poor.key)).body).toMatchObject({ version_count: 1 });
+});
+
+test('a job lets requests of others in between, and one that is cancelled makes nothing and leaves nothing', async () => {
+  const own = await server.account({ plan: 'enterprise' });
+  const lines = Array.from({ length: 20_000 }, (_, row) => `row number ${row} of a long table`);
+  const id = await uploaded(own.key, `note\n${lines.join('\n')}\n`);
+  const embed = { type: 'enrich', params: { op: 'embed_text', column: 'note', model: 'e5_small' } };
+  const { body: started } = await processed({ dataset_id: id, operations: [embed] }, own.key, { prefer: 'wait=0' });
+  const requests = async () =>
+    (await server.ask<{ summary: { total_requests: number } }>('GET', '/usage', own.key)).body.summary.total_requests;
+  while ((await requests()) === 0) await sleep(20);
+  for (const text of ['one', 'two', 'three']) {
+    const { status } = await server.ask('POST', '/vectorize', own.key, { text, model: 'e5_small' });
+    expect(status).toBe(200);
+  }
+  const { body: cancelled } = await server.ask('POST', `/v2/jobs/${started.job_id}/cancel`, own.key);
+  expect(cancelled).toMatchObject({ status: 'cancelled' });
+  expect(await requests()).toBeLessThan(80);
+  expect((await server.ask('GET', `/api/v2/data/${id}`, own.key)).body).toMatchObject({ version_count: 1 });
+  expect(await readdir(join(server.dataFolder, 'jobs'))).toEqual([]);
+});
+
+test('texts that PostgreSQL does not take pass through values, statistics, parameters and errors', async () => {
+  const file = '[{"a": "x\\u0000y", "b": "😀"}, {"a": "x\\u0000y", "b": "z"}]';
+  const { body } = await server.upload<{ dataset_id: string }>(key, file, { format: 'json' });
+  const id = body.dataset_id;
+  expect(await rowsOf(id)).toEqual([
+    { a: 'x\0y', b: '😀' },
+    { a: 'x\0y', b: 'z' },
+  ]);
+  expect((await server.ask('GET', `/v2/data/${id}`, key)).body).toMatchObject({
+    statistics: [{ top: [{ value: 'x\0y', count: 2 }] }, {}],
+  });
+  const cast = { type: 'clean', params: { op: 'cast', types: { a: 'INTEGER' } } };
+  const failed = await processed({ dataset_id: id, operations: [cast] });
+  expect(failed.body).toMatchObject({ status: 'failed', error: { code: 'INVALID_OPERATION' } });
+  const replace = {
+    type: 'clean',
+    params: { op: 'replace_values', column: 'a', mapping: { 'x\0y': 'good', q: '\ud800' } },
+  };
+  const replaced = await processed({ dataset_id: id, operations: [replace] });
+  expect([200, 400], JSON.stringify(replaced.body)).toContain(replaced.status);
 });
 
 test('413 for a result that the plan has no room for: the job fails, and nothing is kept', async () => {

@@ -1,6 +1,8 @@
 // Statistics of a version's columns: computed when somebody first asks, by one computation however many ask, then kept with it.
 import type { ColumnProfile, Tables } from '@vectorium/tables';
+import { ApiError } from '../http/index.ts';
 import type { Storage } from '../storage/index.ts';
+import { localFile } from './files.ts';
 import { nameOfVersion } from './rules.ts';
 import type { Dataset, Store } from './store.ts';
 
@@ -13,17 +15,20 @@ export function createProfiles({
   store,
   storage,
   tables,
+  log = () => {},
 }: {
-  store: Pick<Store, 'profile' | 'keepProfile'>;
+  store: Pick<Store, 'get' | 'profile' | 'keepProfile'>;
   storage: Storage;
   tables: Pick<Tables, 'profile'>;
+  log?: (event: string, fields: object) => void;
 }): Profiles {
   const underWay = new Map<string, Promise<ColumnProfile[]>>();
 
-  async function compute({ id, version }: Dataset): Promise<ColumnProfile[]> {
+  async function compute(dataset: Dataset): Promise<ColumnProfile[]> {
+    const { id, version } = dataset;
     const kept = await store.profile(id, version.number);
     if (kept) return kept;
-    const { path, release } = await storage.local(version.file);
+    const { path, release } = await localFile({ storage, store }, dataset);
     try {
       const profile = await tables.profile(path);
       await store.keepProfile(id, version.number, profile);
@@ -40,6 +45,9 @@ export function createProfiles({
       if (running) return running;
       const started = compute(dataset).finally(() => underWay.delete(name));
       underWay.set(name, started);
+      started.catch((error: unknown) => {
+        if (!(error instanceof ApiError)) log('datasets.profile_failed', { dataset: name, message: String(error) });
+      });
       return started;
     },
   };

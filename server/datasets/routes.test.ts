@@ -300,3 +300,18 @@ test('a client that leaves before the answer has no dataset; with an Idempotency
   expect([replayed.rows, replayed.dataset_id === body.dataset_id]).toEqual([400_000, false]);
   expect((await list()).length).toBe(2);
 }, 30_000);
+
+test('404, and no 500, for whoever reads while a dataset is being deleted', async () => {
+  for (let round = 0; round < 5; round++) {
+    const { dataset_id: id } = await uploaded();
+    const reads = ['/rows', '/profile', '/download', '/download?format=parquet', ''].map(rest =>
+      server.fetch(`/v2/data/${id}${rest}`, key).then(async answer => {
+        await answer.text();
+        return answer.status;
+      }),
+    );
+    const deleted = await server.ask('DELETE', `/v2/data/${id}`, key);
+    expect(deleted.status).toBe(200);
+    for (const status of await Promise.all(reads)) expect([200, 404]).toContain(status);
+  }
+});

@@ -180,17 +180,17 @@ describe.each(['pglite', 'postgresql'] as const)('on %s', kind => {
     });
   });
 
-  check('files of versions and of living reservations are known, others are not', async () => {
+  check('files of versions, of living reservations and of unknown accounts are known, others are not', async () => {
     const owner = await account();
     const { file } = await created(owner);
     const reservation = await quota.reserve(owner, 1);
-    const [living, dead] = [`datasets/x/y/${reservation.id}/data.parquet`, 'datasets/x/y/z/data.parquet'];
     const files = [
-      { key: file, reservationId: '' },
-      { key: living, reservationId: reservation.id },
-      { key: dead, reservationId: 'z' },
+      { key: file, accountId: owner.id, reservationId: '' },
+      { key: 'living', accountId: owner.id, reservationId: reservation.id },
+      { key: 'dead', accountId: owner.id, reservationId: 'z' },
+      { key: 'of another database', accountId: 'acc_unknown', reservationId: 'z' },
     ];
-    expect(await store.known(files)).toEqual(new Set([file, living]));
+    expect(await store.known(files)).toEqual(new Set([file, 'living', 'of another database']));
   });
 
   check('names change, and only those that are given', async () => {

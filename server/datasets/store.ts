@@ -62,6 +62,13 @@ export interface Deleted {
   countedBytes: number;
 }
 
+/** A key of the storage and what its parts say. */
+export interface FileOfAccount {
+  key: string;
+  accountId: string;
+  reservationId: string;
+}
+
 export interface Store {
   /** Makes datasets of which these are the first versions; false when the reservation is gone. */
   create(datasets: NewDataset[], reservationId: string): Promise<boolean>;
@@ -84,8 +91,8 @@ export interface Store {
   remove(accountId: string, reference: Reference): Promise<Deleted | null>;
   profile(datasetId: string, version: number): Promise<ColumnProfile[] | null>;
   keepProfile(datasetId: string, version: number, profile: ColumnProfile[]): Promise<void>;
-  /** Of these keys of the storage, those that belong to a version or to a reservation that is alive. */
-  known(files: { key: string; reservationId: string }[]): Promise<Set<string>>;
+  /** Of these keys of the storage, those that belong to a version, to a reservation that is alive, or to an account of another database. */
+  known(files: FileOfAccount[]): Promise<Set<string>>;
 }
 
 export function newDatasetId(): string {
@@ -217,9 +224,10 @@ export function createStore(database: Database, now: () => Date = () => new Date
 
     async known(files) {
       const rows = await database.query(
-        `SELECT f.key FROM jsonb_to_recordset($1::jsonb) AS f(key text, "reservationId" text)
+        `SELECT f.key FROM jsonb_to_recordset($1::jsonb) AS f(key text, "accountId" text, "reservationId" text)
          WHERE EXISTS (SELECT 1 FROM dataset_versions WHERE file = f.key)
-           OR EXISTS (SELECT 1 FROM storage_reservations WHERE id = f."reservationId" AND expires_at > clock_timestamp())`,
+           OR EXISTS (SELECT 1 FROM storage_reservations WHERE id = f."reservationId" AND expires_at > clock_timestamp())
+           OR NOT EXISTS (SELECT 1 FROM accounts WHERE id = f."accountId")`,
         [JSON.stringify(files)],
       );
       return new Set(rows.map(row => String(row['key'])));

@@ -21,8 +21,18 @@ export function roomOf(limit: number): Room {
 
 /** The answer has what the handler saw, and the hash of what is really in the file. */
 export function mountEcho(app: App, uploads: Uploads, room: Room = roomOf(Infinity)): void {
-  const echo = async (context: Context<typeof routes.uploadDataset> | Context<typeof routes.putDataset>) =>
-    (await describe(await uploads.receive(context, room))) as AnswerOf<typeof routes.uploadDataset>;
+  const echo = async (context: Context<typeof routes.uploadDataset> | Context<typeof routes.putDataset>) => {
+    const received = await uploads.receive(context, room);
+    const { sha256, format, options, name, description } = received;
+    try {
+      return await context.once(
+        { sha256, format, options, name, description },
+        async () => (await describe(received)) as AnswerOf<typeof routes.uploadDataset>,
+      );
+    } finally {
+      await received.discard();
+    }
+  };
   mount(app, routes.uploadDataset, echo);
   mount(app, routes.putDataset, echo);
   const resume = async (

@@ -5,6 +5,7 @@
 import { CompressionType, compressionRegistry, DataType, RecordBatchReader, TimeUnit } from 'apache-arrow';
 import type { Field } from 'apache-arrow';
 import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { TableError } from '../errors.ts';
 import type { JobContext } from '../job.ts';
@@ -12,6 +13,7 @@ import { identifier } from '../sql.ts';
 import type { Value } from '../types.ts';
 import { valueAt } from './arrow-values.ts';
 import type { Written } from './delimited.ts';
+import { lookAtHead } from './look.ts';
 import { uniqueNames } from './names.ts';
 import { ingestObjects } from './objects.ts';
 
@@ -20,7 +22,15 @@ compressionRegistry.set(CompressionType.ZSTD, {
   decode: data => zstdDecompressSync(data),
 });
 
+/** Files of IPC begin and end with this; streams have neither. A file without its end may lack batches too. */
+const mark = 'ARROW1';
+
 export async function ingestArrow(source: string, context: JobContext, target: string): Promise<Written> {
+  const { head, sizeBytes } = await lookAtHead(source);
+  if (head.toString('latin1', 0, mark.length) === mark && !(await endsWith(source, mark)))
+    throw new TableError('WRONG_FORMAT', 'The Arrow file is cut off: its footer is missing', {
+      place: `byte ${sizeBytes}`,
+    });
   const bytes = createReadStream(source, { highWaterMark: 2 ** 20 });
   let batches = 0;
   const damaged = (error: unknown) =>
@@ -52,6 +62,17 @@ export async function ingestArrow(source: string, context: JobContext, target: s
     throw damaged(error);
   } finally {
     bytes.destroy();
+  }
+}
+
+async function endsWith(path: string, text: string): Promise<boolean> {
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    const { buffer } = await file.read(Buffer.alloc(text.length), 0, text.length, Math.max(0, size - text.length));
+    return buffer.toString('latin1') === text;
+  } finally {
+    await file.close();
   }
 }
 

@@ -141,7 +141,6 @@ test.each([
     bytes.subarray(0, bytes.length - 3),
     Buffer.concat([bytes.subarray(0, 200), Buffer.alloc(200, 7)]),
   ]) {
-    if (format === 'arrow' && part.length === bytes.length - 3) continue; // The footer only repeats what came before.
     await expect(shop.take(part, format)).rejects.toMatchObject({ code: 'WRONG_FORMAT', place: expect.any(String) });
   }
   await expect(shop.take('a,b\n1,2\n', format)).rejects.toMatchObject({

@@ -17,7 +17,7 @@ import { writeParquet } from './parquet.ts';
 import { plainText } from './plain-text.ts';
 import { maxSamples, shorten } from './rejects.ts';
 import { refuseEmpty, writeTextTable } from './text-table.ts';
-import { inferTypes, strictCast } from './typing.ts';
+import { inferTypes, strictSelect } from './typing.ts';
 
 /** One object, nested ones included. */
 const maxObjectBytes = 16 * 2 ** 20;
@@ -109,18 +109,17 @@ async function write(
   const uncertain = [...scalars];
   const inferred = await inferTypes(context, relation, uncertain.map(text), plainStyle);
   const { names } = uniqueNames(columns.map(([name]) => name));
-  const selected = columns.map(([name], index) => {
-    const scalar = uncertain.indexOf(name);
-    let value = identifier(name);
-    if (scalar >= 0)
-      value = strictCast(text(name), inferred.types[scalar] ?? { type: 'VARCHAR', padded: false }, plainStyle);
-    else if (types?.[name] === 'BLOB') value = `from_base64(${value})`;
-    return `${value} AS ${identifier(names[index] ?? name)}`;
+  const selected = columns.map(([column], index) => {
+    const name = names[index] ?? column;
+    const scalar = uncertain.indexOf(column);
+    if (scalar >= 0) return { name, value: text(column), found: inferred.types[scalar] ?? null };
+    const value = identifier(column);
+    return { name, value: types?.[column] === 'BLOB' ? `from_base64(${value})` : value, found: null };
   });
   const { sizeBytes, head } = await lookAtHead(path);
   const lines = head.toString('latin1').split('\n').length;
   const rowBytes = Math.min(sizeBytes, head.length) / lines;
-  return writeParquet(context, `SELECT ${selected.join(', ')} FROM ${relation}`, target, {
+  return writeParquet(context, strictSelect(selected, relation, plainStyle), target, {
     columns: columns.length,
     rowBytes,
   });

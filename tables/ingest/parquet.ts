@@ -6,9 +6,12 @@ import type { Column } from '../types.ts';
 /** DuckDB's own; pages of rows are read from one group. */
 const maxGroupRows = 122_880;
 /** Threads hold groups until it is their turn to write. */
-const maxGroupBytes = 64 * 2 ** 20;
+const maxGroupBytes = 8 * 2 ** 20;
 const minGroupRows = 2_048;
 const maxGroupCells = 16 * 2 ** 20;
+/** DuckDB's own, for each column of text, taken at once by each thread: thousands of columns share less. */
+const maxDictionaryBytes = 2 ** 20;
+const maxDictionariesBytes = 16 * 2 ** 20;
 
 /** Writes a query's rows in their order; answers how many. `rowBytes` is about what a row takes. */
 export async function writeParquet(
@@ -20,8 +23,10 @@ export async function writeParquet(
   const rows = Math.min(maxGroupRows, maxGroupBytes / Math.max(1, shape.rowBytes), maxGroupCells / shape.columns);
   // DuckDB stores vectors of rows: groups are multiples of them.
   const groupRows = Math.max(minGroupRows, Math.floor(rows / minGroupRows) * minGroupRows);
+  const dictionaryBytes = Math.floor(Math.min(maxDictionaryBytes, maxDictionariesBytes / shape.columns));
   const answer = await query(
-    `COPY (${select}) TO ${literal(target)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${groupRows}, USE_TMP_FILE false)`,
+    `COPY (${select}) TO ${literal(target)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE ${groupRows},
+      STRING_DICTIONARY_PAGE_SIZE_LIMIT ${dictionaryBytes}, USE_TMP_FILE false)`,
   );
   return Number(answer.getRows()[0]?.[0] ?? 0);
 }
@@ -29,18 +34,22 @@ export async function writeParquet(
 /** Names and types of a Parquet file, and how many nulls each column has. */
 export async function describeParquet({ query }: Pick<JobContext, 'query'>, path: string): Promise<Column[]> {
   const file = `read_parquet(${literal(path)})`;
-  const described = (await query(`DESCRIBE FROM ${file}`)).getRows().map(row => ({
-    name: String(row[0]),
-    type: String(row[1]),
-  }));
-  const nulls: number[] = [];
-  for (let start = 0; start < described.length; start += columnsAtOnce) {
-    const counts = described
-      .slice(start, start + columnsAtOnce)
-      .map(({ name }) => `count(*) - count(${identifier(name)})`);
-    nulls.push(...((await query(`SELECT ${counts.join(', ')} FROM ${file}`)).getRows()[0] ?? []).map(Number));
+  const described = (await query(`DESCRIBE FROM ${file}`)).getRows();
+  const counted = await query(`SELECT path_in_schema, sum(stats_null_count), count(stats_null_count) = count(*)
+    FROM parquet_metadata(${literal(path)}) GROUP BY ALL`);
+  // The footer counts nulls of plain columns; for a list or a struct it has only those of what is within.
+  const nulls = new Map(
+    counted.getRows().flatMap(([name, count, complete]) => (complete === true ? [[String(name), Number(count)]] : [])),
+  );
+  const columns: Column[] = [];
+  for (const [name, type] of described.map(row => [String(row[0]), String(row[1])] as const)) {
+    const known = /[\])]$/.test(type) && !type.startsWith('DECIMAL') ? undefined : nulls.get(name);
+    columns.push({ name, type, nulls: known ?? (await countNulls(name)) });
   }
-  return described.map((column, index) => ({ ...column, nulls: nulls[index] ?? 0 }));
-}
+  return columns;
 
-const columnsAtOnce = 500;
+  async function countNulls(name: string): Promise<number> {
+    const column = identifier(name);
+    return Number((await query(`SELECT count(*) - count(${column}) FROM ${file}`)).getRows()[0]?.[0] ?? 0);
+  }
+}

@@ -11,7 +11,7 @@ import { lookAtHead } from './look.ts';
 /** A line may be this long, its line breaks within quotes included. */
 const maxLineBytes = 16 * 2 ** 20;
 /** SQL. DuckDB's own choice would be buffers of 16 lines of the longest kind. */
-export const lineOptions = `max_line_size = ${maxLineBytes}, buffer_size = ${2 * maxLineBytes}`;
+export const lineOptions = `max_line_size = ${maxLineBytes}, buffer_size = ${maxLineBytes}`;
 
 export interface Found {
   delimiter: string;

@@ -1,9 +1,8 @@
 // Tables whose cells are text: types are found, rows are written, and what is no row is counted.
 import { TableError } from '../errors.ts';
 import type { JobContext } from '../job.ts';
-import { identifier } from '../sql.ts';
 import { writeParquet } from './parquet.ts';
-import { declaredCast, inferTypes, isRetype, sampleRows, strictCast } from './typing.ts';
+import { declaredCast, inferTypes, isRetype, sampleRows, strictSelect } from './typing.ts';
 import type { Inferred, NumberStyle } from './typing.ts';
 
 export interface TextTable {
@@ -46,17 +45,15 @@ export async function writeTextTable(
     const typeOf = new Map(
       undeclared.map((column, index) => [column, types[index] ?? { type: 'VARCHAR', padded: false }]),
     );
+    const inReader = wide && table.casts;
     const selected = columns.map(column => {
       const { name, text, declared } = column;
-      const found = typeOf.get(column);
-      let value = text;
-      if (found && !(wide && table.casts)) value = strictCast(text, found, style);
-      else if (declared !== null && !table.casts) value = declaredCast(text, declared, style);
-      return `${value} AS ${identifier(name)}`;
+      const found = inReader ? null : (typeOf.get(column) ?? null);
+      const value = declared === null || table.casts ? text : declaredCast(text, declared, style);
+      return { name, value, found };
     });
-    const read =
-      wide && table.casts ? columns.map(each => each.declared ?? typeOf.get(each)?.type ?? 'VARCHAR') : asRead;
-    const select = `SELECT ${selected.join(', ')} FROM ${table.relation(read, rejects)}`;
+    const read = inReader ? columns.map(each => each.declared ?? typeOf.get(each)?.type ?? 'VARCHAR') : asRead;
+    const select = strictSelect(selected, table.relation(read, rejects), style);
     const shape = { columns: columns.length, rowBytes: bytes / Math.max(1, seen) };
     return { rows: await writeParquet(context, select, target, shape), rejects };
   };
