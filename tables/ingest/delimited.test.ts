@@ -73,6 +73,24 @@ test('a million rows keep their order, with several threads', async () => {
   expect(await shop.tables.rows(target, { offset: 999_998, limit: 5 })).toHaveLength(2);
 });
 
+test('lines that end in different ways are lines all the same', async () => {
+  const few = await shop.take('a,b\r\n1,x\r\n2,y\n3,"q\r\nz"\n', 'csv');
+  expect([few.rows, few.rejected.count, few.first[2]]).toEqual([3, 0, { a: 3, b: 'q\nz' }]);
+  expect(few.notes).toEqual([expect.stringContaining('different ways')]);
+  for (const [most, last] of [
+    ['\n', '\r\n'],
+    ['\r\n', '\n'],
+  ]) {
+    const lines = Array.from({ length: 200_000 }, (_, n) => `${n},x${n}${n < 199_990 ? most : last}`);
+    const many = await shop.take(`a,b${most}${lines.join('')}`, 'csv');
+    expect([many.rows, many.rejected.count]).toEqual([200_000, 0]);
+    expect((await shop.tables.rows(many.target, { offset: 199_999, limit: 1 }))[0]).toEqual({
+      a: 199_999,
+      b: 'x199999',
+    });
+  }
+});
+
 test('quoted line breaks, quotes and delimiters are text', async () => {
   const { first, rejected } = await shop.take('a,b\r\n"x\r\ny, ""z""",1\r\nplain,2\r\n', 'csv');
   expect(first).toEqual([

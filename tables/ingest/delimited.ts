@@ -6,7 +6,7 @@ import type { Rejected } from '../types.ts';
 import { uniqueNames } from './names.ts';
 import { columnType } from './options.ts';
 import type { Options } from './options.ts';
-import { plainText } from './plain-text.ts';
+import { plainText, withOneLineEnding } from './plain-text.ts';
 import { readRejects } from './rejects.ts';
 import { lineOptions, sniff } from './sniff.ts';
 import type { Found } from './sniff.ts';
@@ -65,6 +65,26 @@ export async function ingestDelimited(
   target: string,
 ): Promise<Written> {
   const { path, notes } = await plainText(source, dialect.encoding, context);
+  try {
+    const written = await ingestLines(path, dialect, context, target);
+    return { ...written, notes: [...notes, ...written.notes] };
+  } catch (error) {
+    if (context.signal.aborted || !endsLinesInManyWays(error)) throw error;
+  }
+  await context.query('DROP TABLE IF EXISTS first_errors; DROP TABLE IF EXISTS first_scans');
+  const written = await ingestLines(await withOneLineEnding(path, context), dialect, context, target);
+  return {
+    ...written,
+    notes: [...notes, 'Lines end in different ways; each \\r\\n was read as \\n', ...written.notes],
+  };
+}
+
+/** DuckDB's reader takes the first line's ending for that of all, and has only this to say when another comes. */
+function endsLinesInManyWays(error: unknown): boolean {
+  return error instanceof Error && /state machine reached an invalid state/i.test(error.message);
+}
+
+async function ingestLines(path: string, dialect: Dialect, context: JobContext, target: string): Promise<Written> {
   const found = await sniff(path, dialect, context);
   const { names, notes: renamed } = uniqueNames(
     found.header
@@ -82,7 +102,7 @@ export async function ingestDelimited(
   const { rows, rejects } = await writeTextTable(table, context, target);
   const rejected = await readRejects(context, rejects, path, names);
   refuseEmpty(rows, rejected.count);
-  return { rows, rejected, notes: [...notes, ...renamed] };
+  return { rows, rejected, notes: renamed };
 }
 
 function scan(path: string, found: Found, types: string[], rejects: string | null): string {

@@ -50,6 +50,30 @@ export async function plainText(source: string, encoding: string | undefined, co
   return { path: decoded, notes };
 }
 
+/** A copy of a text file in the job's folder in which every \r\n is \n, also within quotes. */
+export async function withOneLineEnding(path: string, { scratch, signal }: JobContext): Promise<string> {
+  const copy = join(scratch, 'one-line-ending');
+  let held = '';
+  await pipeline(
+    // As bytes, which this leaves alone but for the two.
+    createReadStream(path, { highWaterMark: 2 ** 20, encoding: 'latin1' }),
+    new Transform({
+      decodeStrings: false,
+      transform(chunk: string, _encoding, done) {
+        const text = held + chunk;
+        held = text.endsWith('\r') ? '\r' : '';
+        done(null, Buffer.from(text.slice(0, text.length - held.length).replaceAll('\r\n', '\n'), 'latin1'));
+      },
+      flush(done) {
+        done(null, Buffer.from(held, 'latin1'));
+      },
+    }),
+    createWriteStream(copy),
+    { signal },
+  );
+  return copy;
+}
+
 function named(encoding: string | undefined): string | null {
   if (encoding === undefined) return null;
   try {
