@@ -120,6 +120,8 @@ export async function testData(): Promise<TestData> {
   const environment = {
     PORT: '0',
     VECTORIUM_DATA: path,
+    // Never the folder of real models that this process may have been given: stand-ins would take their place in it.
+    VECTORIUM_MODELS: join(path, 'models'),
     VECTORIUM_ADMIN_KEY: adminKey,
     VECTORIUM_LOG_LEVEL: 'fatal',
     VECTORIUM_PRELOAD: 'e5_small',
