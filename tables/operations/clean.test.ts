@@ -200,6 +200,25 @@ test('clean without op trims, finds nulls and types, and drops empty and duplica
   });
 });
 
+test('a column is what all of its rows are, not only the first', async () => {
+  const sql = `SELECT i::VARCHAR || CASE WHEN i = 24999 THEN ' or so' ELSE '' END AS nearly,
+      CASE WHEN i < 20000 THEN 'n/a' ELSE i::VARCHAR END AS late,
+      CASE WHEN i = 24999 THEN '?' ELSE '1' END AS mark,
+      CASE WHEN i = 24999 THEN ' x' WHEN i = 24998 THEN 'x' ELSE i::VARCHAR END AS twice
+    FROM range(25000) AS r(i)`;
+  const { outputs, report } = await bench.run(sql, [{ type: 'clean', params: {} }]);
+  expect(outputs[0]?.columns.map(({ type, nulls }) => [type, nulls])).toEqual([
+    ['VARCHAR', 0],
+    ['BIGINT', 20_000],
+    ['BIGINT', 1],
+    ['VARCHAR', 0],
+  ]);
+  expect(report[0]?.details).toMatchObject({ duplicate_rows: 0, empty_rows: 0 });
+  const alike = `SELECT CASE WHEN i = 24999 THEN ' 3.0' ELSE i::VARCHAR END AS x FROM range(25000) AS r(i)`;
+  const { report: merged } = await bench.run(alike, [{ type: 'clean', params: {} }]);
+  expect(merged[0]).toMatchObject({ rowsIn: 25_000, rowsOut: 24_999, details: { duplicate_rows: 1 } });
+});
+
 test('days and months that could be either stay text', async () => {
   const { outputs } = await bench.run(column(`'01/02/2024', '03/04/2024'`, 'VARCHAR'), [{ type: 'clean', params: {} }]);
   expect(outputs[0]?.columns[0]?.type).toBe('VARCHAR');
