@@ -119,6 +119,17 @@ test('scale as scikit-learn does', async () => {
   expect((await rowsOf(sql, 'scale', { method: 'robust' })).map(row => row['x'])).toEqual([-1, 0, 1, null]);
 });
 
+test('one_hot takes columns that are called like what it counts', async () => {
+  const { rows } = await bench.run(`SELECT * FROM (VALUES ('a', 1, 2), ('b', 1, 2), ('b', 1, 2)) t(k, v, n)`, [
+    transform('one_hot', { columns: ['k', 'v'], max_categories: 1 }),
+  ]);
+  expect(rows).toEqual([
+    { n: 2, k_b: 0, v_1: 1 },
+    { n: 2, k_b: 1, v_1: 1 },
+    { n: 2, k_b: 1, v_1: 1 },
+  ]);
+});
+
 test('one_hot and ordinal_encode', async () => {
   expect((await rowsOf(sales, 'one_hot', { columns: ['k'] })).map(row => [row['k_a'], row['k_b']])).toEqual([
     [1, 0],
