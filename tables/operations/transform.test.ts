@@ -161,6 +161,18 @@ test('aggregate gives sorted groups', async () => {
   expect(await rowsOf(sales, 'aggregate', { metrics: { n: 'count(*)' } })).toEqual([{ n: 4 }]);
 });
 
+test.each([
+  ['SELECT NULL::VARCHAR AS q', 'has no value at all'],
+  [`SELECT '' AS q`, `can't name a column: ""`],
+  [`SELECT chr(1) || 'row' AS q`, `can't name a column: "\\u0001row"`],
+])('pivot says which values can be no columns: %s', async (sql, message) => {
+  await expect(bench.run(sql, [transform('pivot', { on: 'q' })])).rejects.toMatchObject({
+    code: 'INVALID_PARAMS',
+    param: 'operations[0].params.on',
+    message: expect.stringContaining(message) as string,
+  });
+});
+
 test('pivot and unpivot', async () => {
   const long = await rowsOf('SELECT 1 AS id, 10 AS q1, NULL::INTEGER AS q2', 'unpivot', {
     columns: ['q1', 'q2'],
