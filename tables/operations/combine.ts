@@ -79,7 +79,8 @@ const aggregate: Definition = {
         needsRow: metrics.some(({ fn }) => fn === 'first' || fn === 'last'),
         sql: ({ from, row }) => {
           const cells = made.map(({ name, sql }) => `${sql(String(row))} AS ${identifier(name)}`);
-          if (keys.length === 0) return `SELECT ${list(cells)} FROM ${from}`;
+          // With HAVING it is one group also where no metric is an aggregate, which is then refused.
+          if (keys.length === 0) return `SELECT ${list(cells)} FROM ${from} HAVING true`;
           // The groups come sorted: any other order would change from run to run.
           return `SELECT * FROM (SELECT ${list([...keys, ...cells])} FROM ${from} GROUP BY ${list(keys)}) ORDER BY ${list(keys.map(key => `${key} NULLS LAST`))}`;
         },

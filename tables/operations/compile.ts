@@ -168,7 +168,7 @@ export function createCompiler(connection: DuckDBConnection, job: Pick<ProcessJo
             await connection.run(`SELECT len([${list(all)}])`);
           } catch {
             // One by one, so that the error names the place.
-            for (const [index, { name }] of values.entries()) await step.evaluate(all[index] ?? 'NULL', name);
+            for (const [position, { name }] of values.entries()) await step.evaluate(all[position] ?? 'NULL', name);
           }
           return all;
         },

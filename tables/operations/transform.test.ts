@@ -173,6 +173,15 @@ test.each([
   });
 });
 
+test('aggregate without groups gives one row, also of none, and takes no metric that is a value of each row', async () => {
+  const metrics = { rows: 'count(*)', n: { fn: 'sum', column: 'n' } };
+  expect(await rowsOf('SELECT 1 AS n WHERE false', 'aggregate', { metrics })).toEqual([{ rows: 0, n: null }]);
+  await expect(rowsOf('SELECT 1 AS n', 'aggregate', { metrics: { n: 'n' } })).rejects.toMatchObject({
+    code: 'INVALID_PARAMS',
+    param: 'operations[0].params',
+  });
+});
+
 test('pivot and unpivot', async () => {
   const long = await rowsOf('SELECT 1 AS id, 10 AS q1, NULL::INTEGER AS q2', 'unpivot', {
     columns: ['q1', 'q2'],
