@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { line, optional, wholeNumber, withDefault } from './fields.ts';
 import { defineRoute } from './route.ts';
 
-const common = { tag: 'Jobs', auth: 'key', dialect: 'vectorial' } as const;
+const common = { tag: 'Jobs', auth: 'key', scope: 'data', dialect: 'vectorial' } as const;
 
 const statuses = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;
 

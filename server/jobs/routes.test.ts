@@ -67,6 +67,26 @@ async function get(path: string, headers: Record<string, string> = {}, key?: str
   return { status: response.status, headers: response.headers, body: (await response.json()) as Json };
 }
 
+test.each([
+  ['GET', '/api/v2/jobs'],
+  ['GET', '/v2/jobs/job_1'],
+  ['GET', '/v2/jobs/job_1/events'],
+  ['POST', '/v2/jobs/job_1/cancel'],
+  ['GET', '/v2/webhook'],
+  ['PUT', '/v2/webhook'],
+  ['DELETE', '/v2/webhook'],
+])('%s %s is refused to a key without the scope of data', async (method, path) => {
+  const response = await server.fetch(path, {
+    method,
+    key: parts.key.usageOnly,
+    ...(method === 'PUT' && {
+      body: JSON.stringify({ url: 'http://127.0.0.1:9/' }),
+      headers: { 'content-type': 'application/json' },
+    }),
+  });
+  expect([response.status, await response.json()]).toMatchObject([403, { code: 'SCOPE_NOT_ALLOWED' }]);
+});
+
 test('a job is shown while it runs and when it has ended, at both paths, to its account alone', async () => {
   const { id, finish } = await begin();
   for (const path of [`/api/v2/jobs/${id}`, `/v2/jobs/${id}`]) {

@@ -63,6 +63,20 @@ test('null_tokens', async () => {
   expect(await xs(sql, 'null_tokens', { tokens: ['x'] })).toEqual(['N/A', ' - ', null, '']);
 });
 
+test('replace_values takes 10,000 values at once, and names the one that is no value of the column', async () => {
+  const values = Array.from({ length: 10_000 }, (_, index): [string, string] => [String(index), String(index + 1)]);
+  const params = { column: 'x', mapping: Object.fromEntries(values) };
+  const begun = performance.now();
+  expect(await xs('SELECT 9999 AS x', 'replace_values', params)).toEqual([10_000]);
+  // A statement for each value takes some 20 s.
+  expect(performance.now() - begun).toBeLessThan(5000);
+  const wrong = { column: 'x', mapping: { 1: '2', 3: 'three' } };
+  await expect(xs('SELECT 1 AS x', 'replace_values', wrong)).rejects.toMatchObject({
+    code: 'INVALID_PARAMS',
+    param: 'operations[0].params.mapping.3',
+  });
+});
+
 test('replace_values replaces by a mapping, and the rest by a default', async () => {
   const sql = column(`'m', 'f', 'q', NULL`, 'VARCHAR');
   expect(await xs(sql, 'replace_values', { column: 'x', mapping: { m: 'male', f: 'female' } })).toEqual([

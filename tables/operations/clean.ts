@@ -65,11 +65,15 @@ const replaceValues: Definition = {
     const where = params.optionalText('where');
     return async step => {
       const column = columnOf(step, name, 'column');
-      const cases = [];
-      for (const { from, to } of mapping) {
-        const key = await step.constant(from, column.type, `mapping.${from}`);
-        cases.push(`WHEN ${key} THEN ${await step.constant(to, column.type, `mapping.${from}`)}`);
-      }
+      const keys = await step.constants(
+        mapping.map(({ from }) => ({ value: from, name: `mapping.${from}` })),
+        column.type,
+      );
+      const values = await step.constants(
+        mapping.map(({ from, to }) => ({ value: to, name: `mapping.${from}` })),
+        column.type,
+      );
+      const cases = keys.map((key, index) => `WHEN ${key} THEN ${values[index] ?? 'NULL'}`);
       const quoted = identifier(column.name);
       const rest = otherwise === undefined ? quoted : await step.constant(otherwise, column.type, 'default');
       // A null has no value that could be replaced.

@@ -79,7 +79,8 @@ const aggregate: Definition = {
         needsRow: metrics.some(({ fn }) => fn === 'first' || fn === 'last'),
         sql: ({ from, row }) => {
           const cells = made.map(({ name, sql }) => `${sql(String(row))} AS ${identifier(name)}`);
-          if (keys.length === 0) return `SELECT ${list(cells)} FROM ${from}`;
+          // With HAVING it is one group also where no metric is an aggregate, which is then refused.
+          if (keys.length === 0) return `SELECT ${list(cells)} FROM ${from} HAVING true`;
           // The groups come sorted: any other order would change from run to run.
           return `SELECT * FROM (SELECT ${list([...keys, ...cells])} FROM ${from} GROUP BY ${list(keys)}) ORDER BY ${list(keys.map(key => `${key} NULLS LAST`))}`;
         },
@@ -118,6 +119,11 @@ const pivot: Definition = {
         ).map(row => String(row['v']));
       if (values.length > most)
         throw params.wrong('on', `has more than ${most} values; filter them or raise max_columns`);
+      // A check knows no values yet.
+      if (by.length + values.length === 0 && step.services !== null) throw params.wrong('on', 'has no value at all');
+      const nameless = values.find(value => value === '' || value.length > 1000 || value.startsWith('\u0001'));
+      if (nameless !== undefined)
+        throw params.wrong('on', `has a value that can't name a column: ${JSON.stringify(nameless.slice(0, 100))}`);
       noDuplicates(step, [...by, ...values], 'on');
       const keys = by.map(identifier);
       return {

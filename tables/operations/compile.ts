@@ -162,6 +162,16 @@ export function createCompiler(connection: DuckDBConnection, job: Pick<ProcessJo
           await step.evaluate(sql, name);
           return sql;
         },
+        async constants(values, type) {
+          const all = values.map(({ value }) => `CAST(${literal(value)} AS ${type})`);
+          try {
+            await connection.run(`SELECT len([${list(all)}])`);
+          } catch {
+            // One by one, so that the error names the place.
+            for (const [position, { name }] of values.entries()) await step.evaluate(all[position] ?? 'NULL', name);
+          }
+          return all;
+        },
         textFunction: run => registerTextFunction(connection, run),
         async dataset(name) {
           const path = Object.hasOwn(job.datasets, name) ? job.datasets[name] : undefined;

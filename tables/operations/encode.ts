@@ -99,9 +99,12 @@ export const oneHot: Definition = {
       const add: { name: string; sql: string }[] = [];
       for (const { name } of columns) {
         const text = `CAST(${identifier(name)} AS VARCHAR)`;
+        // In brackets of its own: a column of the dataset may be called like what is counted here.
         const rows = await step.ask(
-          ({ from }) => `SELECT v FROM (SELECT ${text} AS v, count(*) AS n FROM ${from} GROUP BY v HAVING v IS NOT NULL
-            ORDER BY n DESC, v LIMIT ${most}) ORDER BY v`,
+          ({
+            from,
+          }) => `SELECT v FROM (SELECT v, count(*) AS n FROM (SELECT ${text} AS v FROM ${from}) WHERE v IS NOT NULL
+            GROUP BY v ORDER BY n DESC, v LIMIT ${most}) ORDER BY v`,
         );
         for (const row of rows) {
           const value = String(row['v']);

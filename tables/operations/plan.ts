@@ -101,6 +101,8 @@ export interface Step {
   evaluate(sql: string, name: string): Promise<string | null>;
   /** A value of a parameter as SQL of that type. */
   constant(value: Scalar, type: string, name: string): Promise<string>;
+  /** The same for many values at once, each with the name of its parameter. */
+  constants(values: readonly { value: Scalar; name: string }[], type: string): Promise<string[]>;
   /** The SQL name of a function from text to text. */
   textFunction(run: (text: string) => string | null): string;
   /** The columns of another dataset. */

@@ -183,6 +183,50 @@ test('names with quotes, dots and any Unicode pass through every kind of paramet
   );
 });
 
+test('the report counts under any name, also under those that objects have of themselves', async () => {
+  const { report } = await bench.run(`SELECT ' a' AS constructor, ' b' AS "__proto__", 'c' AS "toString"`, [
+    clean('trim'),
+    clean('validate', {
+      rules: [
+        { name: '__proto__', expression: 'false' },
+        { name: 'valueOf', expression: 'true' },
+      ],
+      on_fail: 'flag',
+    }),
+  ]);
+  expect(Object.entries(report[0]?.cellsChanged ?? {})).toEqual([
+    ['constructor', 1],
+    ['__proto__', 1],
+    ['toString', 0],
+  ]);
+  expect(Object.entries(report[1]?.details ?? {})).toEqual([
+    ['__proto__', 1],
+    ['valueOf', 0],
+  ]);
+});
+
+test('a preview ends with the row that reaches 8 MiB', async () => {
+  const rows = `SELECT i, repeat('x', 1048576) AS text FROM range(50) r(i)`;
+  const { preview } = await bench.run(rows, [transform('filter', { where: 'true' })], { preview: 100 });
+  expect(preview?.map(({ i }) => i)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+});
+
+test('a preview writes values as pages of rows do', async () => {
+  const sql = `SELECT INTERVAL 1 DAY AS i, 'ab'::BLOB AS b, {'at': TIMESTAMP '2024-01-02 03:04:05', 'big': 9007199254740993} AS s,
+    TIMESTAMPTZ '2024-01-02 03:04:05+02' AS z, 'nan'::DOUBLE AS nan, MAP {'k': 1} AS m`;
+  const { preview } = await bench.run(sql, [transform('filter', { where: 'true' })], { preview: 1 });
+  expect(preview).toEqual([
+    {
+      i: '1 day',
+      b: 'YWI=',
+      s: { at: '2024-01-02T03:04:05', big: '9007199254740993' },
+      z: '2024-01-02T01:04:05Z',
+      nan: 'NaN',
+      m: [{ key: 'k', value: 1 }],
+    },
+  ]);
+});
+
 function refuse(): never {
   throw new Error('no service');
 }

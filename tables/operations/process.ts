@@ -14,8 +14,10 @@ import type { Planned, Source } from './render.ts';
 import { identifier, list, literal } from './sql.ts';
 import type { TypedColumn } from './sql.ts';
 import { createTally } from './tally.ts';
-import { rowsOf } from './values.ts';
+import { toRows } from '../values.ts';
 
+/** Of JSON: a preview ends with the row that reaches this, as a page of rows does. */
+const mostPreviewCharacters = 8 * 1024 * 1024;
 /** A `clean` without `op`. */
 const automatic = 'clean';
 
@@ -113,7 +115,7 @@ class Processing {
       op,
       rowsIn: 0,
       rowsOut: 0,
-      cellsChanged: {},
+      cellsChanged: named(),
       columnsAdded: [],
       columnsRemoved: [],
     }));
@@ -160,7 +162,7 @@ class Processing {
   }
 
   async #query(sql: string): Promise<Row[]> {
-    return rowsOf(await this.#connection.runAndReadAll(sql));
+    return toRows(await this.#connection.runAndReadAll(sql));
   }
 
   async #begin(path: string): Promise<void> {
@@ -241,7 +243,7 @@ class Processing {
     },
   ): void {
     const { plan } = planned;
-    const details: Record<string, Value> = { ...plan.details };
+    const details: Record<string, Value> = named(plan.details);
     const own = counts.get(planned);
     own?.names.forEach((name, position) => {
       const count = tally?.counts(own.slot)[position + 1] ?? 0;
@@ -249,7 +251,7 @@ class Processing {
       else report.cellsChanged[name] = (report.cellsChanged[name] ?? 0) + count;
     });
     if (plan.kind === 'query' && plan.droppedAs !== undefined) details[plan.droppedAs] = gone;
-    if (Object.keys(details).length > 0) report.details = { ...report.details, ...details };
+    if (Object.keys(details).length > 0) report.details = Object.assign(named(report.details), details);
   }
 
   #noteColumns(index: number, before: readonly TypedColumn[]): void {
@@ -302,7 +304,11 @@ class Processing {
   }
 
   async #preview(sql: string): Promise<Row[]> {
-    return this.#query(`SELECT * FROM (${sql}) LIMIT ${Math.max(0, Math.trunc(this.#job.preview ?? 0))}`);
+    const most = Math.max(0, Math.trunc(this.#job.preview ?? 0));
+    const rows = await this.#query(`SELECT * FROM (${sql}) LIMIT ${most}`);
+    let characters = 0;
+    const end = rows.findIndex(cells => (characters += JSON.stringify(cells).length) >= mostPreviewCharacters);
+    return end < 0 ? rows : rows.slice(0, end + 1);
   }
 
   /** Of the first part. */
@@ -327,6 +333,11 @@ class Processing {
       this.#run.onProgress?.((first + share * (last - first)) / (this.#prepared.length + 1));
     }, 500);
   }
+}
+
+/** For names that users chose: nothing is in it, not even what all objects have (`constructor`). */
+function named<Entry>(entries: Readonly<Record<string, Entry>> = {}): Record<string, Entry> {
+  return Object.assign<Record<string, Entry>, Readonly<Record<string, Entry>>>(Object.create(null), entries);
 }
 
 /** What DuckDB says while it computes is the user's to know; a place of ours in it becomes the place of the error. */

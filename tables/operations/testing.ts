@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Operation, Processed, Row, Services } from '../types.ts';
 import { processOperations } from './process.ts';
 import { literal } from './sql.ts';
-import { rowsOf } from './values.ts';
+import { toRows } from '../values.ts';
 
 export interface Bench {
   connection: DuckDBConnection;
@@ -41,7 +41,7 @@ export async function openBench(): Promise<Bench> {
     await connection.run(`SET ${setting}`);
   }
   let files = 0;
-  const query = async (sql: string): Promise<Row[]> => rowsOf(await connection.runAndReadAll(sql));
+  const query = async (sql: string): Promise<Row[]> => toRows(await connection.runAndReadAll(sql));
   async function file(sql: string): Promise<string> {
     const path = join(folder, `file-${++files}.parquet`);
     await connection.run(`COPY (${sql}) TO ${literal(path)} (FORMAT parquet)`);

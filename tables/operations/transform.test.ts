@@ -119,6 +119,17 @@ test('scale as scikit-learn does', async () => {
   expect((await rowsOf(sql, 'scale', { method: 'robust' })).map(row => row['x'])).toEqual([-1, 0, 1, null]);
 });
 
+test('one_hot takes columns that are called like what it counts', async () => {
+  const { rows } = await bench.run(`SELECT * FROM (VALUES ('a', 1, 2), ('b', 1, 2), ('b', 1, 2)) t(k, v, n)`, [
+    transform('one_hot', { columns: ['k', 'v'], max_categories: 1 }),
+  ]);
+  expect(rows).toEqual([
+    { n: 2, k_b: 0, v_1: 1 },
+    { n: 2, k_b: 1, v_1: 1 },
+    { n: 2, k_b: 1, v_1: 1 },
+  ]);
+});
+
 test('one_hot and ordinal_encode', async () => {
   expect((await rowsOf(sales, 'one_hot', { columns: ['k'] })).map(row => [row['k_a'], row['k_b']])).toEqual([
     [1, 0],
@@ -148,6 +159,27 @@ test('aggregate gives sorted groups', async () => {
     ].map(row => ({ ...row, total: Number(row.total) })),
   );
   expect(await rowsOf(sales, 'aggregate', { metrics: { n: 'count(*)' } })).toEqual([{ n: 4 }]);
+});
+
+test.each([
+  ['SELECT NULL::VARCHAR AS q', 'has no value at all'],
+  [`SELECT '' AS q`, `can't name a column: ""`],
+  [`SELECT chr(1) || 'row' AS q`, `can't name a column: "\\u0001row"`],
+])('pivot says which values can be no columns: %s', async (sql, message) => {
+  await expect(bench.run(sql, [transform('pivot', { on: 'q' })])).rejects.toMatchObject({
+    code: 'INVALID_PARAMS',
+    param: 'operations[0].params.on',
+    message: expect.stringContaining(message) as string,
+  });
+});
+
+test('aggregate without groups gives one row, also of none, and takes no metric that is a value of each row', async () => {
+  const metrics = { rows: 'count(*)', n: { fn: 'sum', column: 'n' } };
+  expect(await rowsOf('SELECT 1 AS n WHERE false', 'aggregate', { metrics })).toEqual([{ rows: 0, n: null }]);
+  await expect(rowsOf('SELECT 1 AS n', 'aggregate', { metrics: { n: 'n' } })).rejects.toMatchObject({
+    code: 'INVALID_PARAMS',
+    param: 'operations[0].params',
+  });
 });
 
 test('pivot and unpivot', async () => {
