@@ -1,5 +1,5 @@
 // Tables as the server sees them: each call becomes a job of the pool, with files that appear whole or not at all.
-import { mkdir, mkdtemp, open, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, rename, rm, statfs } from 'node:fs/promises';
 import { totalmem, availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fromAny } from './errors.ts';
@@ -16,7 +16,7 @@ export interface TablesOptions {
   memoryBytes?: number;
   /** Of one long job (default: the machine's). A short one has one. */
   threads?: number;
-  /** What one job may spill (default 64 GiB). */
+  /** What one job may spill (default 64 GiB), but never more than half of what is free on the disk when it begins. */
   maxSpillBytes?: number;
   /** The operator's own formats: a module each; see docs/formats.md. */
   formatsFolder?: string;
@@ -63,7 +63,7 @@ export function openTables({
       scratch,
       memoryBytes: Math.floor(Math.min(memoryBytes, short ? 2 ** 28 : mostBytes)),
       threads: short ? 1 : threads,
-      maxSpillBytes,
+      maxSpillBytes: Math.min(maxSpillBytes, Math.floor((await freeBytes(scratch)) / 2)),
       formatsFolder: formatsFolder === undefined ? null : resolve(formatsFolder),
     };
     try {
@@ -150,4 +150,9 @@ async function sync(path: string): Promise<void> {
   } finally {
     await file.close();
   }
+}
+
+async function freeBytes(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
 }

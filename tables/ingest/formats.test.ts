@@ -255,3 +255,9 @@ describe('custom', () => {
     });
   });
 });
+
+const without = await workshop({ formatsFolder: '/nowhere/formats' });
+
+test('a kind that nobody has is refused, also where the operator has no folder of formats', async () => {
+  await expect(without.take('a', 'custom', { kind: 'nope' })).rejects.toMatchObject({ param: 'options.kind' });
+});

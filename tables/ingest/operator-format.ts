@@ -51,7 +51,12 @@ export async function ingestOperatorFormat(
 
 async function load(folder: string | null): Promise<OperatorFormat[]> {
   if (folder === null) return [];
-  const files = (await readdir(folder)).filter(name => /\.(js|mjs|ts)$/.test(name) && !name.endsWith('.test.ts'));
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    // Most operators add none.
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  const files = names.filter(name => /\.(js|mjs|ts)$/.test(name) && !name.endsWith('.test.ts'));
   return Promise.all(
     files.toSorted().map(async name => {
       const module = (await import(pathToFileURL(join(folder, name)).href)) as { default?: unknown };

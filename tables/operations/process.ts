@@ -340,11 +340,14 @@ function named<Entry>(entries: Readonly<Record<string, Entry>> = {}): Record<str
   return Object.assign<Record<string, Entry>, Readonly<Record<string, Entry>>>(Object.create(null), entries);
 }
 
-/** What DuckDB says while it computes is the user's to know; a place of ours in it becomes the place of the error. */
+/**
+ * What DuckDB says while it computes is the user's to know, but for trouble with files and with itself; a place of ours in it becomes the
+ * place of the error.
+ */
 function tableError(error: unknown): unknown {
   if (error instanceof TableError || !(error instanceof Error)) return error;
   const kind = /^([A-Z][A-Za-z ]+) Error: /.exec(error.message);
-  if (!kind) return error;
+  if (!kind || ['IO', 'INTERNAL', 'FATAL', 'Permission'].includes(kind[1] ?? '')) return error;
   const message = error.message.slice(kind[0].length);
   const place = /^operations\[\d+\]\.params[^:]*/.exec(message)?.[0];
   const code = kind[1] === 'Out of Memory' ? 'OUT_OF_MEMORY' : 'OPERATION_FAILED';
