@@ -1,5 +1,5 @@
 // The process pool: jobs end when they are told to, fail alone, and leave nothing.
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,11 +16,11 @@ const small = await shop.take('a,b\n1,x\n2,y\n', 'csv');
 const job = (name: string) => ({ source: big, format: 'csv' as const, options: {}, target: join(shop.folder, name) });
 
 test('kill -9 of the process in the middle rejects the call and leaves no file', async () => {
-  const before = new Set(shop.tables.processIds);
   const running = shop.tables.ingest(job('killed.parquet'));
   const killed = expect(running).rejects.toMatchObject({ name: 'TableError', code: 'FAILED' });
-  await sleep(600);
-  for (const id of shop.tables.processIds) if (!before.has(id) || before.size === 1) process.kill(id, 'SIGKILL');
+  const begun = () => readdirSync(shop.folder).some(name => name.startsWith('killed.parquet'));
+  await expect.poll(begun, { interval: 5, timeout: 30_000 }).toBe(true);
+  for (const id of shop.tables.processIds) process.kill(id, 'SIGKILL');
   await killed;
   expect(existsSync(join(shop.folder, 'killed.parquet'))).toBe(false);
   expect(await leftovers(shop)).toEqual([]);
