@@ -114,6 +114,18 @@ describe('the journal', () => {
     expect(events).toEqual(['database.refused']);
   });
 
+  it('goes on, and keeps the file, when a refusal can not be kept (4)', async () => {
+    answer = () => {
+      throw new DatabaseError('no', { code: '23505' });
+    };
+    await mkdir(join(folder, 'refused.jsonl'));
+    const { post, call } = await open();
+    post([put(1)]);
+    await call({ kind: 'script', sql: 'read' }).catch(() => {});
+    await expect.poll(() => events).toEqual(['database.refused', 'database.journal_failed']);
+    expect(await files()).toEqual(['000000000001.jsonl', 'refused.jsonl']);
+  });
+
   it('posts nothing when its file can not be written', async () => {
     await rm(folder, { recursive: true });
     await mkdir(folder);

@@ -58,7 +58,10 @@ export async function openJournal(
     const { path, file, statements } = batch;
     batch = null;
     closeSync(file);
-    void apply(path, statements);
+    apply(path, statements).catch((error: unknown) => {
+      // The file stays, and is run at the next opening.
+      log('database.journal_failed', { message: error instanceof Error ? error.message : String(error) });
+    });
   }
 
   async function apply(path: string, statements: Statement[]): Promise<void> {
