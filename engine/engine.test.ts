@@ -105,6 +105,24 @@ describe('vectors', () => {
     expect(cosine(prefixed?.[0] ?? new Float32Array(), bare?.[0] ?? new Float32Array())).toBeLessThan(0.9999);
   });
 
+  test('a text is the same to the text worker, which has the first one, and here, where short ones are done later', async () => {
+    const model = await tinyBert({ prefixes: { query: 'w9 w8: ' } });
+    start();
+    const options = { ...plain, chunkSize: 8, overlap: 0.3, inputType: 'query' } as const;
+    const texts = [tinyText(20), '', tinyText(5, 3)];
+    const there = await engine.prepare(model, texts, options);
+    // A worker that answers has told of its tokenizer before; to be done by it, a text must be long now.
+    const worker = threads[0];
+    let sent = 0;
+    const post = worker?.postMessage.bind(worker);
+    if (worker && post) worker.postMessage = (...message: Parameters<typeof post>) => (sent++, post(...message));
+    const here = await engine.prepare(model, texts, options);
+    expect(sent).toBe(0);
+    expect(here).toEqual(there);
+    await engine.prepare(model, [tinyText(500)], options);
+    expect(sent).toBe(1);
+  });
+
   test('a chunk with special tokens and prefix never exceeds the model; tokens are counted once', async () => {
     const model = await tinyBert({ prefixes: { default: 'query: ' } });
     start();

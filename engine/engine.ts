@@ -21,7 +21,6 @@ import type {
   InputType,
   ModelHandle,
   Prepared,
-  PreparedChunk,
 } from './types.ts';
 
 /** Beyond 512 tokens a batch does not run faster on one core, it only keeps others waiting. */
@@ -80,19 +79,18 @@ class ThreadedEngine implements Engine {
     } as const;
     // Asked for now, the frame is there when the texts come to be embedded.
     model.text.frame(chunking.prefix).catch(() => {});
-    const answer = await model.text.ask({ type: 'prepare', texts, chunking }, signal);
-    if (answer.type !== 'prepared') throw new Error(`the text thread answered ${answer.type}`);
-    let textAt = 0;
-    let spanAt = 0;
-    return Array.from(answer.tokens, (tokens, index) => {
-      const ids = answer.ids.subarray(textAt, (textAt += tokens));
-      const chunks: PreparedChunk[] = [];
-      for (let chunk = 0; chunk < (answer.chunks[index] ?? 0); chunk++) {
-        const [start = 0, end = 0, from = 0, to = 0] = answer.spans.subarray(spanAt, (spanAt += 4));
-        chunks.push({ start, end, tokens: to - from, from, ids: ids.subarray(from, to) });
-      }
-      return { tokens, chunks, late: method === 'late' };
-    });
+    const tokenized = await model.text.prepare(texts, chunking, signal);
+    return tokenized.map(({ ids, chunks }) => ({
+      tokens: ids.length,
+      chunks: chunks.map(({ start, end, from, to }) => ({
+        start,
+        end,
+        tokens: to - from,
+        from,
+        ids: ids.subarray(from, to),
+      })),
+      late: method === 'late',
+    }));
   }
 
   async count(handle: ModelHandle, texts: string[], signal?: AbortSignal): Promise<number[]> {

@@ -2,7 +2,7 @@
 //
 // A thread serves one model: a text thread its tokenizer, a session thread one ONNX session. Loading a model therefore
 // holds up nobody else, and unloading it is the end of its threads, which gives back all that they held.
-import type { EncoderGraph } from '@vectorium/nets';
+import type { EncoderGraph, TokenizerTables } from '@vectorium/nets';
 
 export interface TextThreadData {
   folder: string;
@@ -25,15 +25,27 @@ export type ToText =
   | { type: 'cancel'; job: number }
   | { type: 'close' };
 
+/** Tokens and chunks in a few arrays, which change threads without being copied. */
+export interface PackedTexts {
+  /** Of all texts in a row. */
+  ids: Int32Array;
+  /** Of each text. */
+  tokens: Int32Array;
+  chunks: Int32Array;
+  /** Four a chunk: start, end, from, to. */
+  spans: Int32Array;
+}
+
 export type TextAnswer =
-  /** `ids` of all texts in a row; `tokens` and `chunks` a text; `spans` four a chunk: start, end, from, to. */
-  | { type: 'prepared'; job: number; ids: Int32Array; tokens: Int32Array; chunks: Int32Array; spans: Int32Array }
+  | ({ type: 'prepared'; job: number } & PackedTexts)
   | { type: 'counted'; job: number; tokens: Int32Array }
   | { type: 'tokenized'; job: number; ids: Int32Array; starts: Int32Array; ends: Int32Array }
   | { type: 'frame'; job: number; before: Int32Array; after: Int32Array };
 
 export type FromText =
   | TextAnswer
+  /** Once, before any answer. */
+  | { type: 'loaded'; tables: TokenizerTables }
   | { type: 'failed'; job: number; message: string }
   /** The tokenizer did not load; the thread ends. */
   | { type: 'unusable'; message: string };

@@ -1,12 +1,18 @@
 // This side of a model's text thread: started on the first question, again after it died, ended when the model is unloaded.
+// Short texts don't go there: once the thread has loaded the tokenizer, its tables are shared and they are done here.
+import { openTokenizer, type Tokenizer } from '@vectorium/nets';
 import { Backoff } from './backoff.ts';
 import { EngineError } from './errors.ts';
 import type { Frame } from './late.ts';
-import type { FromText, TextAnswer, TextThreadData, ToText } from './protocol.ts';
+import { frameOf, prepareSteps, type TokenizedText, unpacked } from './prepare.ts';
+import type { Chunking, FromText, TextAnswer, TextThreadData, ToText } from './protocol.ts';
 import { Thread } from './thread.ts';
 
 /** Measured 0.5 to 4 million characters a second, by language and tokenizer. */
 const charactersPerSecond = 500_000;
+
+/** Of a request whose texts are done on the caller's thread: half a millisecond's work at most, about what the way to another thread costs. */
+const charactersHere = 256;
 
 type Question = Exclude<ToText, { type: 'close' | 'cancel' }>;
 type WithoutJob<T> = T extends unknown ? Omit<T, 'job'> : never;
@@ -19,6 +25,7 @@ export class TextThread {
   readonly #jobs = new Map<number, { resolve: (answer: TextAnswer) => void; reject: (error: EngineError) => void }>();
   readonly #frames = new Map<string, Promise<Frame>>();
   #thread: Thread<ToText, FromText> | null = null;
+  #tokenizer: Tokenizer | null = null;
   #failure: EngineError | null = null;
   readonly #maxWaitingCharacters: number;
   #waitingCharacters = 0;
@@ -41,6 +48,17 @@ export class TextThread {
 
   get running(): boolean {
     return this.#thread !== null;
+  }
+
+  /** Tokens and chunks of each text. Throws as `ask` does. */
+  async prepare(texts: string[], chunking: Chunking, signal?: AbortSignal): Promise<TokenizedText[]> {
+    if (this.#tokenizer && lengthOf(texts) <= charactersHere && !signal?.aborted) {
+      const steps = prepareSteps(this.#tokenizer, texts, chunking);
+      for (let step = steps.next(); ; step = steps.next()) if (step.done) return step.value;
+    }
+    const answer = await this.ask({ type: 'prepare', texts, chunking }, signal);
+    if (answer.type !== 'prepared') throw new Error(`the text thread answered ${answer.type}`);
+    return unpacked(answer);
   }
 
   /** Throws QUEUE_FULL by the rule of the vectors' queue: whoever comes to an empty one is served. */
@@ -89,10 +107,12 @@ export class TextThread {
   frame(prefix: string): Promise<Frame> {
     const known = this.#frames.get(prefix);
     if (known) return known;
-    const frame = this.ask({ type: 'frame', prefix }).then(answer => {
-      if (answer.type !== 'frame') throw new Error(`the text thread answered ${answer.type}`);
-      return { before: answer.before, after: answer.after };
-    });
+    const frame = this.#tokenizer
+      ? Promise.resolve(frameOf(this.#tokenizer, prefix))
+      : this.ask({ type: 'frame', prefix }).then(answer => {
+          if (answer.type !== 'frame') throw new Error(`the text thread answered ${answer.type}`);
+          return { before: answer.before, after: answer.after };
+        });
     this.#frames.set(prefix, frame);
     frame.catch(() => this.#frames.delete(prefix));
     return frame;
@@ -101,6 +121,7 @@ export class TextThread {
   async close(): Promise<void> {
     const thread = this.#thread;
     this.#thread = null;
+    this.#tokenizer = null;
     this.#frames.clear();
     await thread?.close({ type: 'close' });
   }
@@ -116,6 +137,10 @@ export class TextThread {
           return;
         }
         this.#backoff.succeeded();
+        if (message.type === 'loaded') {
+          if (this.#thread === thread) this.#tokenizer = openTokenizer(message.tables);
+          return;
+        }
         const job = this.#jobs.get(message.job);
         if (message.type === 'failed') job?.reject(new EngineError('MODEL_FAILED', message.message));
         else job?.resolve(message);
@@ -138,8 +163,12 @@ export class TextThread {
 }
 
 function charactersOf(question: WithoutJob<Question>): number {
-  if ('texts' in question) return question.texts.reduce((sum, text) => sum + text.length, 0);
+  if ('texts' in question) return lengthOf(question.texts);
   return 'text' in question ? question.text.length : 0;
+}
+
+function lengthOf(texts: readonly string[]): number {
+  return texts.reduce((sum, text) => sum + text.length, 0);
 }
 
 export function cancelled(): EngineError {

@@ -1,6 +1,7 @@
 /** The two ways in which encoder models cut a word into pieces: Unigram (XLM-R, T5) and WordPiece (BERT). */
 import type { Aligned } from './aligned.ts';
-import { Trie } from './trie.ts';
+import { inSharedMemory } from './shared.ts';
+import { Trie, TrieBuilder, type TrieTables } from './trie.ts';
 
 export type ModelJson =
   | { type: 'Unigram'; unk_id: number | null; vocab: [string, number][]; byte_fallback?: boolean }
@@ -14,6 +15,26 @@ interface WordPieceJson {
   vocab: Record<string, number>;
 }
 
+/** What a model knows, as plain data whose bulk is in shared memory. */
+export type ModelTables = UnigramTables | WordPieceTables;
+
+interface UnigramTables {
+  type: 'Unigram';
+  trie: TrieTables;
+  scores: Float64Array;
+  /** UTF-16 units of the longest piece. */
+  longest: number;
+  unknown: number;
+  unknownScore: number;
+}
+
+interface WordPieceTables {
+  type: 'WordPiece';
+  trie: TrieTables;
+  unknown: number;
+  maxCharacters: number;
+}
+
 /** Receives the pieces of a word in order, each with its range of units in the word. */
 type Emit = (id: number, from: number, to: number) => void;
 
@@ -24,25 +45,42 @@ export interface Model {
   finish(word: Aligned, emit: Emit): void;
 }
 
-/** The vocabulary by id, and a model in its first state. Throws for a kind that is not supported. */
-export function model(json: ModelJson): { pieces: string[]; start: () => Model } {
-  if (json.type === 'Unigram' && !json.byte_fallback) return unigram(json.vocab, json.unk_id ?? 0);
-  if (json.type === 'WordPiece') return wordPiece(json);
+/** The vocabulary by id, and the tables of a model. Throws for a kind that is not supported. */
+export function modelTables(json: ModelJson): { pieces: string[]; tables: ModelTables } {
+  if (json.type === 'Unigram' && !json.byte_fallback) return unigramTables(json.vocab, json.unk_id ?? 0);
+  if (json.type === 'WordPiece') return wordPieceTables(json);
   throw new Error(`A tokenizer with the model ${json.type} is not supported.`);
+}
+
+/** Gives a model in its first state each time. */
+export function modelOf(tables: ModelTables): () => Model {
+  return tables.type === 'Unigram' ? unigram(tables) : wordPiece(tables);
+}
+
+function unigramTables(vocab: [string, number][], unknown: number): { pieces: string[]; tables: UnigramTables } {
+  const trie = new TrieBuilder(1);
+  const scores = Float64Array.from(vocab, ([, score]) => score);
+  vocab.forEach(([piece], id) => trie.add(0, piece, id));
+  return {
+    pieces: vocab.map(([piece]) => piece),
+    tables: {
+      type: 'Unigram',
+      trie: trie.tables(),
+      scores: inSharedMemory(scores),
+      longest: vocab.reduce((most, [piece]) => Math.max(most, piece.length), 1),
+      unknown,
+      unknownScore: scores.reduce((a, b) => Math.min(a, b), Infinity) - 10,
+    },
+  };
 }
 
 /**
  * The most probable sequence of pieces (Kudo 2018, arXiv:1804.10959) by Viterbi's algorithm, with the penalty for unknown
  * characters and the joining of neighbours that are unknown as in sentencepiece. Ties go to the earlier start.
  */
-function unigram(vocab: [string, number][], unknown: number): { pieces: string[]; start: () => Model } {
-  const trie = new Trie(1);
-  const scores = Float64Array.from(vocab, ([, score]) => score);
-  vocab.forEach(([piece], id) => trie.add(0, piece, id));
-  const longest = vocab.reduce((most, [piece]) => Math.max(most, piece.length), 1);
-  const unknownScore = scores.reduce((a, b) => Math.min(a, b), Infinity) - 10;
-
-  const start = (): Model => {
+function unigram({ trie: tables, scores, longest, unknown, unknownScore }: UnigramTables): () => Model {
+  const trie = new Trie(tables);
+  return () => {
     // The best path to each unit: its score, where its last piece starts (-1: not reached) and which piece that is.
     let best = new Float64Array(64);
     let starts = new Int32Array(64).fill(-1);
@@ -99,7 +137,6 @@ function unigram(vocab: [string, number][], unknown: number): { pieces: string[]
       },
     };
   };
-  return { pieces: vocab.map(([piece]) => piece), start };
 }
 
 function enlarged<Numbers extends Float64Array | Int32Array>(numbers: Numbers, larger: Numbers): Numbers {
@@ -107,10 +144,9 @@ function enlarged<Numbers extends Float64Array | Int32Array>(numbers: Numbers, l
   return larger;
 }
 
-/** The longest known piece from the left, again and again; a word in which that fails, or too long a word, is unknown. */
-function wordPiece(json: WordPieceJson): { pieces: string[]; start: () => Model } {
+function wordPieceTables(json: WordPieceJson): { pieces: string[]; tables: WordPieceTables } {
   const pieces: string[] = [];
-  const trie = new Trie(2);
+  const trie = new TrieBuilder(2);
   const prefix = json.continuing_subword_prefix;
   for (const [piece, id] of Object.entries(json.vocab)) {
     pieces[id] = piece;
@@ -119,6 +155,13 @@ function wordPiece(json: WordPieceJson): { pieces: string[]; start: () => Model 
   }
   const unknown = json.vocab[json.unk_token];
   if (unknown === undefined) throw new Error(`The tokenizer has no piece ${json.unk_token}.`);
+  const maxCharacters = json.max_input_chars_per_word;
+  return { pieces, tables: { type: 'WordPiece', trie: trie.tables(), unknown, maxCharacters } };
+}
+
+/** The longest known piece from the left, again and again; a word in which that fails, or too long a word, is unknown. */
+function wordPiece({ trie: tables, unknown, maxCharacters }: WordPieceTables): () => Model {
+  const trie = new Trie(tables);
   const found: number[] = [];
 
   const cutter: Model = {
@@ -127,7 +170,7 @@ function wordPiece(json: WordPieceJson): { pieces: string[]; start: () => Model 
       const { units, length } = word;
       found.length = 0;
       let at = 0;
-      if (!longer(word, json.max_input_chars_per_word)) {
+      if (!longer(word, maxCharacters)) {
         while (at < length) {
           let node = at === 0 ? 0 : 1;
           let longest = -1;
@@ -155,7 +198,7 @@ function wordPiece(json: WordPieceJson): { pieces: string[]; start: () => Model 
       }
     },
   };
-  return { pieces, start: () => cutter };
+  return () => cutter;
 }
 
 function longer(word: Aligned, maxCharacters: number): boolean {

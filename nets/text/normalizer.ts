@@ -4,6 +4,7 @@
  */
 import type { Aligned } from './aligned.ts';
 import { readCharsmap } from './charsmap.ts';
+import { inSharedMemory } from './shared.ts';
 
 export type Normalizer = (input: Aligned, output: Aligned) => void;
 
@@ -22,22 +23,53 @@ interface BertJson {
   lowercase: boolean;
 }
 
+/** One step, as plain data whose bulk is in shared memory. */
+export type NormalizerTables =
+  | ({ type: 'Precompiled' } & PrecompiledTables)
+  | { type: 'Replace'; pattern: string; content: string }
+  | { type: 'Strip'; left: boolean; right: boolean }
+  | BertJson;
+
+interface PrecompiledTables {
+  /** Rules for one code point. */
+  single: Map<number, string>;
+  several: Map<string, string>;
+  traits: Uint8Array;
+}
+
 /** The steps of a tokenizer's normaliser, in order. Throws for a kind that is not supported. */
-export function normalizers(json: NormalizerJson | null): Normalizer[] {
+export function normalizerTables(json: NormalizerJson | null): NormalizerTables[] {
   if (!json) return [];
   switch (json.type) {
     case 'Sequence':
-      return json.normalizers.flatMap(normalizers);
+      return json.normalizers.flatMap(normalizerTables);
     case 'Precompiled':
-      return [precompiled(readCharsmap(Buffer.from(json.precompiled_charsmap, 'base64')))];
-    case 'Replace':
-      return [replace('Regex' in json.pattern ? json.pattern.Regex : RegExp.escape(json.pattern.String), json.content)];
+      return [
+        { type: json.type, ...precompiledTables(readCharsmap(Buffer.from(json.precompiled_charsmap, 'base64'))) },
+      ];
+    case 'Replace': {
+      const pattern = 'Regex' in json.pattern ? json.pattern.Regex : RegExp.escape(json.pattern.String);
+      return [{ type: json.type, pattern, content: json.content }];
+    }
     case 'Strip':
-      return [strip(json.strip_left, json.strip_right)];
+      return [{ type: json.type, left: json.strip_left, right: json.strip_right }];
     case 'BertNormalizer':
-      return [bert(json)];
+      return [json];
     default:
       throw new Error(`A tokenizer with the normaliser ${(json as { type: string }).type} is not supported.`);
+  }
+}
+
+export function normalizerOf(tables: NormalizerTables): Normalizer {
+  switch (tables.type) {
+    case 'Precompiled':
+      return precompiled(tables);
+    case 'Replace':
+      return replace(tables.pattern, tables.content);
+    case 'Strip':
+      return strip(tables.left, tables.right);
+    case 'BertNormalizer':
+      return bert(tables);
   }
 }
 
@@ -59,11 +91,7 @@ export function cutsNothing(text: string, index: number): boolean {
 const isSolid = (character: string): boolean =>
   /^[\p{L}\p{N}!-~]$/u.test(character) && character.normalize('NFKC') === character;
 
-/**
- * Sentencepiece's rules as Hugging Face applies them: a grapheme of less than 6 bytes in UTF-8 is replaced as a whole by
- * the rule for its shortest beginning that has one; else each code point is replaced by its own rule.
- */
-function precompiled(rules: Map<string, string>): Normalizer {
+function precompiledTables(rules: Map<string, string>): PrecompiledTables {
   const single = new Map<number, string>();
   const several = new Map<string, string>();
   for (const [key, value] of rules) {
@@ -71,8 +99,14 @@ function precompiled(rules: Map<string, string>): Normalizer {
     if (key.length === (point > 0xffff ? 2 : 1)) single.set(point, value);
     else several.set(key, value);
   }
-  const traits = characterTraits(single.keys());
+  return { single, several, traits: inSharedMemory(characterTraits(single.keys())) };
+}
 
+/**
+ * Sentencepiece's rules as Hugging Face applies them: a grapheme of less than 6 bytes in UTF-8 is replaced as a whole by
+ * the rule for its shortest beginning that has one; else each code point is replaced by its own rule.
+ */
+function precompiled({ single, several, traits }: PrecompiledTables): Normalizer {
   return (input, output) => {
     const { length } = input;
     const width = (at: number): number => (((input.units[at] ?? 0) & 0xfc00) === 0xd800 ? 2 : 1);

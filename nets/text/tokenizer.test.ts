@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { loadTokenizer, type Encoding } from './tokenizer.ts';
+import { loadTokenizer, openTokenizer, type Encoding } from './tokenizer.ts';
 
 interface Expected {
   texts: string[];
@@ -31,6 +31,13 @@ describe.each(['e5', 'minilm'] as const)('the tokenizer of %s', name => {
     expected.texts.forEach((text, i) => {
       expect([text, ...tokenizer.encode(text).ids]).toEqual([text, ...(expected[name].ids[i] ?? [])]);
     });
+  });
+
+  test('is the same in another thread, which shares its tables', () => {
+    const copied = structuredClone(tokenizer.tables);
+    expect(copied.model.trie.parents.buffer).toBeInstanceOf(SharedArrayBuffer);
+    const other = openTokenizer(copied);
+    for (const text of expected.texts) expect(other.encode(text)).toEqual(tokenizer.encode(text));
   });
 
   test("gives Hugging Face's text of tokens", () => {

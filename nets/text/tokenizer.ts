@@ -21,8 +21,16 @@ import { join } from 'node:path';
 import { partsAt, type AddedTokenJson, type Part } from './added.ts';
 import { Aligned } from './aligned.ts';
 import { decoder, type DecoderJson } from './decoder.ts';
-import { model, type Model, type ModelJson } from './models.ts';
-import { cutsNothing, isWhite, normalizers, type Normalizer, type NormalizerJson } from './normalizer.ts';
+import { modelOf, modelTables, type Model, type ModelJson, type ModelTables } from './models.ts';
+import {
+  cutsNothing,
+  isWhite,
+  normalizerOf,
+  normalizerTables,
+  type Normalizer,
+  type NormalizerJson,
+  type NormalizerTables,
+} from './normalizer.ts';
 import { Pause } from './pause.ts';
 import { preTokenizer, type PreTokenizer, type PreTokenizerJson } from './pretokenizer.ts';
 
@@ -38,14 +46,30 @@ export interface Tokenizer {
   encode(text: string): Encoding;
   /** The same, pausing after about every 5 ms, so that a long text doesn't hold up short ones. */
   encodeSteps(text: string): Generator<void, Encoding>;
-  /** The text of tokens, without special ones. */
-  decode(ids: Iterable<number>): string;
   /** Special tokens in front of every input, such as `[0]`. */
   readonly before: Int32Array;
   /** Special tokens behind every input, such as `[2]`. */
   readonly after: Int32Array;
   /** Ids are below this. */
   readonly vocabularySize: number;
+  /** For `openTokenizer` in another thread. */
+  readonly tables: TokenizerTables;
+}
+
+export interface DecodingTokenizer extends Tokenizer {
+  /** The text of tokens, without special ones. */
+  decode(ids: Iterable<number>): string;
+}
+
+/** All that encoding needs, as plain data whose bulk is in shared memory: sending it to a thread copies next to nothing. */
+export interface TokenizerTables {
+  added: AddedTokenJson[];
+  normalizers: NormalizerTables[];
+  preTokenizer: PreTokenizerJson | null;
+  model: ModelTables;
+  before: number[];
+  after: number[];
+  vocabularySize: number;
 }
 
 interface PostProcessorJson {
@@ -66,38 +90,53 @@ interface TokenizerJson {
 }
 
 /** Reads `tokenizer.json` of a model folder. Throws when it uses a part that is not supported. */
-export async function loadTokenizer(folder: string): Promise<Tokenizer> {
+export async function loadTokenizer(folder: string): Promise<DecodingTokenizer> {
   const path = join(folder, 'tokenizer.json');
-  return new JsonTokenizer(JSON.parse(await readFile(path, 'utf8')) as TokenizerJson);
+  const json = JSON.parse(await readFile(path, 'utf8')) as TokenizerJson;
+  const added = json.added_tokens ?? [];
+  const { pieces, tables: model } = modelTables(json.model);
+  for (const { id, content } of added) pieces[id] = content;
+  const [before, after] = around(json.post_processor);
+  const tokenizer = openTokenizer({
+    added,
+    normalizers: normalizerTables(json.normalizer),
+    preTokenizer: json.pre_tokenizer,
+    model,
+    before,
+    after,
+    vocabularySize: pieces.length,
+  });
+  const special = new Set(added.filter(token => token.special).map(token => token.id));
+  return Object.assign(tokenizer, { decode: decoder(json.decoder, pieces, special) });
+}
+
+/** A tokenizer that another thread has loaded. */
+export function openTokenizer(tables: TokenizerTables): Tokenizer {
+  return new TablesTokenizer(tables);
 }
 
 /** Text is normalised in blocks of about this many UTF-16 units, so that the work stays in the processor's cache. */
 const BLOCK = 4096;
 
-class JsonTokenizer implements Tokenizer {
+class TablesTokenizer implements Tokenizer {
   readonly before: Int32Array;
   readonly after: Int32Array;
   readonly vocabularySize: number;
-  readonly decode: (ids: Iterable<number>) => string;
+  readonly tables: TokenizerTables;
   private readonly parts: (text: string) => Iterable<Part>;
   private readonly normalizers: Normalizer[];
   private readonly preTokenizer: PreTokenizer;
   private readonly newModel: () => Model;
 
-  constructor(json: TokenizerJson) {
-    const added = json.added_tokens ?? [];
-    this.parts = partsAt(added);
-    this.normalizers = normalizers(json.normalizer);
-    this.preTokenizer = preTokenizer(json.pre_tokenizer);
-    const { pieces, start } = model(json.model);
-    this.newModel = start;
-    for (const { id, content } of added) pieces[id] = content;
-    this.vocabularySize = pieces.length;
-    const special = new Set(added.filter(token => token.special).map(token => token.id));
-    this.decode = decoder(json.decoder, pieces, special);
-    const [before, after] = around(json.post_processor);
-    this.before = Int32Array.from(before);
-    this.after = Int32Array.from(after);
+  constructor(tables: TokenizerTables) {
+    this.tables = tables;
+    this.parts = partsAt(tables.added);
+    this.normalizers = tables.normalizers.map(normalizerOf);
+    this.preTokenizer = preTokenizer(tables.preTokenizer);
+    this.newModel = modelOf(tables.model);
+    this.vocabularySize = tables.vocabularySize;
+    this.before = Int32Array.from(tables.before);
+    this.after = Int32Array.from(tables.after);
   }
 
   encode(text: string): Encoding {
