@@ -1,7 +1,7 @@
 // Matches replies to requests, for the thread's channel and the socket's alike, and makes a Database out of that.
 import { DatabaseError } from './port.ts';
 import type { Database, Row, Statement } from './port.ts';
-import type { Call, Numbered, Reply, Request } from './protocol.ts';
+import { type Call, type Numbered, plain, type Reply, type Request } from './protocol.ts';
 
 interface Waiting {
   resolve: (rows: Row[][]) => void;
@@ -51,16 +51,17 @@ export function databaseOver(
   call: Call,
   { close, post }: { close: () => Promise<void>; post?: (statements: Statement[]) => void },
 ): Database {
+  const transaction = (statements: Statement[]) => call({ kind: 'transaction', statements: statements.map(plain) });
   return {
     kind: 'pglite',
     async query<T>(sql: string, values?: unknown[]) {
       const [rows] = await call({ kind: 'transaction', statements: [values ? { sql, values } : { sql }] });
       return (rows ?? []) as T[];
     },
-    transaction: statements => call({ kind: 'transaction', statements }),
+    transaction,
     async post(statements) {
       if (post) post(statements);
-      else await call({ kind: 'transaction', statements });
+      else await transaction(statements);
     },
     async script(sql) {
       await call({ kind: 'script', sql });

@@ -13,6 +13,7 @@ const asRead = (id: number): Statement => ({
   sql: 'put',
   values: [String(id), null, '1970-01-01T00:00:00.000Z', '5', '\\xff'],
 });
+const asSent = (...values: number[]) => ({ sql: 'add', values });
 const statementsOf = (request: Request | undefined) => (request?.kind === 'transaction' ? request.statements : []);
 const countedFor = (key: string): Statement => ({
   sql: "INSERT INTO limit_windows VALUES ($1, 'vectors', now(), 1, now(), 1) ON CONFLICT DO NOTHING",
@@ -97,7 +98,29 @@ describe('the journal', () => {
     expect(await files()).toEqual(['000000000004.jsonl']);
   });
 
-  it('keeps what is refused, and nothing is held up by it (4)', async () => {
+  it('runs statements that can be merged as one, and those of a refused batch one by one (4)', async () => {
+    const add = (...ids: number[]): Statement => ({
+      sql: 'add',
+      values: ids,
+      merge: next => add(...ids, ...((next.values ?? []) as number[])),
+    });
+    answer = request => {
+      if (statementsOf(request).some(({ sql, values = [] }) => sql === 'add' && values.length > 2))
+        throw new DatabaseError('no', { code: '22003' });
+    };
+    const { call, post } = await open();
+    post([add(1)]);
+    post([put(9), add(2)]);
+    await call({ kind: 'script', sql: 'read' });
+    expect(statementsOf(asked[0])).toEqual([asSent(1, 2), put(9)]);
+    post([add(1)]);
+    post([add(2), add(3)]);
+    await call({ kind: 'script', sql: 'read' });
+    expect(statementsOf(asked[2])).toEqual([asSent(1, 2, 3)]);
+    await expect.poll(() => asked.slice(3).flatMap(statementsOf)).toEqual([1, 2, 3].map(id => asSent(id)));
+  });
+
+  it('keeps what is refused, and nothing is held up by it (5)', async () => {
     answer = request => {
       if (statementsOf(request).some(({ values = [] }) => values[0] === 2))
         throw new DatabaseError('no', { code: '23505' });
@@ -114,7 +137,7 @@ describe('the journal', () => {
     expect(events).toEqual(['database.refused']);
   });
 
-  it('goes on, and keeps the file, when a refusal can not be kept (4)', async () => {
+  it('goes on, and keeps the file, when a refusal can not be kept (5)', async () => {
     answer = () => {
       throw new DatabaseError('no', { code: '23505' });
     };

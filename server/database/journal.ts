@@ -6,19 +6,20 @@
 // 2. Whoever asks the database anything comes after all that was posted before.
 // 3. A file holds one batch, and is removed when the batch is committed. Files of a process that was killed are run, in their order,
 //    when the database is opened. So a batch may run twice: posted statements must be idempotent.
-// 4. A statement that the database refuses is logged and kept in `refused.jsonl`; it holds up nothing and nobody.
+// 4. Statements of a batch that can be merged are run as one; a batch that is refused, each for itself.
+// 5. A statement that the database refuses is logged and kept in `refused.jsonl`; it holds up nothing and nobody.
 import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { appendFile, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseError } from './port.ts';
 import { asText } from './prepared.ts';
 import type { Statement } from './port.ts';
-import type { Call } from './protocol.ts';
+import { type Call, plain } from './protocol.ts';
 
 /** How long a posted statement waits for company at most. */
-const applyWithinMs = 200;
-/** A batch keeps the database for some 100 ms at most, which is what a reader may have to wait. */
-const mostStatements = 64;
+const applyWithinMs = 500;
+/** A reader may have to wait for a batch. */
+const mostStatements = 256;
 
 export interface Journaled {
   /** As the call given, after what was posted. */
@@ -66,12 +67,12 @@ export async function openJournal(
 
   async function apply(path: string, statements: Statement[]): Promise<void> {
     try {
-      await call({ kind: 'transaction', statements });
+      await call({ kind: 'transaction', statements: merged(statements) });
     } catch (error) {
       if (isLost(error)) return; // the file is run when the database is opened again
       for (const statement of statements) {
         try {
-          await call({ kind: 'transaction', statements: [statement] });
+          await call({ kind: 'transaction', statements: [plain(statement)] });
         } catch (refusal) {
           if (isLost(refusal)) return;
           log('database.refused', { message: refusal instanceof Error ? refusal.message : String(refusal) });
@@ -103,6 +104,22 @@ export async function openJournal(
       else if (batch.statements.length === statements.length) timer = setTimeout(end, applyWithinMs);
     },
   };
+}
+
+/** Fewer statements that do the same. Those of different SQL don't depend on each other's order. */
+function merged(statements: readonly Statement[]): Statement[] {
+  const bySql = new Map<string, number>();
+  const fewer: Statement[] = [];
+  for (const statement of statements) {
+    const place = bySql.get(statement.sql);
+    const both = place === undefined ? undefined : fewer[place]?.merge?.(statement);
+    if (place !== undefined && both) fewer[place] = both;
+    else {
+      bySql.set(statement.sql, fewer.length);
+      fewer.push(statement);
+    }
+  }
+  return fewer.map(plain);
 }
 
 function isLost(error: unknown): boolean {

@@ -6,6 +6,8 @@ import type { DumpTarget } from './dump.ts';
 export interface Statement {
   sql: string;
   values?: unknown[];
+  /** Of one that is posted often: a statement of the same SQL that does what this one does and then `next`. */
+  merge?(next: Statement): Statement;
 }
 
 export type Row = Record<string, unknown>;

@@ -8,6 +8,9 @@ export type Request =
   | { kind: 'dump'; target: DumpTarget }
   | { kind: 'close' };
 
+/** What can go to another thread. */
+export const plain = ({ sql, values }: Statement): Statement => (values ? { sql, values } : { sql });
+
 export interface Numbered {
   id: number;
   request: Request;

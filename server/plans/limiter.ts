@@ -3,7 +3,7 @@
 // With the embedded database one process owns the folder: the counters are in its memory, where an admission is one turn of the
 // event loop, and go to the database with the next group commit, which is the one that the request's own charge waits for. With
 // PostgreSQL any number of processes count in one row a key, by one atomic statement a request.
-import type { Database, GroupCommit, Row, Writer } from '../database/index.ts';
+import type { Database, GroupCommit, Row, Statement, Writer } from '../database/index.ts';
 import type { Plan } from './plans.ts';
 import { admission, counted, current, hasRoom, limitsOf, longestMs, minuteMs } from './windows.ts';
 import type { Admission, Family, Limits, Windows } from './windows.ts';
@@ -82,20 +82,20 @@ async function countInMemory({ database, commit, now = Date.now }: LimiterOption
   };
 }
 
-function write(rows: [string, Windows][]) {
-  const newest = [...new Map(rows)].map(([name, windows]) => {
-    const [keyId, family] = name.split(' ');
-    return { key_id: keyId, family, ...windows };
-  });
+function write(rows: [string, Windows][]): Statement {
+  const text = JSON.stringify([...new Map(rows)]);
   return {
+    merge: next => write([text, String(next.values?.[0])].flatMap(list => JSON.parse(list) as [string, Windows][])),
     sql: `INSERT INTO limit_windows
-      SELECT key_id, family, to_timestamp("minuteStartMs" / 1000), "minuteCount", to_timestamp("longStartMs" / 1000), "longCount"
-      FROM jsonb_to_recordset($1::jsonb) AS r(key_id text, family text, "minuteStartMs" double precision, "minuteCount" integer,
-        "longStartMs" double precision, "longCount" integer)
+      SELECT split_part(name, ' ', 1), split_part(name, ' ', 2),
+        to_timestamp("minuteStartMs" / 1000), "minuteCount", to_timestamp("longStartMs" / 1000), "longCount"
+      FROM jsonb_array_elements($1::jsonb) AS pair, LATERAL (SELECT pair ->> 0 AS name) AS named,
+        jsonb_to_record(pair -> 1) AS r("minuteStartMs" double precision, "minuteCount" integer,
+          "longStartMs" double precision, "longCount" integer)
       ON CONFLICT (key_id, family) DO UPDATE SET
         minute_started_at = excluded.minute_started_at, minute_count = excluded.minute_count,
         long_started_at = excluded.long_started_at, long_count = excluded.long_count`,
-    values: [JSON.stringify(newest)],
+    values: [text],
   };
 }
 

@@ -33,17 +33,50 @@ export interface Settlements {
  * from `booked`, the rows that are new.
  */
 export function settlementStatement({ usage, returns, holder, batch }: Settlements): Statement {
+  return statementOf({
+    rows: usage.map(row => ({
+      ...row,
+      costPicodollars: String(row.costPicodollars),
+      budgetMonth: row.budgetMonth && `${row.budgetMonth}-01`,
+    })),
+    returns: returns.map(({ purse, amount }) => ({ purse, amount: String(amount) })),
+    holder,
+    batch,
+  });
+}
+
+/** As JSON has them. */
+interface Parts {
+  rows: { id: string }[];
+  returns: { purse: string; amount: string }[];
+  holder: string;
+  batch: bigint;
+}
+
+function statementOf({ rows, returns, holder, batch }: Parts): Statement {
+  // Of rows with one id the first counts.
+  const firsts = new Map(rows.toReversed().map(row => [row.id, row]));
   const amounts = new Map<string, bigint>();
-  for (const { purse, amount } of returns) amounts.set(purse, (amounts.get(purse) ?? 0n) + amount);
-  const rows = usage.map(row => ({
-    ...row,
-    costPicodollars: String(row.costPicodollars),
-    budgetMonth: row.budgetMonth && `${row.budgetMonth}-01`,
-  }));
-  const returned = [...amounts]
-    .filter(([, amount]) => amount > 0n)
-    .map(([purse, amount]) => ({ purse, amount: String(amount) }));
-  return { sql, values: [JSON.stringify(rows), JSON.stringify(returned), holder, batch] };
+  for (const { purse, amount } of returns) amounts.set(purse, (amounts.get(purse) ?? 0n) + BigInt(amount));
+  const sums = [...amounts].filter(([, amount]) => amount > 0n);
+  return {
+    sql,
+    values: [
+      JSON.stringify([...firsts.values()].toReversed()),
+      JSON.stringify(sums.map(([purse, amount]) => ({ purse, amount: String(amount) }))),
+      holder,
+      batch,
+    ],
+    merge(next) {
+      const [moreRows, moreReturns, , nextBatch] = next.values as [string, string, string, bigint];
+      return statementOf({
+        rows: [...rows, ...(JSON.parse(moreRows) as Parts['rows'])],
+        returns: [...returns, ...(JSON.parse(moreReturns) as Parts['returns'])],
+        holder,
+        batch: nextBatch,
+      });
+    },
+  };
 }
 
 const sql = `
