@@ -1,9 +1,13 @@
 // What the server adds to one short text of one caller: against the session alone, and against a bare route around it.
 import type { BareSession } from './bare-session.ts';
-import { callAll, type Door, median, openaiDoor } from './load.ts';
+import { type Door, median, openaiDoor } from './load.ts';
 import { startProgram } from './processes.ts';
+import { SocketCaller } from './socket-caller.ts';
 import type { BenchText } from './texts.ts';
 import type { Vectorium } from './vectorium.ts';
+
+const blockTexts = 60;
+const coldTexts = 10;
 
 /** Medians in milliseconds. */
 export interface Latency {
@@ -32,23 +36,23 @@ export async function measureLatency(
   const measured = doors.map((): number[] => []);
   const single = sessions.filter(({ layout }) => layout.sessions === 1);
   const runs = single.map((): number[] => []);
-  // Short blocks of each in turn, so that whatever else the machine does falls on all alike; the first block warms up.
+  // Short blocks of each in turn, so that whatever else the machine does falls on all alike; the first block warms up, and
+  // in each block the first calls, in which one program takes the processor's caches from another.
   for (let block = 0; block <= blocks; block++) {
-    const some = Array.from({ length: 25 }, (_, index) => texts[(block * 25 + index) % texts.length]).filter(
-      text => text !== undefined,
-    );
+    const some = Array.from(
+      { length: blockTexts },
+      (_, index) => texts[(block * blockTexts + index) % texts.length],
+    ).filter(text => text !== undefined);
     for (const [number, session] of single.entries()) {
       const { runMs } = await session.run({ ids: some.map(({ ids }) => ids), maxBatchTexts: 1, maxBatchTokens: 512 });
-      if (block > 0) runs[number]?.push(...runMs);
+      if (block > 0) runs[number]?.push(...runMs.slice(coldTexts));
     }
     for (const [number, door] of doors.entries()) {
-      const { latenciesMs } = await callAll(
-        door,
-        some.map(({ text }) => text),
-        1,
-      );
-      // The first of a block opens its connection.
-      if (block > 0) measured[number]?.push(...latenciesMs.slice(1));
+      const caller = await SocketCaller.open(door);
+      const latenciesMs: number[] = [];
+      for (const { text } of some) latenciesMs.push(await caller.call(door.body(text)));
+      caller.close();
+      if (block > 0) measured[number]?.push(...latenciesMs.slice(coldTexts));
     }
   }
   await program.stop();
