@@ -1,8 +1,11 @@
 // Starts the measured programs as processes of their own, stops them, and reads how much memory they took.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface Program {
   readonly pid: number;
@@ -33,42 +36,41 @@ export async function startProgram(
 ): Promise<Program> {
   const [file = '', ...parameters] = command;
   const env = { ...process.env, ...options.environment };
-  const child = spawn(file, parameters, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  // Into a file: what it says while it is measured is read by nobody, so that it costs the callers nothing.
+  const folder = mkdtempSync(join(tmpdir(), 'bench-output-'));
+  const path = join(folder, 'output');
+  const output = openSync(path, 'w');
+  const child = spawn(file, parameters, { env, stdio: ['ignore', output, output] });
+  closeSync(output);
   stopWithBench(child);
-  const output: string[] = [];
-  let lastWords = '';
-  const readyLine = await new Promise<string>((resolve, reject) => {
-    const fail = (what: string) => {
-      child.kill('SIGKILL');
-      const errors = output.filter(line => /error|caused by|missing|cannot/i.test(line));
-      const words = errors.length > 0 ? errors.slice(0, 4) : output.slice(-4);
-      reject(new Error(`${what}: ${words.join(' | ').trim().slice(-600) || 'it said nothing'}`));
-    };
-    const timer = setTimeout(() => fail('it was not ready in time'), options.timeoutMs ?? 180_000);
-    child.once('error', error => fail(error.message));
-    const failAtExit = (code: number | null) => fail(`it ended with ${code} before it was ready`);
-    child.once('exit', failAtExit);
-    const readers = [child.stdout, child.stderr].map(input => createInterface({ input }));
-    for (const reader of readers)
-      reader.on('line', line => {
-        output.push(line);
-        if (!options.ready(line)) return;
-        clearTimeout(timer);
-        child.off('exit', failAtExit);
-        for (const each of readers) each.close();
-        // What it says from now on costs the measuring as little as can be.
-        child.stdout.resume();
-        child.stderr.on('data', (part: Buffer) => {
-          lastWords = part.toString().slice(-600);
-        });
-        resolve(line);
-      });
+  let last: string[] | null = null;
+  const lines = (): string[] => last ?? readFileSync(path, 'utf8').split('\n');
+  child.once('exit', () => {
+    last = lines();
+    rmSync(folder, { recursive: true, force: true });
   });
-  const ending = () => {
+  const deadline = performance.now() + (options.timeoutMs ?? 180_000);
+  let failure: string | null = null;
+  child.once('error', error => (failure = error.message));
+  for (;;) {
+    const said = lines();
+    const readyLine = said.slice(0, -1).find(options.ready);
+    if (readyLine !== undefined) return { pid: child.pid ?? 0, readyLine, ending, stop: () => stopChild(child) };
+    if (child.exitCode !== null) failure = `it ended with ${child.exitCode} before it was ready`;
+    if (performance.now() > deadline) failure = 'it was not ready in time';
+    if (failure !== null) {
+      child.kill('SIGKILL');
+      const errors = said.filter(line => /error|caused by|missing|cannot/i.test(line));
+      const words = errors.length > 0 ? errors.slice(0, 4) : said.slice(-4);
+      throw new Error(`${failure}: ${words.join(' | ').trim().slice(-600) || 'it said nothing'}`);
+    }
+    await sleep(10);
+  }
+
+  function ending(): string | null {
     const how = child.exitCode ?? child.signalCode;
-    return how === null ? null : `it ended with ${how}${lastWords && `: ${lastWords}`}`;
-  };
-  return { pid: child.pid ?? 0, readyLine, ending, stop: () => stopChild(child) };
+    return how === null ? null : `it ended with ${how}: ${lines().slice(-4).join(' ').trim().slice(-600)}`;
+  }
 }
 
 async function stopChild(child: ChildProcess): Promise<void> {
