@@ -1,0 +1,2 @@
+// The door of training: runs in processes of their own, from a Parquet file to a whole model.
+export type * from './types.ts';
