@@ -9,9 +9,10 @@ export const mayImport: Record<string, readonly string[]> = {
   engine: ['tensor', 'nets'],
   contract: [],
   tables: ['contract'],
-  server: ['tensor', 'nets', 'engine', 'contract', 'tables'],
-  test: ['tensor', 'nets', 'engine', 'contract', 'tables', 'server'],
-  bench: ['tensor', 'nets', 'engine', 'contract', 'tables', 'server'],
+  training: ['tensor', 'nets', 'contract', 'tables'],
+  server: ['tensor', 'nets', 'engine', 'contract', 'tables', 'training'],
+  test: ['tensor', 'nets', 'engine', 'contract', 'tables', 'training', 'server'],
+  bench: ['tensor', 'nets', 'engine', 'contract', 'tables', 'training', 'server'],
 };
 
 /** Rooms that measure and try the insides of the others, and so may walk past their doors. */
