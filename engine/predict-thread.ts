@@ -48,7 +48,9 @@ async function predict({ model, rows, columns }: ToPredict & { type: 'predict' }
   const session = sessions.get(model);
   if (!session) throw new Error('no session was created');
   const started = performance.now();
-  const feeds = Object.fromEntries(columns.map(column => [column.name, tensorOf(column, rows)]));
+  // A column that can't tell rows apart (it was constant in training) is no input.
+  const inputs = columns.filter(({ name }) => session.inputNames.includes(name));
+  const feeds = Object.fromEntries(inputs.map(column => [column.name, tensorOf(column, rows)]));
   const outputs = await session.run(feeds);
   const values = outputs['prediction']?.data;
   if (!(values instanceof Float64Array)) throw new Error('the graph gives no f64 output prediction');
