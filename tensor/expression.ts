@@ -1,7 +1,7 @@
 // What a tensor is: an immutable expression. Operators only build bigger expressions; nothing computes here.
 import type { Dimension, Shape } from './shape.ts';
 
-export type DataType = 'f64' | 'f32' | 'f16' | 'bf16' | 'i64' | 'i32' | 'u64' | 'u32' | 'u8' | 'i8' | 'bool';
+export type DataType = 'f64' | 'f32' | 'f16' | 'bf16' | 'i64' | 'i32' | 'u64' | 'u32' | 'u8' | 'i8' | 'bool' | 'string';
 
 export type TensorData =
   | Float64Array
@@ -27,6 +27,8 @@ export interface Attributes {
   input: { readonly name: string };
   constant: { readonly data: TensorData };
   parameter: { readonly name: string; readonly data: External };
+  /** Texts written into the graph. */
+  strings: { readonly data: readonly string[] };
   /** What a loop carries from turn to turn, as its body sees it. */
   variable: { readonly name: string };
   /** The length of a dimension. */
@@ -58,12 +60,20 @@ export interface Attributes {
   erf: None;
   sigmoid: None;
   softplus: None;
+  isNaN: None;
+  floor: None;
   cast: None;
   stopGradient: None;
   // whole numbers bit by bit
   bitAnd: None;
   bitXor: None;
   shift: { readonly direction: 'LEFT' | 'RIGHT' };
+  // texts
+  /** The number that stands for each text, by a table. */
+  codes: { readonly keys: readonly string[]; readonly values: readonly number[]; readonly otherwise: number };
+  matches: { readonly pattern: string };
+  split: { readonly delimiter: string };
+  join: None;
   // shape
   reshape: None;
   expand: None;

@@ -1,6 +1,9 @@
 // Every plain operator, run in ONNX Runtime, against plain arithmetic.
 import * as fc from 'fast-check';
+import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
+import type { Tensor } from './expression.ts';
+import { toOnnx } from './onnx/emit.ts';
 import * as t from './operators.ts';
 import { broadcast, product as productOf } from './shape.ts';
 import {
@@ -427,3 +430,53 @@ test('broadcasting does not depend on the order', () => {
     }),
   );
 });
+
+describe('texts', () => {
+  const texts = ['2024-01-02', '', 'b-2'];
+  const asTexts = async (output: Tensor) => {
+    const session = await InferenceSession.create(toOnnx({ output }));
+    const result = await session.run({ x: new OrtTensor('string', texts, [3]) });
+    await session.release();
+    return result['output'];
+  };
+  const x = t.input('x', ['rows'], 'string');
+
+  test('codes are looked up in a table', async () => {
+    const found = await asTexts(t.codes(x, { keys: ['b-2', ''], values: [5, 7], otherwise: 9 }));
+    expect(numbersOf(found)).toEqual([9, 7, 5]);
+  });
+
+  test('a pattern must match the whole text', async () => {
+    const found = await asTexts(t.cast(t.matches(x, String.raw`\w-\d`), 'i32'));
+    expect(numbersOf(found)).toEqual([0, 0, 1]);
+  });
+
+  test('texts are split, and filled up with empty ones', async () => {
+    const found = await asTexts(t.split(x, '-', 2));
+    expect(found?.dims).toEqual([3, 2]);
+    expect(found?.data).toEqual(['2024', '01', '', '', 'b', '2']);
+  });
+
+  test('texts are joined, chosen and read as numbers', async () => {
+    const first = t.where(t.matches(x, 'b.*'), x, t.strings(['a'], []));
+    expect((await asTexts(t.join(t.join('<', first), '>')))?.data).toEqual(['<a>', '<a>', '<b-2>']);
+    const read = await asTexts(t.cast(t.join('4', t.where(t.matches(x, ''), x, t.strings(['.5']))), 'f64'));
+    expect(numbersOf(read)).toEqual([4.5, 4, 4.5]);
+  });
+
+  test('what takes texts refuses numbers', () => {
+    expect(() => t.join(f32('y', [2]), '')).toThrow('join: takes texts, not f32 [2]');
+  });
+});
+
+test('numbers that are none, and whole numbers below', async () => {
+  const x = f32('x', [3]);
+  const session = await InferenceSession.create(toOnnx({ none: t.cast(t.isNaN(x), 'i32'), below: t.floor(x) }));
+  const { none, below } = await session.run({ x: new OrtTensor('float32', Float32Array.of(NaN, -1.5, 2), [3]) });
+  await session.release();
+  expect(numbersOf(none)).toEqual([1, 0, 0]);
+  expect(numbersOf(below).slice(1)).toEqual([-2, 2]);
+});
+
+const numbersOf = (tensor: OrtTensor | undefined): number[] =>
+  Array.from<unknown, number>((tensor?.data ?? []) as ArrayLike<unknown>, Number);

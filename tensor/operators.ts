@@ -39,11 +39,17 @@ export const filled = (shape: Shape, value: number): Tensor => expand(scalar(val
 export const integers = (values: readonly number[], shape: readonly number[] = [values.length]): Tensor =>
   constant(BigInt64Array.from(values, BigInt), shape);
 
+/** Texts written into the graph. */
+export function strings(data: readonly string[], shape: readonly number[] = [data.length]): Tensor {
+  require(product(shape) === data.length, `strings: ${data.length} texts for shape ${show(shape)}`);
+  return expression('strings', [], { shape, dtype: 'string', attributes: { data } });
+}
+
 /** A weight whose bytes stay in another file. */
 export function parameter(
   name: string,
   shape: readonly number[],
-  { dtype = 'f32', data }: { dtype?: DataType; data: External },
+  { dtype = 'f32', data }: { dtype?: Exclude<DataType, 'string'>; data: External },
 ): Tensor {
   const bytes = Number(product(shape)) * BYTES[dtype];
   require(bytes ===
@@ -102,6 +108,9 @@ export const erf = unary('erf');
 export const sigmoid = unary('sigmoid');
 /** log(1 + exp(x)). */
 export const softplus = unary('softplus');
+/** The greatest whole number that is not above x. */
+export const floor = unary('floor');
+export const isNaN = (x: Tensor): Tensor => expression('isNaN', [x], { shape: x.shape, dtype: 'bool', attributes: {} });
 export const relu = unary('relu');
 export const tanh = unary('tanh');
 /** x · sigmoid(x). */
@@ -128,6 +137,43 @@ export const bitAnd = binary('bitAnd');
 export const bitXor = binary('bitXor');
 export const shiftLeft = (x: Tensor, bits: number): Tensor => shift(x, bits, 'LEFT');
 export const shiftRight = (x: Tensor, bits: number): Tensor => shift(x, bits, 'RIGHT');
+
+// ---- texts
+
+/** For each text the value of its key, as i64; `otherwise` where it is none of them. */
+export function codes(
+  x: Tensor,
+  {
+    keys,
+    values = keys.map((_, i) => i),
+    otherwise,
+  }: { keys: readonly string[]; values?: readonly number[]; otherwise: number },
+): Tensor {
+  text('codes', x);
+  require(keys.length === values.length, `codes: ${keys.length} keys for ${values.length} values`);
+  return expression('codes', [x], { shape: x.shape, dtype: 'i64', attributes: { keys, values, otherwise } });
+}
+
+/** Whether the whole text is of this pattern, in RE2's syntax. */
+export function matches(x: Tensor, pattern: string): Tensor {
+  text('matches', x);
+  return expression('matches', [x], { shape: x.shape, dtype: 'bool', attributes: { pattern } });
+}
+
+/** The first `parts` of each text between delimiters, on a new last axis. At least one of the texts must have so many; ''
+ *  stands where another has fewer. */
+export function split(x: Tensor, delimiter: string, parts: number): Tensor {
+  text('split', x);
+  return expression('split', [x], { shape: [...x.shape, parts], dtype: 'string', attributes: { delimiter } });
+}
+
+/** Texts one behind the other, with broadcasting. */
+export function join(x: Tensor | string, y: Tensor | string): Tensor {
+  const [a, b] = [x, y].map(part => (typeof part === 'string' ? strings([part], []) : part)) as [Tensor, Tensor];
+  text('join', a);
+  text('join', b);
+  return expression('join', [a, b], { shape: broadcast('join', a.shape, b.shape), dtype: 'string', attributes: {} });
+}
 
 // ---- shape
 
@@ -291,7 +337,7 @@ export function matmul(
 
 // ---- helpers
 
-export const BYTES: Readonly<Record<DataType, number>> = {
+export const BYTES: Readonly<Record<Exclude<DataType, 'string'>, number>> = {
   f64: 8,
   f32: 4,
   f16: 2,
@@ -304,6 +350,9 @@ export const BYTES: Readonly<Record<DataType, number>> = {
   i8: 1,
   bool: 1,
 };
+
+const text = (operator: string, { dtype, shape }: Tensor): void =>
+  require(dtype === 'string', `${operator}: takes texts, not ${dtype} ${show(shape)}`);
 
 const alike = (x: Tensor): { shape: Shape; dtype: DataType } => ({ shape: x.shape, dtype: x.dtype });
 
@@ -346,7 +395,7 @@ function comparison(op: 'equal' | 'greater') {
 
 type Unary =
   | ('neg' | 'abs' | 'sign' | 'exp' | 'log' | 'sqrt' | 'sin' | 'cos' | 'erf')
-  | ('sigmoid' | 'softplus' | 'relu' | 'tanh' | 'silu' | 'stopGradient');
+  | ('sigmoid' | 'softplus' | 'relu' | 'tanh' | 'silu' | 'stopGradient' | 'floor');
 function unary(op: Unary) {
   return (x: Tensor): Tensor => expression(op, [x], { ...alike(x), attributes: {} });
 }

@@ -43,6 +43,8 @@ export interface AdamWSettings {
   weightDecay?: Setting;
   /** Which parameters decay, by path: all of them unless given. */
   decays?: (path: string, parameter: Tensor) => boolean;
+  /** What the rate is multiplied by for a parameter: 1 unless given. */
+  rates?: (path: string, parameter: Tensor) => number;
 }
 
 /** One step of Adam with decoupled weight decay (Loshchilov and Hutter 2019), with PyTorch's defaults. */
@@ -55,6 +57,7 @@ export function adamW<T extends Tree>(
     epsilon = 1e-8,
     weightDecay = 0.01,
     decays = () => true,
+    rates = () => 1,
   }: AdamWSettings,
 ): { parameters: T; state: Adam<T> } {
   const step = add(state.step, 1);
@@ -62,7 +65,7 @@ export function adamW<T extends Tree>(
   const root = sqrt(remainder(beta2, step));
   const change = mul(div(rate, remainder(beta1, step)), root);
   const floor = mul(epsilon, root);
-  const kept = oneMinus(times(rate, weightDecay));
+  const decay = times(rate, weightDecay);
   const share1 = times(scale, oneMinus(beta1));
   const share2 = times(times(scale, scale), oneMinus(beta2));
   const [updated, mean, squared] = zipTrees(
@@ -70,8 +73,9 @@ export function adamW<T extends Tree>(
     ([weight, gradient, oldMean, oldSquare], path) => {
       const m = add(mul(oldMean, beta1), mul(gradient, share1));
       const v = add(mul(oldSquare, beta2), mul(square(gradient), share2));
-      const decayed = decays(path, weight) && weightDecay !== 0 ? mul(weight, kept) : weight;
-      return [sub(decayed, mul(div(m, add(sqrt(v), floor)), change)), m, v] as const;
+      const factor = rates(path, weight);
+      const decayed = decays(path, weight) && weightDecay !== 0 ? mul(weight, oneMinus(times(decay, factor))) : weight;
+      return [sub(decayed, mul(div(m, add(sqrt(v), floor)), times(change, factor))), m, v] as const;
     },
   );
   return { parameters: updated, state: { step, mean, square: squared } };
@@ -122,7 +126,10 @@ export function clipByNorm<T extends Tree>(
 // ---- helpers
 
 const oneMinus = (x: Setting): Setting => (typeof x === 'number' ? 1 - x : sub(1, x));
-const times = (a: Setting, b: Setting): Setting => (typeof a === 'number' && typeof b === 'number' ? a * b : mul(a, b));
+const times = (a: Setting, b: Setting): Setting => {
+  if (typeof a === 'number' && typeof b === 'number') return a * b;
+  return b === 1 ? a : mul(a, b);
+};
 
 /** 1 − beta^step; in f64, since it may be as small as 0.001. */
 function remainder(beta: Setting, step: Tensor): Tensor {

@@ -34,19 +34,24 @@ export interface TabularPlan {
  * The graphs of one plan. A row is encoded once, as `width` f32 (codes of categories as whole numbers): what training reads, and what
  * the first half of the exported model computes.
  *
- * State goes in and out by name: each output `state.NAME` of one graph is the input `state.NAME` of the next.
+ * State goes in and out by name: each output `next.NAME` of one graph is the input `state.NAME` of the next. Weights are
+ * `weights.NAME` in it.
  */
 export interface TabularNetwork {
   width: number;
+  /** Networks in one, whose outputs are combined by `probabilities` or `numbers`. */
+  members: number;
+  /** Logits a row and member, or 1. */
+  outputCount: number;
   parameters: number;
   /** Raw columns (see `Card`) → `encoded` [rows, width]. */
   encoding(): Uint8Array;
-  /** Nothing → `state.*`: weights, averages of the optimiser, number of the step. */
+  /** Nothing → `next.*`: weights, averages of the optimiser, number of the step. */
   start(): Uint8Array;
-  /** `xs` [steps, batch, width], `ys` f32 [steps, batch] (class index, or the number itself), `total` i64 [] (all steps of the run), `state.*` → `losses` [steps], `state.*`. */
+  /** `xs` [steps, batch, width], `ys` f32 [steps, batch] (class index, or the number itself), `total` i64 [] (all steps of the run), `state.*` → `losses` [steps], `next.*`. */
   steps(): Uint8Array;
-  /** `x` [rows, width], `state.*` (weights only) → `outputs` [rows, members, classes or 1], logits or the standardised target. */
+  /** `x` [rows, width], `state.weights.*` → `outputs` [rows, members, classes or 1], logits or the standardised target. */
   outputs(): Uint8Array;
-  /** The whole model: raw columns → `prediction`, `probabilities`, with these weights inside. */
+  /** The whole model: raw columns → `prediction`, `probabilities`, with these weights inside, named as `outputs` takes them. */
   model(weights: Record<string, { shape: number[]; data: Float32Array }>, options: { temperature: number }): Uint8Array;
 }

@@ -53,9 +53,11 @@ function rename(nodes: readonly OnnxNode[], names: ReadonlyMap<string, string>):
   });
 }
 
+type Domain = 'com.microsoft' | 'ai.onnx.ml';
+
 interface NodeOptions {
   attributes?: Readonly<Record<string, Attribute>>;
-  domain?: 'com.microsoft';
+  domain?: Domain;
   outputs?: readonly string[];
 }
 
@@ -77,6 +79,7 @@ class Scope {
     this.#inputs = inputs;
     this.#around = around;
     this.#root = around ? around.#root : this;
+    if (!around) for (const { attributes } of inputs) this.claim(attributes.name);
   }
 
   /** The body of a loop, which sees what is around it. */
@@ -123,7 +126,10 @@ class Scope {
   }
 
   fresh(stem: string): string {
-    return this.claim(`${stem}_${this.#root.#count++}`);
+    let name = '';
+    do name = `${stem}_${this.#root.#count++}`;
+    while (this.#root.#taken.has(name));
+    return this.claim(name);
   }
 
   claim(name: string): string {
@@ -197,7 +203,7 @@ const microsoft = <O extends Operator>(
 ): Emit<O> => plain(operator, attributes, 'com.microsoft');
 
 const EMIT: { readonly [O in Operator]: Emit<O> } = {
-  input: (scope, { attributes }) => [scope.claim(attributes.name)],
+  input: (_, { attributes }) => [attributes.name],
   constant: (scope, { attributes: { data }, shape, dtype }) => [
     scope.initializer({
       name: scope.fresh('constant'),
@@ -208,6 +214,9 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
   ],
   parameter: (scope, { attributes: { name, data }, shape, dtype }) => [
     scope.initializer({ name: scope.claim(name), dtype, shape: shape.map(Number), data }),
+  ],
+  strings: (scope, { attributes: { data }, shape, dtype }) => [
+    scope.initializer({ name: scope.fresh('strings'), dtype, shape: shape.map(Number), data }),
   ],
   variable: (_, { attributes }) => {
     throw new Error(`toOnnx: ${attributes.name} belongs to a loop and is used outside of it`);
@@ -235,6 +244,23 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
   erf: plain('Erf'),
   sigmoid: plain('Sigmoid'),
   softplus: plain('Softplus'),
+  isNaN: plain('IsNaN'),
+  floor: plain('Floor'),
+  codes: (scope, { attributes: { keys, values, otherwise } }, of) =>
+    scope.node('LabelEncoder', of, {
+      attributes: { keys_strings: { strings: keys }, values_int64s: values, default_int64: otherwise },
+      domain: 'ai.onnx.ml',
+    }),
+  matches: plain('RegexFullMatch', ({ attributes }) => ({ pattern: attributes.pattern })),
+  split: (scope, { shape, attributes: { delimiter } }, of) => {
+    const parts = scope.value('StringSplit', of, {
+      attributes: { delimiter },
+      outputs: [scope.fresh('StringSplit'), scope.fresh('StringSplit')],
+    });
+    const last = scope.integers([shape.length - 1]);
+    return scope.node('Slice', [parts, scope.integers([0]), scope.size(shape.at(-1) ?? 0), last]);
+  },
+  join: plain('StringConcat'),
   stopGradient: plain('Identity'),
   bitAnd: plain('BitwiseAnd'),
   bitXor: plain('BitwiseXor'),

@@ -15,6 +15,7 @@ export const ONNX_TYPE: Readonly<Record<DataType, number>> = {
   f16: 10,
   f64: 11,
   bf16: 16,
+  string: 8,
 };
 
 /** ONNX numbers of fields that readers need too. */
@@ -29,6 +30,7 @@ const IR_VERSION = 10;
 const OPSETS: readonly (readonly [domain: string, version: number])[] = [
   ['', 21],
   ['com.microsoft', 1],
+  ['ai.onnx.ml', 3],
 ];
 
 /** A whole number is written as an integer; a float attribute must say so, since 1 is both. */
@@ -36,6 +38,7 @@ export type Attribute =
   | number
   | string
   | readonly number[]
+  | { readonly strings: readonly string[] }
   | { readonly float: number }
   | { readonly graph: OnnxGraph };
 
@@ -51,7 +54,7 @@ export interface OnnxInitializer {
   readonly name: string;
   readonly dtype: DataType;
   readonly shape: readonly number[];
-  readonly data: Uint8Array | External;
+  readonly data: Uint8Array | External | readonly string[];
 }
 
 export interface OnnxValue {
@@ -106,11 +109,15 @@ function nodeMessage(node: OnnxNode): Message {
   return message;
 }
 
-/** AttributeProto: f=2, i=3, s=4, g=6, ints=8, type=20 with FLOAT=1, INT=2, STRING=3, GRAPH=5, INTS=7. */
+/** AttributeProto: f=2, i=3, s=4, g=6, ints=8, type=20 with FLOAT=1, INT=2, STRING=3, GRAPH=5, INTS=7, STRINGS=8. */
 function attributeMessage(name: string, value: Attribute): Message {
   const message = new Message().text(1, name);
   if (typeof value === 'number') return message.integer(3, value).integer(20, 2);
   if (typeof value === 'string') return message.text(4, value).integer(20, 3);
+  if ('strings' in value) {
+    for (const one of value.strings) message.text(9, one);
+    return message.integer(20, 8);
+  }
   if ('float' in value) return message.float(2, value.float).integer(20, 1);
   if ('graph' in value) {
     const graph = graphFields(value.graph, new Message()).text(GRAPH.name, name);
@@ -124,7 +131,10 @@ function initializerMessage({ name, dtype, shape, data }: OnnxInitializer): Mess
     .integers(TENSOR.dims, shape)
     .integer(TENSOR.type, ONNX_TYPE[dtype])
     .text(TENSOR.name, name);
-  return data instanceof Uint8Array ? message.bytes(TENSOR.raw, data) : externalFields(data, message);
+  if (data instanceof Uint8Array) return message.bytes(TENSOR.raw, data);
+  if ('file' in data) return externalFields(data, message);
+  for (const one of data) message.text(6, one);
+  return message;
 }
 
 function valueMessage({ name, dtype, shape }: OnnxValue): Message {

@@ -1,0 +1,96 @@
+// The plan of a training run: what the caller chose, and for all else what suits the table.
+import { informative, layoutOf } from './encoding.ts';
+import type { Algorithm, Feature, TabularPlan, Target } from './types.ts';
+
+export interface Choices {
+  algorithm?: Algorithm | undefined;
+  epochs?: number | undefined;
+  batchSize?: number | undefined;
+  learningRate?: number | undefined;
+  patience?: number | undefined;
+  seed?: number | undefined;
+  settings?: Record<string, number | boolean | string> | undefined;
+}
+
+/** Why a table can't be trained on; the message is for the caller. */
+export class PlanError extends Error {
+  override name = 'PlanError';
+}
+
+/** `features` and `target` as counted over the `rows` training rows. Throws PlanError with the reason where nothing can be learnt. */
+export function planTabular(
+  table: { features: readonly Feature[]; target: Target; rows: number },
+  choices: Choices = {},
+): TabularPlan {
+  const { target, rows } = table;
+  const features = table.features.map(bounded);
+  if (features.length === 0) throw new PlanError('there are no features');
+  const reserved = features.find(({ name }) => RESERVED.has(name));
+  if (reserved) throw new PlanError(`a feature can not be named ${reserved.name}: a result of the model has that name`);
+  if (informative(features).length === 0)
+    throw new PlanError('every feature is constant, so rows can not be told apart');
+  if (target.kind === 'classes' && target.counts.filter(count => count > 0).length < 2)
+    throw new PlanError('the target has one class only');
+  if (target.kind === 'number' && !(target.deviation > 0)) throw new PlanError('the target is constant');
+  const algorithm = choices.algorithm ?? 'realmlp';
+  const batchSize = choices.batchSize ?? Math.min(256, rows);
+  const defaults = DEFAULTS[algorithm]({ target, numeric: layoutOf(features).numeric });
+  const epochs = choices.epochs ?? defaults.epochs;
+  return {
+    algorithm,
+    features,
+    target,
+    rows,
+    epochs,
+    batchSize,
+    learningRate: choices.learningRate ?? defaults.learningRate,
+    patience: choices.patience ?? Math.min(defaults.patience, epochs),
+    seed: choices.seed ?? 0,
+    settings: { ...defaults.settings, ...choices.settings },
+  };
+}
+
+// ---- helpers
+
+const RESERVED: ReadonlySet<string> = new Set(['prediction', 'probabilities', 'encoded']);
+
+/** Values of one category that are kept; the rest counts as unseen. */
+const MOST_VALUES = 2000;
+
+const bounded = (feature: Feature): Feature =>
+  feature.kind === 'category' ? { ...feature, values: feature.values.slice(0, MOST_VALUES) } : feature;
+
+type Defaults = (table: {
+  target: Target;
+  numeric: number;
+}) => Pick<TabularPlan, 'epochs' | 'learningRate' | 'patience' | 'settings'>;
+
+const DEFAULTS: Readonly<Record<Algorithm, Defaults>> = {
+  linear: () => ({ epochs: 64, learningRate: 0.02, patience: 64, settings: { weightDecay: 0.01 } }),
+  mlp: () => ({
+    epochs: 100,
+    learningRate: 1e-3,
+    patience: 20,
+    settings: { width: 256, depth: 2, dropout: 0.1, weightDecay: 0.01 },
+  }),
+  // Its rate has a cycle to go through, whose last part is the best: it is not ended early.
+  realmlp: ({ target, numeric }) => ({
+    epochs: 256,
+    learningRate: target.kind === 'classes' ? 0.04 : 0.2,
+    patience: 256,
+    settings: {
+      width: 256,
+      depth: 3,
+      dropout: 0.15,
+      weightDecay: 0.02,
+      labelSmoothing: target.kind === 'classes' ? 0.1 : 0,
+      periodic: numeric <= 128,
+    },
+  }),
+  tabm: () => ({
+    epochs: 100,
+    learningRate: 2e-3,
+    patience: 16,
+    settings: { members: 8, width: 256, depth: 2, dropout: 0.1, weightDecay: 3e-4 },
+  }),
+};
