@@ -44,7 +44,10 @@ try {
 }
 
 async function measure(): Promise<void> {
-  const csv = [names().join(','), ...Array.from({ length: Number(options.rows) }, (_, row) => [...cells(row), label(row)].join(','))];
+  const csv = [
+    names().join(','),
+    ...Array.from({ length: Number(options.rows) }, (_, row) => [...cells(row), label(row)].join(',')),
+  ];
   const uploaded = await call<{ dataset_id: string }>('PUT', '/v2/data/upload?format=csv', csv.join('\n'));
   const config = { epochs: Number(options.epochs), ...(options.algorithm && { algorithm: options.algorithm }) };
   const body = { dataset_id: uploaded.dataset_id, model_type: 'classification', config };
@@ -54,9 +57,10 @@ async function measure(): Promise<void> {
   while (model.status === 'queued' || model.status === 'running');
   if (model.status !== 'succeeded') throw new Error(`training ended ${model.status}: ${JSON.stringify(model.error)}`);
   console.log(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}`);
-  console.log(`${model.algorithm}, ${model.parameters} parameters, ${columns} columns, trained in ${model.seconds.toFixed(1)} s`);
+  console.log(
+    `${model.algorithm}, ${model.parameters} parameters, ${columns} columns, trained in ${model.seconds.toFixed(1)} s`,
+  );
 
-  const objectOf = (row: number) => Object.fromEntries(cells(row).map((cell, column) => [`c${column}`, cell]));
   const one = (row: number) => JSON.stringify({ model_id: id, input: { data: [objectOf(row)] } });
   for (let row = 0; row < 200; row++) await call('POST', '/v2/models/predict', one(row));
   for (const callers of [1, 8]) {
@@ -73,17 +77,25 @@ async function measure(): Promise<void> {
       }),
     );
     const rate = (1000 * times.length) / (performance.now() - started);
-    console.log(`one row, ${callers} caller(s): p50 ${at(times, 0.5)} ms, p99 ${at(times, 0.99)} ms, ${rate.toFixed(0)} a second`);
+    console.log(
+      `one row, ${callers} caller(s): p50 ${at(times, 0.5)} ms, p99 ${at(times, 0.99)} ms, ${rate.toFixed(0)} a second`,
+    );
   }
-  for (const [form, row] of [['objects', objectOf], ['lists', cells]] as const) {
-    const text = JSON.stringify({ model_id: id, input: { data: Array.from({ length: manyRows }, (_, index) => row(index)) } });
+  for (const [form, row] of [
+    ['objects', objectOf],
+    ['lists', cells],
+  ] as const) {
+    const text = JSON.stringify({
+      model_id: id,
+      input: { data: Array.from({ length: manyRows }, (_, index) => row(index)) },
+    });
     const times: number[] = [];
     const single: number[] = [];
     for (let round = 0; round < 3; round++) {
       const from = performance.now();
-      let open = true;
-      const large = call('POST', '/v2/models/predict', text).finally(() => (open = false));
-      while (open) {
+      const over = new AbortController();
+      const large = call('POST', '/v2/models/predict', text).finally(() => over.abort());
+      while (!over.signal.aborted) {
         const asked = performance.now();
         await call('POST', '/v2/models/predict', one(round));
         single.push(performance.now() - asked);
@@ -97,25 +109,34 @@ async function measure(): Promise<void> {
   }
 }
 
+const objectOf = (row: number) => Object.fromEntries(cells(row).map((cell, column) => [`c${column}`, cell]));
+
 function names(): string[] {
   return [...Array.from({ length: columns }, (_, column) => `c${column}`), 'label'];
 }
 
 function cells(row: number): (number | string)[] {
   return Array.from({ length: columns }, (_, column) =>
-    column % 2 === 0 ? ((row * 7919 + column * 104_729) % 10_007) / 100 : `value ${(row * (column + 3)) % (5 + column)}`,
+    column % 2 === 0
+      ? ((row * 7919 + column * 104_729) % 10_007) / 100
+      : `value ${(row * (column + 3)) % (5 + column)}`,
   );
 }
 
 function label(row: number): string {
-  return Number(cells(row)[0]) > 50 === (row % 7 > 0) ? 'yes' : 'no';
+  return Number(cells(row)[0]) > 50 === row % 7 > 0 ? 'yes' : 'no';
 }
 
 function at(times: number[], share: number): string {
   return (times.toSorted((one, other) => one - other)[Math.floor(share * times.length)] ?? NaN).toFixed(2);
 }
 
-function call<Answer>(method: string, path: string, body?: string, headers: Record<string, string> = {}): Promise<Answer> {
+function call<Answer>(
+  method: string,
+  path: string,
+  body?: string,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const type = method === 'PUT' ? 'text/csv' : 'application/json';
     const asked = request(

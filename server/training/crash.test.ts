@@ -80,7 +80,15 @@ test('a training that is killed twice ends with the model of one that was not', 
   const bytes = Buffer.from(await downloaded.arrayBuffer());
   expect(createHash('sha256').update(bytes).digest('hex')).toBe(onnx(shown.files));
 
-  const asked = { model_id: killed, input: { data: [{ x: 90, y: 90 }, { x: 3, y: 4, colour: 'red' }] } };
+  const asked = {
+    model_id: killed,
+    input: {
+      data: [
+        { x: 90, y: 90 },
+        { x: 3, y: 4, colour: 'red' },
+      ],
+    },
+  };
   const predicted = await server.ask<{ predictions: string[] }>('POST', '/v2/models/predict', key, asked);
   expect(predicted.body.predictions).toEqual(['high', 'low']);
   expect(await readdir(join(data.path, 'jobs'))).toEqual([]);

@@ -115,24 +115,29 @@ class Values {
     for (const [row, kind] of kinds.entries()) {
       if (kind === cellKinds.missing) continue;
       if (kind === cellKinds.text && (right === cellKinds.text || this.#mayBeText)) {
-        if (bad.size > 0 && bad.has(this.#column.values[row] ?? 0)) this.#refuse(row, 'is not');
-      } else if (kind !== right) this.#refuse(row, 'must be');
+        if (bad.size > 0 && bad.has(this.#column.values[row] ?? 0)) this.#refuse(row);
+      } else if (kind !== right) this.#refuse(row);
     }
   }
 
   /** Of a text where texts are taken. */
   #takes(text: string): boolean {
     if (this.#kind === 'date') return isoDate.test(text);
-    if (this.#kind === 'number') return text.trim() !== '' && !Number.isNaN(Number(text));
+    // Of integers those that JSON can't hold; all decimals.
+    if (this.#kind === 'number') {
+      const number = Number(text);
+      const isInteger = !/^(DECIMAL|NUMERIC)/.test(this.#feature.sql_type);
+      return /^-?\d/.test(text) && !Number.isNaN(number) && !(isInteger && Number.isSafeInteger(number));
+    }
     return text.isWellFormed();
   }
 
-  #refuse(row: number, verb: string): never {
+  #refuse(row: number): never {
     const { name } = this.#feature;
     const shown = name.length > 100 ? `${name.slice(0, 100)}…` : name;
     const param = `${this.#place}[${row}].${shown}`;
     throw new ApiError('INVALID_PARAMETER', {
-      message: `${this.#place}[${row}]: column ${JSON.stringify(shown)} ${verb} ${wanted[this.#kind]}`,
+      message: `${this.#place}[${row}]: column ${JSON.stringify(shown)} must be ${wanted[this.#kind]}`,
       param,
     });
   }

@@ -20,15 +20,16 @@ import {
 } from '@vectorium/tensor';
 import type { Card, FeatureKind, TrainJob, Training } from '@vectorium/training';
 
+/** May be changed between trainings. */
 export interface StandIn {
-  features?: Card['features'];
-  labels?: (string | number | boolean)[];
-  epochs?: number;
-  epochMs?: number;
+  features: Card['features'];
+  labels: (string | number | boolean)[];
+  epochs: number;
+  epochMs: number;
 }
 
 /** As the real one's: told apart by its name. */
-export class TrainingError extends Error {
+class TrainingError extends Error {
   override readonly name = 'TrainingError';
   readonly code: string;
   readonly param: string;
@@ -39,7 +40,7 @@ export class TrainingError extends Error {
   }
 }
 
-export const people: Card['features'] = [
+const people: Card['features'] = [
   { name: 'age', kind: 'number', sql_type: 'BIGINT' },
   { name: 'member', kind: 'boolean', sql_type: 'BOOLEAN' },
 ];
@@ -48,12 +49,14 @@ export const people: Card['features'] = [
  * Answers classes by `age > 40`, with the probability `sigmoid((age - 40) / 10)` of the second label; numbers as `2 age + member`. A text
  * feature adds the sum of its vector. Refuses a target named `nothing`.
  */
-export function standInTraining(options: StandIn = {}): Training & { jobs: TrainJob[] } {
-  const { features = people, labels = ['no', 'yes'], epochs = 2, epochMs = 0 } = options;
+export function standInTraining(): Training & { jobs: TrainJob[]; options: StandIn } {
   const jobs: TrainJob[] = [];
+  const options: StandIn = { features: people, labels: ['no', 'yes'], epochs: 2, epochMs: 10 };
   return {
     jobs,
+    options,
     async check({ config, encoder }) {
+      const { features } = options;
       if (config.target === 'nothing')
         throw new TrainingError('NOT_TRAINABLE', 'The target nothing has one class', 'config.target');
       if (features.some(({ kind }) => kind === 'text') && !encoder) throw new Error('no encoder');
@@ -62,6 +65,7 @@ export function standInTraining(options: StandIn = {}): Training & { jobs: Train
     },
     async train(job, services, { signal, onEvent, onProgress } = {}) {
       jobs.push(job);
+      const { features, labels, epochs, epochMs } = options;
       const rows = { training: 2, validation: 1, test: 0 };
       onEvent?.('started', { rows, features: features.length, algorithm: 'linear', parameters: 2 });
       if (features.some(({ kind }) => kind === 'text')) await services.embed(['one text', null], 0);
@@ -145,8 +149,6 @@ function graphOf({ kind, encoder }: TrainJob, features: Card['features']): Uint8
   const withTexts = extra.reduce((total, each) => add(total, cast(each, 'f64')), age);
   if (kind === 'regression') return toOnnx({ prediction: add(mul(withTexts, 2), member) });
   const p = reshape(sigmoid(cast(mul(sub(withTexts, 40), 0.1), 'f32')), ['rows', 1]);
-  // The member is an input of classes as well: it adds nothing.
-  const none = mul(member, 0);
-  const prediction = add(where(greater(withTexts, 40), scalar(1, 'f64'), scalar(0, 'f64')), none);
+  const prediction = where(greater(withTexts, 40), scalar(1, 'f64'), scalar(0, 'f64'));
   return toOnnx({ prediction, probabilities: concat([sub(1, p), p], 1) });
 }
