@@ -113,11 +113,15 @@ const wholeModel = summary.extend({
   metrics_on: z.enum(['test', 'validation']).nullable(),
   curves: z.array(epoch),
   best_epoch: z.int().nullable(),
-  stopped: z.string().nullable().meta({ description: '`epochs`, `early_stopping` or `max_seconds`.' }),
+  stopped: z.string().nullable().meta({ description: '`epochs`, `early_stopping`, `max_seconds` or `diverged`.' }),
   importance: z
     .array(z.object({ feature: z.string(), importance: z.number(), deviation: z.number() }))
     .nullable()
     .meta({ description: 'How much worse the held-out rows are predicted when a column is shuffled.' }),
+  left_out: z
+    .array(z.object({ name: z.string(), reason: z.string() }))
+    .nullable()
+    .meta({ description: 'Columns that are no features, and why.' }),
   parameters: z.int().nullable(),
   seconds: z.number().nullable().meta({ description: 'Of training.' }),
   cost_usd: z.number().nullable().meta({ description: 'Of training, vectors of text columns included.' }),

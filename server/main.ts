@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createEngine } from '@vectorium/engine';
 import { openTables } from '@vectorium/tables';
-import type { Training } from '@vectorium/training';
+import { type Training, openTraining } from '@vectorium/training';
 import packageJson from '../package.json' with { type: 'json' };
 import { createAccounts } from './accounts/index.ts';
 import { mountAccountRoutes } from './accounts/routes.ts';
@@ -129,7 +129,11 @@ export async function startServer(
       }),
       each => each.close(),
     );
-    const training = closing(givenTraining ?? openTraining(), each => each.close());
+    const trainingScratch = closing(await storage.scratch(), each => each.remove());
+    const training = closing(
+      givenTraining ?? openTraining({ scratchFolder: trainingScratch.path, ...settings.training }),
+      each => each.close(),
+    );
     const trainedModels = closing(
       createTrainedModels({
         store: modelStore,
@@ -245,10 +249,4 @@ function shownModels(models: Models, preload: string): Record<string, object> {
     return [[alias, { state, ...(precision && { precision }), ...bytes }] as const];
   });
   return Object.fromEntries(shown);
-}
-
-// Until the room of training has its own.
-const refuse = () => Promise.reject(new Error('no training yet'));
-function openTraining(): Training {
-  return { check: refuse, train: refuse, close: async () => {} };
 }

@@ -78,6 +78,7 @@ export function shownWhole(known: Known, epochs: TrainEvents['epoch'][]): Answer
     best_epoch: card?.best_epoch ?? null,
     stopped: card?.stopped ?? null,
     importance: card?.importance ?? null,
+    left_out: card?.left_out ?? null,
     parameters: card?.parameters ?? null,
     seconds: card?.seconds ?? null,
     cost_usd: ready && picodollarsToUsd(ready.costPicodollars),

@@ -3,7 +3,7 @@ import { type CellColumn, type CellTable, cellKinds } from '@vectorium/contract'
 import type { FeatureColumn } from '@vectorium/engine';
 import type { Card } from '@vectorium/training';
 import { ApiError } from '../http/index.ts';
-import { type Feature, type ValueKind, isoDate, mayBeText, numberText, valueKindOf } from './rules.ts';
+import { type Feature, type ValueKind, isoDate, numberOfText, valueKindOf } from './rules.ts';
 
 /** The inputs of a model beside its texts, which have to become vectors first. */
 export interface Encoded {
@@ -55,14 +55,15 @@ class Values {
   readonly #column: CellColumn;
   readonly #place: string;
   readonly #kind: ValueKind;
-  readonly #mayBeText: boolean;
+  /** Of a column of numbers, what its strings stand for. */
+  readonly #numbers: (number | null)[];
 
   constructor(feature: Feature, column: CellColumn, place: string) {
     this.#feature = feature;
     this.#column = column;
     this.#place = place;
     this.#kind = valueKindOf(feature);
-    this.#mayBeText = this.#kind === 'number' && mayBeText(feature.sql_type);
+    this.#numbers = this.#kind === 'number' ? column.texts.map(text => numberOfText(text, feature.sql_type)) : [];
     this.#check();
   }
 
@@ -71,74 +72,47 @@ class Values {
     const { kinds, values } = this.#column;
     return Float64Array.from(values, (value, row) => {
       if (kinds[row] === cellKinds.missing) return NaN;
-      return kinds[row] === cellKinds.text ? Number(this.#textAt(row)) : value;
+      return kinds[row] === cellKinds.text ? (this.#numbers[value] ?? NaN) : value;
     });
   }
 
   /** '' where missing. */
   codes(): { codes: Uint32Array; values: string[] } {
-    const codeOf = new Map([['', 0]]);
-    const code = (text: string): number => {
-      let found = codeOf.get(text);
-      if (found === undefined) codeOf.set(text, (found = codeOf.size));
-      return found;
-    };
     const { kinds, values, texts } = this.#column;
-    const ofTexts = texts.map(code);
-    const codes = Uint32Array.from(values, (value, row) => {
-      switch (kinds[row]) {
-        case cellKinds.text:
-          return ofTexts[value] ?? 0;
-        case cellKinds.number:
-          return code(numberText(value, this.#feature.sql_type));
-        case cellKinds.boolean:
-          return code(value === 1 ? 'true' : 'false');
-        default:
-          return 0;
-      }
-    });
-    return { codes, values: [...codeOf.keys()] };
+    const codes = Uint32Array.from(values, (value, row) => (kinds[row] === cellKinds.text ? value + 1 : 0));
+    return { codes, values: ['', ...texts] };
   }
 
+  /** As training has them: without blanks around. */
   texts(): (string | null)[] {
-    return Array.from(this.#column.kinds, (kind, row) => (kind === cellKinds.text ? this.#textAt(row) : null));
-  }
-
-  #textAt(row: number): string {
-    return this.#column.texts[this.#column.values[row] ?? 0] ?? '';
+    const { kinds, values, texts } = this.#column;
+    return Array.from(kinds, (kind, row) => (kind === cellKinds.text ? (texts[values[row] ?? 0] ?? '').trim() : null));
   }
 
   #check(): void {
     const right = cellOf[this.#kind];
-    const { kinds, texts } = this.#column;
-    const bad = new Set(texts.flatMap((text, code) => (this.#takes(text) ? [] : [code])));
+    const { kinds, values, texts } = this.#column;
+    const bad = new Set(texts.flatMap((text, code) => (this.#takes(text, code) ? [] : [code])));
     for (const [row, kind] of kinds.entries()) {
       if (kind === cellKinds.missing) continue;
-      if (kind === cellKinds.text && (right === cellKinds.text || this.#mayBeText)) {
-        if (bad.size > 0 && bad.has(this.#column.values[row] ?? 0)) this.#refuse(row);
-      } else if (kind !== right) this.#refuse(row);
+      const takesTexts = right === cellKinds.text || this.#kind === 'number';
+      const fits = kind === cellKinds.text && takesTexts ? !bad.has(values[row] ?? 0) : kind === right;
+      if (!fits) this.#refuse(row);
     }
   }
 
   /** Of a text where texts are taken. */
-  #takes(text: string): boolean {
-    if (this.#kind === 'date') return isoDate.test(text);
-    // Of integers those that JSON can't hold; all decimals.
-    if (this.#kind === 'number') {
-      const number = Number(text);
-      const isInteger = !/^(DECIMAL|NUMERIC)/.test(this.#feature.sql_type);
-      return /^-?\d/.test(text) && !Number.isNaN(number) && !(isInteger && Number.isSafeInteger(number));
-    }
-    return text.isWellFormed();
+  #takes(text: string, code: number): boolean {
+    if (this.#kind === 'number') return this.#numbers[code] !== null;
+    return this.#kind === 'date' ? isoDate.test(text) : text.isWellFormed();
   }
 
   #refuse(row: number): never {
     const { name } = this.#feature;
     const shown = name.length > 100 ? `${name.slice(0, 100)}…` : name;
-    const param = `${this.#place}[${row}].${shown}`;
     throw new ApiError('INVALID_PARAMETER', {
       message: `${this.#place}[${row}]: column ${JSON.stringify(shown)} must be ${wanted[this.#kind]}`,
-      param,
+      param: `${this.#place}[${row}].${shown}`,
     });
   }
 }

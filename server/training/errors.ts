@@ -1,6 +1,7 @@
 // What goes wrong with models, in the API's words.
 import type { ErrorCode } from '@vectorium/contract';
 import { EngineError } from '@vectorium/engine';
+import { TrainingError, type TrainingErrorCode } from '@vectorium/training';
 import { ApiError } from '../http/index.ts';
 
 /** The same sentence for one that never was, one that was deleted, and one of another account. */
@@ -17,7 +18,7 @@ export function notReady(name: string, status: string, param?: string): ApiError
   return new ApiError('MODEL_NOT_READY', { message, param });
 }
 
-const codeOf: Record<string, ErrorCode> = {
+const codeOf: Partial<Record<TrainingErrorCode, ErrorCode>> = {
   INVALID_CONFIG: 'INVALID_PARAMETER',
   UNKNOWN_COLUMN: 'INVALID_PARAMETER',
   WRONG_TYPE: 'INVALID_PARAMETER',
@@ -28,11 +29,10 @@ const codeOf: Record<string, ErrorCode> = {
 
 /** Why something can't be trained; whatever isn't known stays as it is. */
 export function trainingRefused(error: unknown): unknown {
-  if (!(error instanceof Error) || error.name !== 'TrainingError' || !('code' in error)) return error;
-  const code = codeOf[String(error.code)];
-  if (!code) return error;
-  const param = 'param' in error && typeof error.param === 'string' ? error.param : undefined;
-  return new ApiError(code, { message: error.message, param, cause: error });
+  const code = error instanceof TrainingError ? codeOf[error.code] : undefined;
+  if (!(error instanceof TrainingError) || !code) return error;
+  const { message, param } = error;
+  return new ApiError(code, { message, param, cause: error });
 }
 
 /** The engine's failures; what says something of the inside stays as it is, for the log. */

@@ -34,22 +34,21 @@ export type Feature = Card['features'][number];
 /** What values of a column of this type are in JSON. */
 export type ValueKind = 'number' | 'boolean' | 'date' | 'text';
 
-export function valueKindOf({ kind, sql_type: type }: Pick<Feature, 'kind' | 'sql_type'>): ValueKind {
-  if (kind === 'text' || kind === 'boolean' || kind === 'date') return kind;
-  if (kind === 'number' || /^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DECIMAL|NUMERIC|FLOAT|REAL|DOUBLE)/.test(type))
-    return 'number';
-  return type === 'BOOLEAN' ? 'boolean' : 'text';
+export function valueKindOf({ kind }: Pick<Feature, 'kind'>): ValueKind {
+  return kind === 'category' ? 'text' : kind;
 }
 
-/** Types whose values JSON can't hold as numbers, so that rows have them as text. */
-export function mayBeText(sqlType: string): boolean {
-  return /^(U?BIGINT|U?HUGEINT|DECIMAL|NUMERIC)/.test(sqlType);
-}
+const notFinite = new Set(['Infinity', '-Infinity', 'NaN']);
 
-/** As DuckDB writes a number as text: a double has a point. */
-export function numberText(value: number, sqlType: string): string {
-  const whole = /^(FLOAT|REAL|DOUBLE)/.test(sqlType) && Number.isInteger(value) && Math.abs(value) < 1e15;
-  return whole ? value.toFixed(1) : String(value);
+/**
+ * The number that a string stands for in a column of numbers, null when it stands for none: rows of datasets have decimals, integers
+ * beyond 2^53 and what is not finite (which counts as missing, as in training) as strings. Any other would be a guess.
+ */
+export function numberOfText(text: string, sqlType: string): number | null {
+  if (/^(FLOAT|DOUBLE)/.test(sqlType)) return notFinite.has(text) ? NaN : null;
+  if (!/^-?\d+(\.\d+)?$/.test(text)) return null;
+  const number = Number(text);
+  return sqlType.startsWith('DECIMAL') || !Number.isSafeInteger(number) ? number : null;
 }
 
 /** A date, or a date and a time, in ISO 8601. */

@@ -18,7 +18,7 @@ import {
   greater,
   scalar,
 } from '@vectorium/tensor';
-import type { Card, FeatureKind, TrainJob, Training } from '@vectorium/training';
+import { type Card, type FeatureKind, type TrainJob, type Training, TrainingError } from '@vectorium/training';
 
 /** May be changed between trainings. */
 export interface StandIn {
@@ -26,18 +26,6 @@ export interface StandIn {
   labels: (string | number | boolean)[];
   epochs: number;
   epochMs: number;
-}
-
-/** As the real one's: told apart by its name. */
-class TrainingError extends Error {
-  override readonly name = 'TrainingError';
-  readonly code: string;
-  readonly param: string;
-  constructor(code: string, message: string, param: string) {
-    super(message);
-    this.code = code;
-    this.param = param;
-  }
 }
 
 const people: Card['features'] = [
@@ -125,6 +113,7 @@ async function writeModel(
     curves,
     best_epoch: curves.length,
     stopped: 'epochs',
+    left_out: [],
     importance: features.map(({ name }) => ({ feature: name, importance: 0.5, deviation: 0.1 })),
     parameters: 2,
     seconds: curves.length,
