@@ -95,6 +95,11 @@ const kinds = {
     type: 'conflict_error',
     about: 'The request contradicts what is there, e.g. an e-mail address that already has an account.',
   },
+  MODEL_NOT_READY: {
+    status: 409,
+    type: 'conflict_error',
+    about: 'The model is still being trained, or its training failed or was cancelled.',
+  },
   KEY_LIMIT_REACHED: {
     status: 409,
     type: 'conflict_error',

@@ -2,6 +2,7 @@
 import { adminRoutes } from './admin.ts';
 import { datasetRoutes } from './datasets.ts';
 import { jobRoutes } from './jobs.ts';
+import { modelRoutes } from './models.ts';
 import type { Route } from './route.ts';
 import { systemRoutes } from './system.ts';
 import { vectorRoutes } from './vectors.ts';
@@ -19,12 +20,21 @@ export {
 } from './errors.ts';
 export { countCharacters, maxBatchCharacters, maxTextCharacters } from './fields.ts';
 export { jobShape } from './jobs.ts';
+export { aliasPattern } from './models.ts';
 export { errorCodesOf, openApiDocument } from './openapi.ts';
+export { type CellColumn, type CellTable, type PredictData, cellKinds, cellTable } from './rows.ts';
 export type { AnswerOf, BodyOf, ParamsOf, QueryOf, Route, Scope } from './route.ts';
 export { chunkingMethods, defaultChunkOverlap, defaultChunkSize, usagePeriods } from './vectors.ts';
 
 /** Every route of the API by its id's name. */
-export const routes = { ...vectorRoutes, ...datasetRoutes, ...jobRoutes, ...systemRoutes, ...adminRoutes };
+export const routes = {
+  ...vectorRoutes,
+  ...datasetRoutes,
+  ...modelRoutes,
+  ...jobRoutes,
+  ...systemRoutes,
+  ...adminRoutes,
+};
 
 /** The route with this id. */
 export function routeById(id: string): Route {

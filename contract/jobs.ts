@@ -5,13 +5,13 @@ import { defineRoute } from './route.ts';
 
 const common = { tag: 'Jobs', auth: 'key', scope: 'data', dialect: 'vectorial' } as const;
 
-const statuses = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;
+export const jobStatuses = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;
 
 /** A job as answers show it. */
 export const jobShape = z.object({
   job_id: z.string(),
   kind: z.string(),
-  status: z.enum(statuses),
+  status: z.enum(jobStatuses),
   progress: z.number().meta({ description: '0 to 1.' }),
   result: z.unknown().optional().meta({ description: 'Of a job that succeeded.' }),
   error: z
@@ -36,7 +36,7 @@ const listJobs = defineRoute({
   query: z.object({
     limit: withDefault(wholeNumber(1, 100), 20),
     after: optional(line(100).meta({ description: 'The `job_id` of the last item of the page before.' })),
-    status: optional(z.enum(statuses)),
+    status: optional(z.enum(jobStatuses)),
     kind: optional(line(100)),
   }),
   answer: z.object({ data: z.array(jobShape), has_more: z.boolean() }),

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { Dialect, ErrorCode } from './errors.ts';
 
 /** What a key may be restricted to. A key without scopes may do all. */
-export const scopes = ['vectors', 'data', 'usage', 'admin'] as const;
+export const scopes = ['vectors', 'data', 'models', 'usage', 'admin'] as const;
 export type Scope = (typeof scopes)[number];
 
 export interface Route {

@@ -3,12 +3,14 @@
 //
 // It runs on the caller's thread and only passes messages; tokenising, loading and computing happen in threads of their own.
 // At most `workers` batches run at one time.
+import { totalmem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { availableCores } from './cores.ts';
 import { EngineError, engineError } from './errors.ts';
 import { nextTurn, startOf } from './fairness.ts';
 import { Loader } from './loader.ts';
 import { Model } from './model.ts';
+import { Predictor } from './predictor.ts';
 import { EmbedRequest } from './request.ts';
 import type { Session } from './session.ts';
 import { cancelled, TextThread } from './text.ts';
@@ -18,14 +20,20 @@ import type {
   Engine,
   EngineOptions,
   EngineStatus,
+  FeatureTable,
   InputType,
   ModelHandle,
+  Predictions,
+  PredictorHandle,
   Prepared,
 } from './types.ts';
 
 /** Beyond 512 tokens a batch does not run faster on one core, it only keeps others waiting. */
 const defaultMaxBatchTokens = 512;
 const defaultMaxQueuedTokens = 262_144;
+/** Four of the largest requests that the server takes. */
+const defaultMaxQueuedRows = 400_000;
+const defaultIdleUnloadMs = 15 * 60_000;
 /** The limit for texts that are not tokenised yet: four queues of ordinary prose, for tokenising is by far the faster half. */
 const waitingCharactersPerQueuedToken = 16;
 /** A batch gains nothing by more tokens than these (all-MiniLM-L6 on one core), so it never waits for them. */
@@ -43,6 +51,7 @@ class ThreadedEngine implements Engine {
   readonly #log: (event: string, fields: object) => void;
   readonly #models = new Map<string, Model>();
   readonly #loader: Loader;
+  readonly #predictor: Predictor;
   #gatherTimer: NodeJS.Timeout | null = null;
   #pumping: NodeJS.Immediate | null = null;
   #running = 0;
@@ -56,12 +65,21 @@ class ThreadedEngine implements Engine {
     this.#maxBatchTokens = options.maxBatchTokens ?? defaultMaxBatchTokens;
     this.#maxQueuedTokens = options.maxQueuedTokens ?? defaultMaxQueuedTokens;
     this.#log = options.log ?? (() => {});
+    const shared = {
+      memoryBudgetBytes: options.memoryBudgetBytes ?? usableMemory() / 2,
+      idleUnloadMs: options.idleUnloadMs ?? defaultIdleUnloadMs,
+      log: this.#log,
+    };
+    this.#predictor = new Predictor({
+      ...shared,
+      threads: this.#workers,
+      maxQueuedRows: options.maxQueuedRows ?? defaultMaxQueuedRows,
+    });
     this.#loader = new Loader({
+      ...shared,
       models: this.#models,
       workers: this.#workers,
-      memoryBudgetBytes: options.memoryBudgetBytes,
-      idleUnloadMs: options.idleUnloadMs,
-      log: this.#log,
+      guest: this.#predictor,
       onChange: () => this.#pump(),
     });
   }
@@ -131,16 +149,26 @@ class ThreadedEngine implements Engine {
     }
   }
 
+  async predict(handle: PredictorHandle, table: FeatureTable, signal?: AbortSignal): Promise<Predictions> {
+    if (this.#closing) throw new EngineError('CANCELLED', 'the engine is closing');
+    return this.#predictor.predict(handle, table, signal);
+  }
+
+  forget(id: string): void {
+    this.#predictor.forget(id);
+  }
+
   status(): EngineStatus {
     const now = Date.now();
     const models = [...this.#models.values()].map(model => model.status(now));
     return {
       workers: this.#workers,
       busyWorkers: this.#running,
-      lostWorkers: this.#lostTextWorkers + this.#loader.lost,
+      lostWorkers: this.#lostTextWorkers + this.#loader.lost + this.#predictor.lost,
       memoryBudgetBytes: this.#loader.memoryBudgetBytes,
       residentBytes: this.#loader.residentBytes,
       models,
+      predictor: this.#predictor.status(),
     };
   }
 
@@ -154,7 +182,7 @@ class ThreadedEngine implements Engine {
   async close(): Promise<void> {
     this.#closing = true;
     this.#loader.close();
-    await Promise.all([...this.#models.keys()].map(id => this.unload(id)));
+    await Promise.all([this.#predictor.close(), ...[...this.#models.keys()].map(id => this.unload(id))]);
     this.#loader.clear();
   }
 
@@ -263,4 +291,9 @@ function prefixOf({ prefixes }: ModelHandle, inputType: InputType | undefined): 
 function assertMeanPooled(handle: ModelHandle): void {
   if (handle.pooling !== 'mean')
     throw new TypeError(`late chunking needs a mean-pooled model, and ${handle.id} is not`);
+}
+
+function usableMemory(): number {
+  const constrained = process.constrainedMemory();
+  return constrained > 0 && constrained < totalmem() ? constrained : totalmem();
 }

@@ -2,7 +2,6 @@
 //
 // A model gets a further session when it has work waiting while all of its sessions run and a worker is free. Weights are counted
 // against the memory budget from before they are read.
-import { totalmem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Alarm } from './alarm.ts';
 import { EngineError, engineError } from './errors.ts';
@@ -11,7 +10,6 @@ import { chooseVictims } from './residency.ts';
 import { Session } from './session.ts';
 import type { ModelHandle } from './types.ts';
 
-const defaultIdleUnloadMs = 15 * 60_000;
 /** How often a load that waits for room looks again. */
 const roomPollMs = 100;
 const extraSessionPauseMs = 10_000;
@@ -20,8 +18,10 @@ export interface LoaderOptions {
   models: ReadonlyMap<string, Model>;
   /** Sessions of one model at most. */
   workers: number;
-  memoryBudgetBytes?: number | undefined;
-  idleUnloadMs?: number | undefined;
+  memoryBudgetBytes: number;
+  idleUnloadMs: number;
+  /** Who else has memory of the budget, and gives it back when it is needed here. */
+  guest: { readonly residentBytes: number; release(bytes: number): void };
   log: (event: string, fields: object) => void;
   /** Called when a session became ready, ended, or may be tried again. */
   onChange: () => void;
@@ -34,6 +34,7 @@ export class Loader {
   readonly #models: ReadonlyMap<string, Model>;
   readonly #workers: number;
   readonly #idleUnloadMs: number;
+  readonly #guest: LoaderOptions['guest'];
   readonly #log: LoaderOptions['log'];
   readonly #onChange: () => void;
   readonly #idleTimer: NodeJS.Timeout;
@@ -43,8 +44,9 @@ export class Loader {
   constructor(options: LoaderOptions) {
     this.#models = options.models;
     this.#workers = options.workers;
-    this.memoryBudgetBytes = options.memoryBudgetBytes ?? usableMemory() / 2;
-    this.#idleUnloadMs = options.idleUnloadMs ?? defaultIdleUnloadMs;
+    this.memoryBudgetBytes = options.memoryBudgetBytes;
+    this.#idleUnloadMs = options.idleUnloadMs;
+    this.#guest = options.guest;
     this.#log = options.log;
     this.#onChange = options.onChange;
     this.#retry = new Alarm(options.onChange);
@@ -53,7 +55,7 @@ export class Loader {
   }
 
   get residentBytes(): number {
-    return [...this.#models.values()].reduce((sum, model) => sum + model.residentBytes, 0);
+    return [...this.#models.values()].reduce((sum, model) => sum + model.residentBytes, this.#guest.residentBytes);
   }
 
   /** Starts to load what the models need now, with `free` workers idle. */
@@ -168,6 +170,8 @@ export class Loader {
         `${model.handle.id} needs ${bytes} bytes, the budget is ${this.memoryBudgetBytes}`,
       );
     for (;;) {
+      const over = this.residentBytes + bytes - this.memoryBudgetBytes;
+      if (over > 0) this.#guest.release(over);
       const missing = this.residentBytes + bytes - this.memoryBudgetBytes;
       if (missing <= 0) {
         session.bytes = bytes;
@@ -225,9 +229,4 @@ function sessionData({
   normalize,
 }: ModelHandle): Pick<ModelHandle, 'folder' | 'pooling' | 'normalize'> {
   return { folder, pooling, normalize };
-}
-
-function usableMemory(): number {
-  const constrained = process.constrainedMemory();
-  return constrained > 0 && constrained < totalmem() ? constrained : totalmem();
 }

@@ -1,7 +1,8 @@
 // Everything that crosses a thread boundary: one union of messages each way for each kind of thread.
 //
-// A thread serves one model: a text thread its tokenizer, a session thread one ONNX session. Loading a model therefore
-// holds up nobody else, and unloading it is the end of its threads, which gives back all that they held.
+// A thread serves one encoder: a text thread its tokenizer, a session thread one ONNX session. Loading a model therefore
+// holds up nobody else, and unloading it is the end of its threads, which gives back all that they held. Trained models are
+// small and may be many, so a predict thread holds the sessions of several.
 import type { EncoderGraph, TokenizerTables } from '@vectorium/nets';
 
 export interface TextThreadData {
@@ -69,4 +70,27 @@ export type FromSession =
   | { type: 'created' }
   /** `[rows, dimension]`, a row a text or a span. */
   | { type: 'vectors'; vectors: Float32Array; milliseconds: number }
+  | { type: 'failed'; message: string };
+
+/** The values of one feature in the rows of a piece. */
+export type PieceColumn =
+  | { kind: 'number'; name: string; values: Float64Array }
+  | { kind: 'text'; name: string; values: string[] }
+  | { kind: 'vector'; name: string; values: Float32Array };
+
+/** `load` and `predict` are answered before the next of them is sent. */
+export type ToPredict =
+  | { type: 'load'; model: string; path: string }
+  | { type: 'predict'; model: string; rows: number; columns: PieceColumn[] }
+  | { type: 'drop'; model: string }
+  | { type: 'close' };
+
+export type FromPredict =
+  | { type: 'loaded' }
+  | {
+      type: 'predicted';
+      predictions: Float64Array<ArrayBuffer>;
+      probabilities: Float32Array<ArrayBuffer> | null;
+      milliseconds: number;
+    }
   | { type: 'failed'; message: string };

@@ -47,6 +47,46 @@ export interface EmbedOptions {
   signal?: AbortSignal;
 }
 
+/** A trained model as the engine needs to know it. Its file must not change under one id. */
+export interface PredictorHandle {
+  id: string;
+  /** Of its file. */
+  bytes: number;
+  /** A local file of the model, needed until `release`. */
+  open(): Promise<{ path: string; release(): void }>;
+}
+
+/** One feature of all rows, by the name of the model's input. */
+export type FeatureColumn =
+  | { name: string; kind: 'number'; values: Float64Array }
+  /** `values[codes[row]]` */
+  | { name: string; kind: 'text'; codes: Uint32Array; values: string[] }
+  /** `[rows, dimension]` */
+  | { name: string; kind: 'vector'; values: Float32Array; dimension: number };
+
+export interface FeatureTable {
+  rows: number;
+  columns: FeatureColumn[];
+}
+
+export interface Predictions {
+  /** `[rows]`: numbers, or indexes of classes. */
+  values: Float64Array;
+  /** `[rows, classes]`; null of models that give numbers. */
+  probabilities: Float32Array | null;
+}
+
+export interface PredictorStatus {
+  threads: number;
+  busyThreads: number;
+  residentBytes: number;
+  /** Models with a session in memory. */
+  models: number;
+  queuedRows: number;
+  /** Since the engine started. */
+  rows: number;
+}
+
 export interface ModelStatus {
   id: string;
   state: 'unloaded' | 'loading' | 'ready' | 'failing';
@@ -81,6 +121,7 @@ export interface EngineStatus {
   memoryBudgetBytes: number;
   residentBytes: number;
   models: ModelStatus[];
+  predictor: PredictorStatus;
 }
 
 export interface EngineOptions {
@@ -92,6 +133,8 @@ export interface EngineOptions {
   maxBatchTokens?: number;
   /** Tokens that wait for one model before QUEUE_FULL. */
   maxQueuedTokens?: number;
+  /** Rows that wait for predictions before QUEUE_FULL. */
+  maxQueuedRows?: number;
   idleUnloadMs?: number;
   log?: (event: string, fields: object) => void;
 }
@@ -112,9 +155,13 @@ export interface Engine {
    * Throws EngineError: QUEUE_FULL, WORKER_LOST, MODEL_FAILED, MODEL_TOO_LARGE, CANCELLED.
    */
   embed(model: ModelHandle, prepared: Prepared[], options: EmbedOptions): Promise<Float32Array[][]>;
+  /** Predictions of a trained model, in the order of the rows. Throws EngineError as `embed` does. */
+  predict(model: PredictorHandle, table: FeatureTable, signal?: AbortSignal): Promise<Predictions>;
   status(): EngineStatus;
   /** Frees the model's threads when their work is done; the next request loads it again. */
   unload(id: string): Promise<void>;
+  /** Lets a trained model go, which will not be asked any more. */
+  forget(id: string): void;
   /** Takes no new work, finishes what is queued, then stops all threads. */
   close(): Promise<void>;
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createEngine } from '@vectorium/engine';
 import { openTables } from '@vectorium/tables';
+import { type Training, openTraining } from '@vectorium/training';
 import packageJson from '../package.json' with { type: 'json' };
 import { createAccounts } from './accounts/index.ts';
 import { mountAccountRoutes } from './accounts/routes.ts';
@@ -15,9 +16,11 @@ import { createKeys, ensureAdministrator } from './keys/index.ts';
 import { mountKeyRoutes } from './keys/routes.ts';
 import { type Models, openModels, shippedCatalog } from './models/index.ts';
 import { createLimiter, loadPlans } from './plans/index.ts';
+import { createQuota } from './quota/index.ts';
 import type { Settings } from './settings.ts';
 import { openStorage } from './storage/index.ts';
 import { createTelemetry, mountTelemetryRoutes } from './telemetry/index.ts';
+import { createModelStore, createPredictions, createTrainedModels, mountTrainingRoutes } from './training/index.ts';
 import { createUploads } from './uploads/index.ts';
 import { createLedger } from './usage/index.ts';
 import { createVectorService, mountCatalogRoutes, mountUsageRoutes, mountVectorRoutes } from './vectors/index.ts';
@@ -31,7 +34,11 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
-export async function startServer(settings: Settings): Promise<RunningServer> {
+/** `training` in the place of the real one is for tests. */
+export async function startServer(
+  settings: Settings,
+  { training: givenTraining }: { training?: Training } = {},
+): Promise<RunningServer> {
   const opened: (() => Promise<unknown> | void)[] = [];
   const closing = <T>(part: T, close: (part: T) => Promise<unknown> | void): T => {
     opened.push(() => close(part));
@@ -102,16 +109,48 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
       retentionDays: settings.jobRetentionDays,
       log,
     });
+    const quota = closing(await createQuota({ database, log }), each => each.close());
+    const modelStore = createModelStore(database);
+    const predictions = createPredictions({ store: modelStore, storage, engine, vectors, models, ledger });
+    const jobsFolder = join(settings.dataFolder, 'jobs');
     const datasets = closing(
       await createDatasets({
         database,
         storage,
+        quota,
         tables,
         jobs,
         vectors,
+        predictions,
         accounts,
         keys,
-        jobsFolder: join(settings.dataFolder, 'jobs'),
+        jobsFolder,
+        log,
+      }),
+      each => each.close(),
+    );
+    const trainingScratch = closing(await storage.scratch(), each => each.remove());
+    const training = closing(
+      givenTraining ?? openTraining({ scratchFolder: trainingScratch.path, ...settings.training }),
+      each => each.close(),
+    );
+    const trainedModels = closing(
+      createTrainedModels({
+        store: modelStore,
+        storage,
+        quota,
+        tables,
+        datasets,
+        training,
+        vectors,
+        ledger,
+        accounts,
+        keys,
+        jobs,
+        models,
+        predictions,
+        forget: id => engine.forget(id),
+        jobsFolder,
         log,
       }),
       each => each.close(),
@@ -140,6 +179,7 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
     mountCatalogRoutes(app, models);
     mountUsageRoutes(app, ledger, models);
     mountDatasetRoutes(app, { datasets, uploads });
+    mountTrainingRoutes(app, trainedModels);
     mountJobRoutes(app, jobs);
     mountWebhookRoutes(app, webhooks);
     mountTelemetryRoutes(app, { telemetry, engine, ledger, dataFolder: settings.dataFolder });

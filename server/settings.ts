@@ -26,6 +26,8 @@ export interface Settings {
   /** Files in S3 instead of the data folder; `stagedBytes` bounds their local copies. */
   files: { s3Url: string | undefined; stagedBytes: number };
   engine: { workers?: number; memoryBudgetBytes?: number; idleUnloadMs?: number };
+  /** Cores and memory of one training; without them all cores and half of the memory. */
+  training: { threads?: number; memoryBytes?: number };
   /** How long requests in flight have after SIGTERM. */
   stopSeconds: number;
   /** Days that single usage rows are kept; daily sums stay. */
@@ -60,6 +62,8 @@ export function readSettings(environment: Environment): Settings {
   const dataFolder = resolve(text('VECTORIUM_DATA') ?? './data');
   const workers = optional('VECTORIUM_WORKERS', [1, 1024]);
   const memoryGb = optional('VECTORIUM_MEMORY_GB', [0.1, 1e6]);
+  const trainingThreads = optional('VECTORIUM_TRAINING_THREADS', [1, 1024]);
+  const trainingMemoryGb = optional('VECTORIUM_TRAINING_MEMORY_GB', [0.1, 1e6]);
   const idleMinutes = optional('VECTORIUM_IDLE_UNLOAD_MINUTES', [0.1, 1e6]);
   return {
     host: text('HOST') ?? '127.0.0.1',
@@ -83,6 +87,10 @@ export function readSettings(environment: Environment): Settings {
       ...(workers !== undefined && { workers }),
       ...(memoryGb !== undefined && { memoryBudgetBytes: memoryGb * 1e9 }),
       ...(idleMinutes !== undefined && { idleUnloadMs: idleMinutes * 60_000 }),
+    },
+    training: {
+      ...(trainingThreads !== undefined && { threads: trainingThreads }),
+      ...(trainingMemoryGb !== undefined && { memoryBytes: trainingMemoryGb * 1e9 }),
     },
     stopSeconds: number('VECTORIUM_STOP_SECONDS', 120, [0, 86_400]),
     usageRetentionDays: number('VECTORIUM_USAGE_DAYS', 90, [1, 36_500]),

@@ -99,7 +99,7 @@ export interface Services {
     call: { operation: number; part: number },
   ): Promise<(Float32Array | null)[]>;
   chunk(texts: (string | null)[], params: Record<string, unknown>): Promise<string[][]>;
-  predict(rows: Row[], params: Record<string, unknown>): Promise<Row[]>;
+  predict(rows: Row[], params: Record<string, unknown>, call: { operation: number; part: number }): Promise<Row[]>;
 }
 
 export interface RunOptions {

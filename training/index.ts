@@ -2,5 +2,6 @@
 export type * from './types.ts';
 export { TrainingError } from './errors.ts';
 export type { TrainingErrorCode } from './errors.ts';
+export { metricsOfClasses, metricsOfNumbers } from './measures.ts';
 export { openTraining } from './open.ts';
 export type { OpenTraining, TrainingOptions } from './open.ts';

@@ -1,18 +1,14 @@
 // Killing the server at any moment leaves the old state or the new one: what was acknowledged is there with its file and its rows,
 // nothing is there by half, no file is left over, and the storage that is counted is that of the versions that are there.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openDatabase } from '../database/index.ts';
 import { openStorage } from '../storage/index.ts';
-import { type TestData, client, testData } from './testing.ts';
+import { type TestData, spawnServer, testData } from './testing.ts';
 
-const program = fileURLToPath(new URL('../vectorium.js', import.meta.url));
 let data: TestData;
 const running = new Set<ChildProcess>();
 
@@ -25,25 +21,7 @@ afterAll(async () => {
   await data.remove();
 });
 
-async function serve() {
-  const child = spawn(process.execPath, [program, 'serve'], {
-    env: { ...process.env, ...data.environment, VECTORIUM_LOG_LEVEL: 'info', VECTORIUM_PRELOAD: 'none' },
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  running.add(child);
-  const exit = once(child, 'exit').finally(() => running.delete(child));
-  for await (const line of createInterface({ input: child.stdout })) {
-    const url = /"url":"(http[^"]+)"/.exec(line)?.[1];
-    if (url === undefined) continue;
-    child.stdout.resume();
-    const end = async (signal: 'SIGKILL' | 'SIGTERM') => {
-      child.kill(signal);
-      await exit;
-    };
-    return { ...client(url), url, kill: () => end('SIGKILL'), stop: () => end('SIGTERM') };
-  }
-  throw new Error('the server ended before it listened');
-}
+const serve = () => spawnServer(data, running);
 
 /** What is in the folder when no server runs on it, after a start that tidied up. */
 async function state() {

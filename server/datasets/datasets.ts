@@ -6,25 +6,28 @@ import type { Database } from '../database/index.ts';
 import { ApiError } from '../http/index.ts';
 import type { Job, Jobs } from '../jobs/index.ts';
 import type { Caller, Keys } from '../keys/index.ts';
+import type { Quota, Reservation } from '../quota/index.ts';
 import type { Storage } from '../storage/index.ts';
 import type { VectorService } from '../vectors/index.ts';
 import { noDataset } from './errors.ts';
-import { folderOf, removeLeftovers } from './files.ts';
+import { folderOf, localFile, removeLeftovers } from './files.ts';
 import { type Download, type DownloadFormat, download, pageOfRows } from './pages.ts';
 import { type Asked, type Plan, find, planProcess } from './plan.ts';
 import { previewProcess, removeOldFolders, runProcess } from './process.ts';
 import { createProfiles } from './profiles.ts';
-import { type Reservation, createQuota } from './quota.ts';
 import { parseReference } from './rules.ts';
+import type { DatasetPredictions } from './services.ts';
 import { type Dataset, type Deleted, type VersionSummary, createStore } from './store.ts';
 import { type Uploaded, makeDataset } from './uploaded.ts';
 
 export interface DatasetParts {
   database: Database;
   storage: Storage;
+  quota: Quota;
   tables: Tables;
   jobs: Jobs;
   vectors: VectorService;
+  predictions: DatasetPredictions;
   accounts: Pick<Accounts, 'get'>;
   keys: Pick<Keys, 'get'>;
   /** On the local disk, where jobs keep what they have done so far. */
@@ -42,10 +45,12 @@ export interface Datasets {
     uploaded: Uploaded,
     by: { account: Account; reservation: Reservation; signal?: AbortSignal | undefined },
   ): Promise<Dataset>;
-  /** Bytes of the plan's storage that the account's versions count. */
+  /** Bytes of the plan's storage that the account's versions and models count. */
   storageUsed(accountId: string): Promise<number>;
   list(accountId: string, page: { limit: number; after: string | null }): Promise<Dataset[]>;
-  get(accountId: string, name: string): Promise<Dataset>;
+  get(accountId: string, name: string, param?: string): Promise<Dataset>;
+  /** A local file with the version's rows, kept until `release`. */
+  file(dataset: Dataset, signal?: AbortSignal): Promise<{ path: string; release(): void }>;
   versions(dataset: Dataset): Promise<{ newest: VersionSummary[]; count: number }>;
   profile(dataset: Dataset): Promise<ColumnProfile[]>;
   /** Each as JSON; fewer than `limit` where they are large. */
@@ -76,13 +81,12 @@ export interface Datasets {
 
 /** Before the jobs start: the job kind `process` is done here. */
 export async function createDatasets(parts: DatasetParts): Promise<Datasets> {
-  const { database, storage, tables, jobs, jobsFolder: folder, log = () => {} } = parts;
+  const { database, storage, quota, tables, jobs, jobsFolder: folder, log = () => {} } = parts;
   const store = createStore(database);
-  const quota = await createQuota({ database, log });
   const profiles = createProfiles({ store, storage, tables, log });
   const closing = new AbortController();
   await mkdir(folder, { recursive: true });
-  const all = { ...parts, store, quota, folder };
+  const all = { ...parts, store, folder };
   jobs.handle('process', job => runProcess(all, job));
 
   async function tidy(): Promise<void> {
@@ -112,7 +116,8 @@ export async function createDatasets(parts: DatasetParts): Promise<Datasets> {
     make: (uploaded, by) => makeDataset(all, uploaded, by),
     storageUsed: accountId => quota.used(accountId),
     list: (accountId, page) => store.list(accountId, page),
-    get: (accountId, name) => find(store, accountId, name),
+    get: (accountId, name, param) => find(store, accountId, name, param),
+    file: (dataset, signal) => localFile(all, dataset, signal),
     versions: ({ id }) => store.versions(id),
     profile: dataset => profiles.of(dataset),
     rows: (dataset, page) => pageOfRows(all, dataset, page),
@@ -144,7 +149,6 @@ export async function createDatasets(parts: DatasetParts): Promise<Datasets> {
     async close() {
       closing.abort();
       await tidied;
-      await quota.close();
     },
   };
 }

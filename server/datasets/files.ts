@@ -3,11 +3,12 @@
 // The file is written first and the row second, and rows go first and files second. So a process that is killed leaves at most files
 // that no row names; they are found by listing and removed.
 import { stat } from 'node:fs/promises';
+import { removeUnknown } from '../files/leftovers.ts';
 import { ObjectNotFound, type Storage } from '../storage/index.ts';
 import { noDataset } from './errors.ts';
-import type { Reservation } from './quota.ts';
+import type { Reservation } from '../quota/index.ts';
 import { nameOfVersion } from './rules.ts';
-import type { Dataset, FileOfAccount, Store } from './store.ts';
+import type { Dataset, Store } from './store.ts';
 
 const root = 'datasets/';
 
@@ -82,34 +83,10 @@ export async function keepFiles<Result>(
   }
 }
 
-const keysAtOnce = 500;
-
-/**
- * Removes the files that neither a version nor a living reservation names; gives their number. Those of accounts that the database
- * doesn't know stay: it may be the wrong one.
- */
-export async function removeLeftovers(
+/** Removes the files that neither a version nor a living reservation names; gives their number. */
+export function removeLeftovers(
   { storage, store }: { storage: Storage; store: Pick<Store, 'known'> },
   signal: AbortSignal,
 ): Promise<number> {
-  let removed = 0;
-  let listed: FileOfAccount[] = [];
-  // Asked after the listing: a file is made under a reservation, which ends in the transaction that makes its version.
-  async function look(): Promise<void> {
-    const known = await store.known(listed);
-    for (const { key } of listed) {
-      if (known.has(key)) continue;
-      await storage.remove(key);
-      removed++;
-    }
-    listed = [];
-  }
-  for await (const { key } of storage.list(root)) {
-    if (signal.aborted) return removed;
-    const [, accountId = '', , reservationId = ''] = key.split('/');
-    listed.push({ key, accountId, reservationId });
-    if (listed.length >= keysAtOnce) await look();
-  }
-  await look();
-  return removed;
+  return removeUnknown({ storage, root, known: files => store.known(files) }, signal);
 }

@@ -7,7 +7,7 @@ import type { VectorService } from '../vectors/index.ts';
 import { noDataset, operationRefused } from './errors.ts';
 import { localFile } from './files.ts';
 import { nameOfVersion, namedDatasets, parseReference, pinned } from './rules.ts';
-import { checkModels, usesEncoder } from './services.ts';
+import { type DatasetPredictions, checkModels, usesEncoder } from './services.ts';
 import type { Dataset, Store } from './store.ts';
 
 export interface PlanParts {
@@ -15,6 +15,7 @@ export interface PlanParts {
   storage: Storage;
   tables: Pick<Tables, 'check'>;
   vectors: VectorService;
+  predictions: Pick<DatasetPredictions, 'find'>;
 }
 
 /** What is asked for, as the request has it: operations, or a version whose recipe is to be followed. */
@@ -43,7 +44,7 @@ export async function planProcess(parts: PlanParts, asked: Asked, caller: Caller
     const other = await find(parts.store, accountId, name, param);
     versions.set(name, versionOf(other));
   }
-  const operations = withModels(pinned(given, versions), caller);
+  const operations = await withPredictors(parts.predictions, accountId, withModels(pinned(given, versions), caller));
   const plan = { dataset: versionOf(dataset), operations, others: [...new Set(versions.values())] };
   await withFiles(parts, accountId, plan, ({ source, datasets }) =>
     parts.tables
@@ -127,4 +128,26 @@ function withModels(operations: Operation[], { account }: Caller): Operation[] {
     if (!usesEncoder(operation) || params['model'] != null) return operation;
     return { type, params: { ...params, model: account.defaultModel } };
   });
+}
+
+/**
+ * The model itself in the place of an alias, and the columns that it takes, of what kind: so that following the recipe gives the same,
+ * and tables can say before the job what doesn't fit.
+ */
+function withPredictors(
+  predictions: PlanParts['predictions'],
+  accountId: string,
+  operations: Operation[],
+): Promise<Operation[]> {
+  return Promise.all(
+    operations.map(async (operation, index) => {
+      const { type, params } = operation;
+      const { op, model_id: name, inputs } = params;
+      if (type !== 'enrich' || op !== 'predict' || typeof name !== 'string') return operation;
+      const { id, columns } = await predictions.find(accountId, name, `operations[${index}].params.model_id`);
+      const kinds = Object.fromEntries(columns.map(column => [column.name, column.kind]));
+      const names = inputs ?? columns.map(column => column.name);
+      return { type, params: { ...params, model_id: id, inputs: names, input_kinds: kinds } };
+    }),
+  );
 }

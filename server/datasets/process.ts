@@ -13,8 +13,8 @@ import { shownReport } from './answers.ts';
 import { noDataset, operationRefused } from './errors.ts';
 import { type MadeFile, keepFiles } from './files.ts';
 import { type Plan, recipeOf, withFiles } from './plan.ts';
-import type { Quota } from './quota.ts';
-import { lendServices } from './services.ts';
+import type { Quota } from '../quota/index.ts';
+import { type DatasetPredictions, lendServices } from './services.ts';
 import { type Dataset, type NewVersion, type Store, newDatasetId } from './store.ts';
 
 /** What a job has made; the result that the jobs keep. */
@@ -34,6 +34,7 @@ export interface ProcessParts {
   storage: Storage;
   tables: Pick<Tables, 'process'>;
   vectors: VectorService;
+  predictions: DatasetPredictions;
   accounts: Pick<Accounts, 'get'>;
   keys: Pick<Keys, 'get'>;
   jobs: Pick<Jobs, 'get'>;
@@ -44,7 +45,7 @@ export interface ProcessParts {
 const route = '/api/v2/process';
 
 export async function runProcess(parts: ProcessParts, job: RunningJob): Promise<Made> {
-  const { store, accounts, tables, vectors } = parts;
+  const { store, accounts, tables } = parts;
   const plan = job.input as Plan;
   const before = await store.madeBy(job.id);
   // Its process was killed after the transaction and before the job was told.
@@ -54,7 +55,7 @@ export async function runProcess(parts: ProcessParts, job: RunningJob): Promise<
   let keepFolder = false;
   try {
     const caller = await callerOf(parts, job);
-    const services = lendServices(vectors, {
+    const services = lendServices(parts, {
       caller,
       route,
       jobId: job.id,
@@ -93,11 +94,11 @@ export async function runProcess(parts: ProcessParts, job: RunningJob): Promise<
 
 /** The first rows of what the plan would make; nothing is made. */
 export async function previewProcess(
-  parts: Pick<ProcessParts, 'store' | 'storage' | 'tables' | 'vectors'>,
+  parts: Pick<ProcessParts, 'store' | 'storage' | 'tables' | 'vectors' | 'predictions'>,
   plan: Plan,
   { caller, requestId, signal }: { caller: Caller; requestId: string; signal: AbortSignal },
 ): Promise<{ rows: Row[]; report: OperationReport[] }> {
-  const services = lendServices(parts.vectors, { caller, route, jobId: newId(), requestId, signal });
+  const services = lendServices(parts, { caller, route, jobId: newId(), requestId, signal });
   const scratch = await parts.storage.scratch();
   try {
     return await withFiles(parts, caller.account.id, plan, async ({ source, datasets }) => {

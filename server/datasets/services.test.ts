@@ -17,13 +17,16 @@ async function borrower({ creditUsd = 1, jobId = crypto.randomUUID() as string }
   const caller = await server.keys.authenticate(key);
   if (!caller) throw new Error('no caller');
   const lent = () =>
-    lendServices(server.vectors, {
-      caller,
-      jobId,
-      requestId: jobId,
-      route: '/api/v2/process',
-      signal: new AbortController().signal,
-    });
+    lendServices(
+      { vectors: server.vectors, predictions: nobody },
+      {
+        caller,
+        jobId,
+        requestId: jobId,
+        route: '/api/v2/process',
+        signal: new AbortController().signal,
+      },
+    );
   const used = async () => {
     const { summary } = (await (await server.get('/usage', key)).json()) as {
       summary: { total_requests: number; total_tokens: number; current_balance: number };
@@ -33,6 +36,10 @@ async function borrower({ creditUsd = 1, jobId = crypto.randomUUID() as string }
   return { key, caller, lent, used };
 }
 
+const nobody = {
+  rows: () => Promise.reject(new Error('not called')),
+  find: () => Promise.reject(new Error('not called')),
+};
 const call = { operation: 0, part: 0 };
 
 test('each text has the vector that /vectorize gives; nulls and blanks have none and cost nothing', async () => {

@@ -1,27 +1,26 @@
-// What tables borrow of the server while they process: vectors, chunks and predictions.
-//
-// 1. Vectors are metered like those of /vectorize: tokens are counted, money is reserved, the charge is durable before the vectors
-//    are used.
-// 2. A call is charged in parts, whose ids follow from the job, the operation and the part: a job that was killed and is done again
-//    makes the same parts, and each is charged once.
-// 3. A job has one part at a time in the engine's queue, small enough that the requests of others come in between.
-// 4. A full queue or a lost worker delays a job; a balance that is too small ends it.
-import { setTimeout as sleep } from 'node:timers/promises';
+// What tables borrow of the server while they process: vectors, chunks and predictions, metered as on their own routes. Vectors and
+// predictions are charged once for each part of a job, however often it is done again (server/vectors/bulk.ts says how).
 import { chunkingMethods, defaultChunkOverlap } from '@vectorium/contract';
-import type { Operation, Services } from '@vectorium/tables';
-import { derivedId } from '../database/index.ts';
+import type { Operation, Row, Services } from '@vectorium/tables';
 import { ApiError } from '../http/index.ts';
 import type { Caller } from '../keys/index.ts';
-import type { VectorOptions, VectorService } from '../vectors/index.ts';
+import { type VectorOptions, type VectorService, bulkVectors, textParts } from '../vectors/index.ts';
 
-/** About 8,000 tokens: a second or two of one core. */
-const partCharacters = 32_000;
-const partTexts = 256;
-
-const worthRepeating = new Set(['QUEUE_FULL', 'WORKER_LOST']);
-/** Waits of 1, 2, 4 … 30 seconds: a quarter of an hour in all. */
-const tries = 35;
-const longestWaitMs = 30_000;
+/** What trained models do for datasets. */
+export interface DatasetPredictions {
+  /** `prediction`, and of classes `probabilities`, for each row. */
+  rows(
+    rows: readonly Row[],
+    modelId: string,
+    asked: { caller: Caller; route: string; requestId: string; signal: AbortSignal; chargedAs: (string | number)[] },
+  ): Promise<Row[]>;
+  /** The model that a name stands for, with what it takes. Throws ApiError when the account has none that is ready. */
+  find(
+    accountId: string,
+    name: string,
+    param: string,
+  ): Promise<{ id: string; columns: { name: string; kind: string }[] }>;
+}
 
 export interface Borrower {
   caller: Caller;
@@ -39,7 +38,10 @@ export interface Lent extends Services {
   readonly failure: unknown;
 }
 
-export function lendServices(vectors: VectorService, borrower: Borrower): Lent {
+export function lendServices(
+  { vectors, predictions }: { vectors: VectorService; predictions: DatasetPredictions },
+  borrower: Borrower,
+): Lent {
   const { caller, jobId, requestId, route, signal, onCharged = async () => {} } = borrower;
   let failure: unknown;
   const remembering = async <Result>(work: () => Promise<Result>): Promise<Result> => {
@@ -51,18 +53,6 @@ export function lendServices(vectors: VectorService, borrower: Borrower): Lent {
     }
   };
 
-  async function embedPart(texts: string[], options: VectorOptions, usageId: string): Promise<Float32Array[]> {
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return (await vectors.vectors(texts, options, { caller, route, requestId, signal, usageId })).vectors;
-      } catch (error) {
-        const again = error instanceof ApiError && worthRepeating.has(error.code) && attempt < tries;
-        if (!again) throw error;
-        await sleep(Math.min(1000 * 2 ** attempt, longestWaitMs), undefined, { signal });
-      }
-    }
-  }
-
   return {
     get failure() {
       return failure;
@@ -70,26 +60,17 @@ export function lendServices(vectors: VectorService, borrower: Borrower): Lent {
 
     embed: (texts, params, { operation, part }) =>
       remembering(async () => {
-        const result: (Float32Array | null)[] = texts.map(() => null);
-        const options = vectorOptions(params);
-        for (const [index, rows] of partsOf(texts).entries()) {
-          const usageId = derivedId(jobId, operation, part, index);
-          const embedded = await embedPart(
-            rows.map(({ text }) => text),
-            options,
-            usageId,
-          );
-          for (const [at, { row }] of rows.entries()) result[row] = embedded[at] ?? null;
-        }
+        const asked = { caller, route, requestId, signal, chargedAs: [jobId, operation, part] };
+        const embedded = await bulkVectors(vectors, texts, vectorOptions(params), asked);
         await onCharged();
-        return result;
+        return embedded.vectors;
       }),
 
     chunk: (texts, params) =>
       remembering(async () => {
         const result: string[][] = texts.map(() => []);
         const options = vectorOptions(params);
-        for (const rows of partsOf(texts)) {
+        for (const rows of textParts(texts)) {
           const asked = { caller, route, requestId, signal };
           const chunked = await vectors.chunks(
             rows.map(({ text }) => text),
@@ -101,26 +82,30 @@ export function lendServices(vectors: VectorService, borrower: Borrower): Lent {
         return result;
       }),
 
-    predict: (_rows, params) => remembering(async () => noModel(params['model_id'])),
+    predict: (rows, params, { operation, part }) =>
+      remembering(async () => {
+        const asked = { caller, route, requestId, signal, chargedAs: [jobId, operation, part] };
+        const predicted = await predictions.rows(rows, String(params['model_id']), asked);
+        await onCharged();
+        return predicted;
+      }),
   };
 }
 
-/** Refuses, before a job is made, operations that ask for a model which the caller can't have. */
+/** Refuses, before a job is made, operations that ask for an encoder which the caller can't have. */
 export async function checkModels(
   operations: readonly Operation[],
   vectors: VectorService,
   caller: Caller,
 ): Promise<void> {
-  for (const [index, { type, params }] of operations.entries()) {
-    const param = (name: string) => `operations[${index}].params.${name}`;
-    if (type !== 'enrich') continue;
-    if (params['op'] === 'predict') noModel(params['model_id'], param('model_id'));
-    if (!usesEncoder({ type, params })) continue;
+  for (const [index, operation] of operations.entries()) {
+    if (!usesEncoder(operation)) continue;
     try {
-      await vectors.check(vectorOptions(params), caller);
+      await vectors.check(vectorOptions(operation.params), caller);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      throw new ApiError(error.code, { ...error.fields, param: param(error.fields.param ?? 'model') });
+      const param = `operations[${index}].params.${error.fields.param ?? 'model'}`;
+      throw new ApiError(error.code, { ...error.fields, param });
     }
   }
 }
@@ -132,10 +117,6 @@ export function usesEncoder({ type, params }: Operation): boolean {
     type === 'enrich' &&
     (op === 'embed_text' || op === 'chunk_text' || (op === 'similarity' && params['query'] != null))
   );
-}
-
-function noModel(id: unknown, param?: string): never {
-  throw new ApiError('MODEL_NOT_FOUND', { message: `There is no trained model ${JSON.stringify(id ?? null)}`, param });
 }
 
 /** As on /vectorize, with what the operation says. Its types were checked by tables. */
@@ -150,25 +131,4 @@ function vectorOptions(params: Record<string, unknown>): VectorOptions {
     chunkingMethod: chunkingMethods.find(each => each === method) ?? 'sentence_aware',
     each: 'text',
   };
-}
-
-const blank = /^\s*$/;
-
-/** Texts that are there, with the rows that they belong to, in parts of bounded size. */
-function partsOf(texts: readonly (string | null)[]): { text: string; row: number }[][] {
-  const parts: { text: string; row: number }[][] = [];
-  let part: { text: string; row: number }[] = [];
-  let characters = 0;
-  for (const [row, text] of texts.entries()) {
-    if (text === null || blank.test(text)) continue;
-    if (part.length > 0 && (part.length >= partTexts || characters + text.length > partCharacters)) {
-      parts.push(part);
-      part = [];
-      characters = 0;
-    }
-    part.push({ text, row });
-    characters += text.length;
-  }
-  if (part.length > 0) parts.push(part);
-  return parts;
 }

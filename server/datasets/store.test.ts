@@ -4,7 +4,7 @@ import { type Account, createAccounts } from '../accounts/index.ts';
 import type { Database } from '../database/index.ts';
 import { type TestDatabases, startDatabases } from '../database/testing.ts';
 import { loadPlans } from '../plans/index.ts';
-import { type Quota, createQuota } from './quota.ts';
+import { type Quota, createQuota } from '../quota/index.ts';
 import { type NewDataset, type NewVersion, type Store, createStore, newDatasetId } from './store.ts';
 
 function version(owner: Account, id: string, fields: Partial<NewVersion> = {}): NewVersion {

@@ -1,6 +1,7 @@
 // Datasets and versions in the database. What makes a version takes the reservation of its file with it, in one transaction.
 import type { Column, ColumnProfile, Format, Operation, OperationReport, Rejected } from '@vectorium/tables';
 import { newId } from '../database/index.ts';
+import type { FileOfAccount } from '../files/leftovers.ts';
 import type { Database, Row, Statement } from '../database/index.ts';
 import type { Reference } from './rules.ts';
 
@@ -60,13 +61,6 @@ export interface Deleted {
   versions: number[];
   files: string[];
   countedBytes: number;
-}
-
-/** A key of the storage and what its parts say. */
-export interface FileOfAccount {
-  key: string;
-  accountId: string;
-  reservationId: string;
 }
 
 export interface Store {

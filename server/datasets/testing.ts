@@ -1,7 +1,11 @@
 // For tests of datasets: the real parts below the routes, in folders of their own.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createHash } from 'node:crypto';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { type OpenTables, openTables } from '@vectorium/tables';
 import { type Account, type Accounts, createAccounts } from '../accounts/index.ts';
 import type { Overrides } from '../plans/index.ts';
@@ -12,7 +16,7 @@ import { loadPlans } from '../plans/index.ts';
 import { readSettings } from '../settings.ts';
 import { type Storage, openStorage } from '../storage/index.ts';
 import { writeStandIn } from '../vectors/stand-in.ts';
-import { type Quota, createQuota } from './quota.ts';
+import { type Quota, createQuota } from '../quota/index.ts';
 import { type Store, createStore } from './store.ts';
 import type { Uploaded } from './uploaded.ts';
 
@@ -133,9 +137,12 @@ export async function testData(): Promise<TestData> {
 }
 
 /** The whole server of real parts. */
-export async function startDatasetServer(environment: Record<string, string> = {}): Promise<TestServer> {
+export async function startDatasetServer(
+  environment: Record<string, string> = {},
+  parts: Parameters<typeof startServer>[1] = {},
+): Promise<TestServer> {
   const data = await testData();
-  const server = await startServer(readSettings({ ...data.environment, ...environment }));
+  const server = await startServer(readSettings({ ...data.environment, ...environment }), parts);
   let ready = await fetch(`${server.url}/readyz`);
   while (!ready.ok) {
     await new Promise(resolve => setTimeout(resolve, 50));
@@ -150,6 +157,29 @@ export async function startDatasetServer(environment: Record<string, string> = {
       await data.remove();
     },
   };
+}
+
+const program = fileURLToPath(new URL('../vectorium.js', import.meta.url));
+
+/** A server in a process of its own, to be killed; `running` has it while it runs. */
+export async function spawnServer(data: TestData, running: Set<ChildProcess>) {
+  const child = spawn(process.execPath, [program, 'serve'], {
+    env: { ...process.env, ...data.environment, VECTORIUM_LOG_LEVEL: 'info', VECTORIUM_PRELOAD: 'none' },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  running.add(child);
+  const exit = once(child, 'exit').finally(() => running.delete(child));
+  for await (const line of createInterface({ input: child.stdout })) {
+    const url = /"url":"(http[^"]+)"/.exec(line)?.[1];
+    if (url === undefined) continue;
+    child.stdout.resume();
+    const end = async (signal: 'SIGKILL' | 'SIGTERM') => {
+      child.kill(signal);
+      await exit;
+    };
+    return { ...client(url), url, kill: () => end('SIGKILL'), stop: () => end('SIGTERM') };
+  }
+  throw new Error('the server ended before it listened');
 }
 
 /** What tests ask a running server. */

@@ -6,7 +6,7 @@ import { ApiError } from '../http/index.ts';
 import type { Storage } from '../storage/index.ts';
 import { fileRefused } from './errors.ts';
 import { keepFiles } from './files.ts';
-import type { Reservation } from './quota.ts';
+import type { Reservation } from '../quota/index.ts';
 import { countedBytes } from './rules.ts';
 import { type Dataset, type Store, newDatasetId } from './store.ts';
 

@@ -1,7 +1,8 @@
 // The door of the jobs: work that outlives its request, the routes about it, and the answer that waits for it.
 export { type WebhookTargets, webhookTargets } from './addresses.ts';
 export { answerWithJob } from './answers.ts';
-export { createJobs } from './jobs.ts';
+export { answerWithEvents } from './event-answers.ts';
+export { type ServedJobs, createJobs } from './jobs.ts';
 export { mountJobRoutes } from './routes.ts';
 export { Interruption } from './run.ts';
 export type { Job, JobHandler, Jobs, RunningJob } from './types.ts';

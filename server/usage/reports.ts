@@ -37,6 +37,8 @@ export interface Reports {
   report(accountId: string, range: { from: Date; to: Date }): Promise<UsageReport | undefined>;
   /** Pieces of a CSV file with one line a request in [from, to), oldest first, as far back as rows are kept. */
   csv(accountId: string, range: { from: Date; to: Date }): AsyncGenerator<string>;
+  /** What all that was charged under one request id costs, since a moment before the first of it. */
+  costOf(accountId: string, requestId: string, since: Date): Promise<bigint>;
   metrics(): Promise<ServiceMetrics>;
 }
 
@@ -93,6 +95,15 @@ export function createReports({ database, accounts, grant, now }: ReportsOptions
         if (!last || rows.length < csvPage) return;
         after = [last['at'] as Date, String(last['id'])];
       }
+    },
+
+    async costOf(accountId, requestId, since) {
+      const [row] = await database.query(
+        `SELECT coalesce(sum(cost_picodollars), 0)::bigint AS cost FROM usage
+         WHERE account_id = $1 AND at >= $2::timestamptz AND request_id = $3`,
+        [accountId, since, requestId],
+      );
+      return BigInt(String(row?.['cost'] ?? 0));
     },
 
     async metrics() {

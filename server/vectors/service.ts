@@ -281,7 +281,8 @@ async function checkChunkCount(engine: Engine, { texts, options, handle, chunkSi
   throw new ApiError('INVALID_PARAMETER', { message, param: 'chunk_size' });
 }
 
-async function reserve(ledger: Ledger, caller: Caller, costPicodollars: bigint): Promise<Reservation> {
+/** Sets money aside. Throws INSUFFICIENT_BALANCE or KEY_BUDGET_EXCEEDED, with what there is and what it takes. */
+export async function reserve(ledger: Ledger, caller: Caller, costPicodollars: bigint): Promise<Reservation> {
   try {
     return await ledger.reserve(caller, costPicodollars);
   } catch (error) {

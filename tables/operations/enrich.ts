@@ -1,10 +1,11 @@
 // The operations that add what a model or a language knows: vectors, predictions, likeness, language, pieces of text.
 import { languageOf, loadLanguages } from './language.ts';
 import { lookup } from './combine.ts';
-import { texts } from './cells.ts';
+import { numbers, texts } from './cells.ts';
 import { change, columnOf, columnsOf, mustBe, newName, noDuplicates, whereOf } from './steps.ts';
+import type { Kind } from './steps.ts';
 import type { Definition, Step } from './plan.ts';
-import { identifier, list, literal, isVector } from './sql.ts';
+import { identifier, list, literal, isTime, isVector } from './sql.ts';
 import type { TypedColumn } from './sql.ts';
 
 const textOf = (step: Step, name: string): TypedColumn => {
@@ -105,32 +106,42 @@ const chunkText: Definition = {
   },
 };
 
+/** What the columns of a model may be, by what the server says of them. */
+const inputKinds: Record<string, Kind> = {
+  number: numbers,
+  date: { test: isTime, called: 'dates' },
+  boolean: { test: type => type === 'BOOLEAN', called: 'true or false' },
+  text: texts,
+};
+
 const predict: Definition = {
   family: 'enrich',
   rowByRow: true,
   read: params => {
     const model = params.text('model_id');
     const inputs = params.optionalTexts('inputs');
+    const kindOf = new Map(params.optionalMapping('input_kinds'));
     const into = params.name('into', 'prediction');
     const probabilities = params.flag('probabilities', false);
     return step => {
       const columns = columnsOf(step, inputs, undefined, 'inputs');
+      for (const column of columns) {
+        const kind = inputKinds[String(kindOf.get(column.name))];
+        if (kind) mustBe(step, column, kind, 'inputs');
+      }
       newName(step, into, 'into');
       const probabilitiesInto = `${into}_probabilities`;
       if (probabilities) newName(step, probabilitiesInto, 'into');
       return {
         kind: 'batches',
         inputs: columns.map(({ name }) => ({ name, sql: identifier(name) })),
-        batchRows: 1024,
-        run: async (rows, _, services) => {
-          const found = await services.predict(rows, { model_id: model, into, probabilities });
+        batchRows: 2048,
+        run: async (rows, call, services) => {
+          const found = await services.predict(rows, { model_id: model, probabilities }, call);
           if (found.length !== rows.length)
             throw new Error(`predict gave ${found.length} answers for ${rows.length} rows`);
           return found.map(answer => [
-            [
-              JSON.stringify(answer['prediction'] ?? answer[into] ?? null),
-              JSON.stringify(answer['probabilities'] ?? null),
-            ],
+            [JSON.stringify(answer['prediction'] ?? null), JSON.stringify(answer['probabilities'] ?? null)],
           ]);
         },
         outputs: [

@@ -1,9 +1,9 @@
 // Storage of an account's plan: what is being made reserves its bytes before it is kept, so that callers together never pass the plan.
 //
-// 1. What all versions count and what all reservations hold together never exceeds the plan.
+// 1. What all versions of datasets and all models count and what all reservations hold together never exceeds the plan.
 // 2. A reservation grows with the bytes that are really there and never ahead of them, and one that is refused ends in the same
 //    statement: of uploads that don't all fit, as many get through as fit.
-// 3. It becomes a version in the transaction that makes the version, or is released, or ends with its process.
+// 3. It becomes a version or a model in the transaction that makes that, or is released, or ends with its process.
 import type { Account } from '../accounts/index.ts';
 import { newId } from '../database/index.ts';
 import type { Database } from '../database/index.ts';
@@ -14,14 +14,14 @@ export interface Reservation {
   readonly id: string;
   /** Holds at least so many bytes. Throws STORAGE_QUOTA_EXCEEDED, and then holds nothing any more. */
   grow(bytes: number): Promise<void>;
-  /** Gives the bytes back. Without effect once a version was made of it or it was refused. */
+  /** Gives the bytes back. Without effect once a version or a model was made of it or it was refused. */
   release(): Promise<void>;
 }
 
 export interface Quota {
   /** Holds `bytes`; without them nothing yet, and what is made under it must not be kept before it has grown. Throws STORAGE_QUOTA_EXCEEDED. */
   reserve(account: Account, bytes?: number): Promise<Reservation>;
-  /** The bytes that an account's versions count. */
+  /** The bytes that an account's versions and models count. */
   used(accountId: string): Promise<number>;
   close(): Promise<void>;
 }
@@ -47,7 +47,7 @@ export async function createQuota({
     try {
       await database.query(`UPDATE storage_reservations SET expires_at = ${expiry} WHERE holder = $1`, [holder]);
     } catch (error) {
-      log('datasets.reservations_not_renewed', { message: error instanceof Error ? error.message : String(error) });
+      log('quota.reservations_not_renewed', { message: error instanceof Error ? error.message : String(error) });
     }
   }
 
@@ -62,7 +62,7 @@ export async function createQuota({
     const used = Number(row?.['used'] ?? 0);
     const limit = plan.storageBytes ?? 0;
     throw new ApiError('STORAGE_QUOTA_EXCEEDED', {
-      message: `${bytes} bytes don't fit: ${Math.max(0, limit - used)} of the ${limit} bytes of the plan ${plan.name} are free. Delete datasets or versions, or change the plan`,
+      message: `${bytes} bytes don't fit: ${Math.max(0, limit - used)} of the ${limit} bytes of the plan ${plan.name} are free. Delete datasets, versions or models, or change the plan`,
       details: { limit_bytes: limit, used_bytes: used, required_bytes: bytes },
     });
   }
@@ -85,10 +85,7 @@ export async function createQuota({
       };
     },
     async used(accountId) {
-      const [row] = await database.query(
-        'SELECT sum(counted_bytes) AS bytes FROM dataset_versions WHERE account_id = $1',
-        [accountId],
-      );
+      const [row] = await database.query(`SELECT ${countedOf('$1')} AS bytes`, [accountId]);
       return Number(row?.['bytes'] ?? 0);
     },
     async close() {
@@ -98,12 +95,16 @@ export async function createQuota({
   };
 }
 
+const countedOf = (account: string): string =>
+  `(coalesce((SELECT sum(counted_bytes) FROM dataset_versions WHERE account_id = ${account}), 0)
+    + coalesce((SELECT sum(counted_bytes) FROM trained_models WHERE account_id = ${account}), 0))`;
+
 const expiry = `clock_timestamp() + interval '${expiresAfterSeconds} seconds'`;
 
 /** $1 reservation, $2 account, $3 holder, $4 bytes that it shall hold, $5 bytes of the plan or null. */
 const holdStatement = `
   WITH used AS (
-    SELECT coalesce((SELECT sum(counted_bytes) FROM dataset_versions WHERE account_id = $2), 0)
+    SELECT ${countedOf('$2')}
       + coalesce((SELECT sum(bytes) FROM storage_reservations
           WHERE account_id = $2 AND id <> $1 AND (expires_at > clock_timestamp() OR holder = $3)), 0) AS bytes),
   fits AS (SELECT $5::bigint IS NULL OR used.bytes + $4::bigint <= $5::bigint AS yes FROM used),

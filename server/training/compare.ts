@@ -1,0 +1,229 @@
+// Two models on the same rows that neither was trained on: those of a dataset, or those that both held out in training.
+import { type AnswerOf, type BodyOf, type CellTable, cellTable, type routes } from '@vectorium/contract';
+import type { Row, Tables, Value } from '@vectorium/tables';
+import { metricsOfClasses, metricsOfNumbers } from '@vectorium/training';
+import { type Datasets, versionOf } from '../datasets/index.ts';
+import { ApiError } from '../http/index.ts';
+import type { PredictAsked, Predictions } from './predictions.ts';
+import { scalarMetrics } from './rules.ts';
+import type { ReadyModel } from './store.ts';
+
+export interface CompareParts {
+  predictions: Pick<Predictions, 'ready' | 'predict'>;
+  datasets: Pick<Datasets, 'get' | 'file'>;
+  tables: Pick<Tables, 'rows'>;
+}
+
+type Asked = Pick<PredictAsked, 'caller' | 'route' | 'requestId' | 'signal'>;
+type Answer = AnswerOf<typeof routes.compareModels>;
+
+/** More tell nothing else: the deviation of an accuracy over so many is under 0.2 percent. */
+const mostRows = 100_000;
+const rowsAtOnce = 2000;
+
+export async function compare(
+  parts: CompareParts,
+  { models: names, dataset_id: datasetId }: BodyOf<typeof routes.compareModels>,
+  asked: Asked,
+): Promise<Answer> {
+  const accountId = asked.caller.account.id;
+  const [first, second] = await Promise.all(
+    names.map((name, index) => parts.predictions.ready(accountId, name, `models[${index}]`)),
+  );
+  if (!first || !second) throw new Error('a comparison of fewer than two');
+  if (first.type !== second.type || targetOf(first) !== targetOf(second)) {
+    const message = `Only models of one type and target can be compared: ${told(first)}, ${told(second)}`;
+    throw new ApiError('INVALID_PARAMETER', { message, param: 'models' });
+  }
+  const both = [first, second] as const;
+  return datasetId === undefined ? onHeldOut(both) : onDataset(parts, both, { datasetId, asked });
+}
+
+type Both = readonly [ReadyModel, ReadyModel];
+
+const targetOf = ({ ready }: ReadyModel): string => ready.card.target.name;
+const told = (model: ReadyModel): string => `${model.id} is for ${model.type} of ${JSON.stringify(targetOf(model))}`;
+
+/** Which rows are held out follows from the data, the target, the share and the seed. */
+function onHeldOut(both: Both): Answer {
+  const [first, second] = both.map(({ ready: { card } }) => {
+    const { seed, validationSplit } = card.config;
+    return JSON.stringify([card.dataset['parquet_sha256'], seed, validationSplit, card.metrics_on, card.rows]);
+  });
+  const [{ id, type, dataset, ready }] = both;
+  const { metrics_on: on, rows } = ready.card;
+  if (first !== second || on === null) {
+    const message =
+      'The two models have no held-out rows in common (they were trained on other data, or with another seed or validation_split): name a dataset_id whose rows neither has seen';
+    throw new ApiError('INVALID_PARAMETER', { message, param: 'dataset_id', details: { model_id: id } });
+  }
+  const measured = both.map(model => scalarMetrics(model.ready.card.metrics) ?? {});
+  return answer(both, measured, { type, dataset, rows: rows[on], agreement: null });
+}
+
+async function onDataset(
+  { predictions, datasets, tables }: CompareParts,
+  both: Both,
+  { datasetId, asked }: { datasetId: string; asked: Asked },
+): Promise<Answer> {
+  const dataset = await datasets.get(asked.caller.account.id, datasetId, 'dataset_id');
+  const [{ type }] = both;
+  const target = targetOf(both[0]);
+  const features = both.flatMap(({ ready }) => ready.card.features.map(({ name }) => name));
+  const columns = [...new Set([...features, target])];
+  const missing = columns.find(name => !dataset.version.columns.some(column => column.name === name));
+  if (missing !== undefined) {
+    const message = `The dataset has no column ${JSON.stringify(missing)}, which the models need`;
+    throw new ApiError('INVALID_PARAMETER', { message, param: 'dataset_id' });
+  }
+  const measuring = type === 'classification' ? new Classes(both) : new Numbers(both);
+  const { path, release } = await datasets.file(dataset, asked.signal);
+  try {
+    const end = Math.min(mostRows, dataset.version.rows);
+    for (let offset = 0; offset < end; offset += rowsAtOnce) {
+      const limit = Math.min(rowsAtOnce, end - offset);
+      const read = await tables.rows(path, { offset, limit, columns }, { signal: asked.signal });
+      const rows = read.filter(row => row[target] !== null);
+      if (rows.length === 0) continue;
+      const table = tableOf(rows);
+      const predicted = await Promise.all(
+        both.map(model => predictions.predict(model, table, { ...asked, place: 'rows' })),
+      );
+      measuring.add(
+        rows.map(row => row[target] ?? null),
+        predicted,
+      );
+    }
+  } finally {
+    release();
+  }
+  if (measuring.rows === 0) {
+    const message = `No row of the dataset has a value of ${JSON.stringify(target)}`;
+    throw new ApiError('INVALID_PARAMETER', { message, param: 'dataset_id' });
+  }
+  const { measured, agreement } = measuring.result();
+  return answer(both, measured, { type, dataset: versionOf(dataset), rows: measuring.rows, agreement });
+}
+
+function tableOf(rows: readonly Row[]): CellTable {
+  const read = cellTable(rows);
+  if (!read.ok) throw new Error(read.fault.message);
+  return read.table;
+}
+
+interface Measuring {
+  rows: number;
+  add(actual: Value[], predicted: { values: Float64Array; probabilities: Float32Array | null }[]): void;
+  result(): { measured: Record<string, number>[]; agreement: Answer['agreement'] };
+}
+
+class Classes implements Measuring {
+  rows = 0;
+  readonly #labels: Value[];
+  readonly #places: number[][];
+  readonly #placeOf = new Map<Value, number>();
+  readonly #actual: number[] = [];
+  readonly #probabilities: number[][] = [[], []];
+
+  /** Over the classes of both, and a last one for what neither knows. */
+  constructor(both: Both) {
+    const known = both.map(({ ready }) => ready.card.target.labels ?? []);
+    this.#labels = [...new Set(known.flat())];
+    for (const [place, label] of this.#labels.entries()) this.#placeOf.set(label, place);
+    this.#places = known.map(labels => labels.map(label => this.#placeOf.get(label) ?? 0));
+  }
+
+  add(actual: Value[], predicted: { probabilities: Float32Array | null }[]): void {
+    const classes = this.#labels.length + 1;
+    for (const [index, { probabilities }] of predicted.entries()) {
+      const places = this.#places[index] ?? [];
+      const all = this.#probabilities[index] ?? [];
+      for (let row = 0; row < actual.length; row++) {
+        const of = Array<number>(classes).fill(0);
+        for (const [label, place] of places.entries()) of[place] = probabilities?.[row * places.length + label] ?? 0;
+        all.push(...of);
+      }
+    }
+    for (const value of actual) this.#actual.push(this.#placeOf.get(value) ?? classes - 1);
+    this.rows += actual.length;
+  }
+
+  result(): ReturnType<Measuring['result']> {
+    const classes = this.#labels.length + 1;
+    const actual = Float64Array.from(this.#actual);
+    const measured = this.#probabilities.map(all => metricsOfClasses(Float64Array.from(all), actual, classes));
+    const agreement = { same: 0, both_right: 0, only_first_right: 0, only_second_right: 0 };
+    for (const [row, label] of actual.entries()) {
+      const [one, other] = this.#probabilities.map(all => best(all, row, classes));
+      if (one === other) agreement.same++;
+      if (one === label && other === label) agreement.both_right++;
+      else if (one === label) agreement.only_first_right++;
+      else if (other === label) agreement.only_second_right++;
+    }
+    return { measured, agreement };
+  }
+}
+
+function best(all: readonly number[], row: number, classes: number): number {
+  let found = 0;
+  for (let place = 1; place < classes; place++)
+    if ((all[row * classes + place] ?? 0) > (all[row * classes + found] ?? 0)) found = place;
+  return found;
+}
+
+class Numbers implements Measuring {
+  rows = 0;
+  readonly #actual: number[] = [];
+  readonly #predicted: number[][];
+
+  constructor(both: Both) {
+    this.#predicted = both.map(() => []);
+  }
+
+  add(actual: Value[], predicted: { values: Float64Array }[]): void {
+    for (const value of actual) this.#actual.push(Number(value));
+    for (const [index, { values }] of predicted.entries()) this.#predicted[index]?.push(...values);
+    this.rows += actual.length;
+  }
+
+  result(): ReturnType<Measuring['result']> {
+    const actual = Float64Array.from(this.#actual);
+    return {
+      measured: this.#predicted.map(values => metricsOfNumbers(Float64Array.from(values), actual)),
+      agreement: null,
+    };
+  }
+}
+
+const lessIsBetter = new Set(['rmse', 'mae', 'log_loss', 'expected_calibration_error']);
+
+function answer(
+  both: Both,
+  measured: Record<string, number>[],
+  {
+    type,
+    dataset,
+    ...rest
+  }: { type: ReadyModel['type']; dataset: string; rows: number; agreement: Answer['agreement'] },
+): Answer {
+  const [first = {}, second = {}] = measured;
+  const [one, other] = both;
+  return {
+    model_type: type,
+    target: targetOf(one),
+    dataset_id: dataset,
+    ...rest,
+    models: [
+      { model_id: one.id, metrics: first, better: ahead(first, second) },
+      { model_id: other.id, metrics: second, better: ahead(second, first) },
+    ],
+  };
+}
+
+/** The metrics in which the first is better. */
+function ahead(own: Record<string, number>, other: Record<string, number>): string[] {
+  return Object.keys(own).filter(name => {
+    const difference = (own[name] ?? 0) - (other[name] ?? 0);
+    return lessIsBetter.has(name) ? difference < 0 : difference > 0;
+  });
+}

@@ -1,0 +1,65 @@
+// A model's files as one download: a file as it is, or a zip of all.
+import type { Readable } from 'node:stream';
+import { PassThrough, pipeline } from 'node:stream';
+import { ZipFile } from 'yazl';
+import { ApiError } from '../http/index.ts';
+import { ObjectNotFound, type Storage } from '../storage/index.ts';
+import { noModel } from './errors.ts';
+import type { ReadyModel } from './store.ts';
+
+export type ModelFormat = 'zip' | 'onnx' | 'card' | 'peft' | 'gguf';
+
+export interface ModelDownload {
+  bytes: number;
+  stream: Readable;
+  extension: string;
+  contentType: string;
+}
+
+const single: Partial<Record<ModelFormat, { file: string; contentType: string; extension: string }>> = {
+  onnx: { file: 'model.onnx', contentType: 'application/octet-stream', extension: 'onnx' },
+  card: { file: 'card.json', contentType: 'application/json; charset=utf-8', extension: 'json' },
+};
+
+type Files = Pick<Storage, 'read' | 'size' | 'list'>;
+
+/** Throws INVALID_PARAMETER for a format that such a model doesn't have. */
+export async function downloadOf(storage: Files, model: ReadyModel, format: ModelFormat): Promise<ModelDownload> {
+  const { folder } = model.ready;
+  try {
+    if (format === 'zip') return await zipOf(storage, folder);
+    const found = single[format];
+    if (!found) {
+      const message = `A model for ${model.type} has no ${format}: its formats are zip, onnx and card`;
+      throw new ApiError('INVALID_PARAMETER', { message, param: 'format' });
+    }
+    const { file, ...how } = found;
+    const stream = await storage.read(`${folder}${file}`);
+    return { ...how, stream, bytes: (await storage.size(`${folder}${file}`)) ?? 0 };
+  } catch (error) {
+    throw error instanceof ObjectNotFound ? noModel(model.id) : error;
+  }
+}
+
+/** Weights don't get smaller by compression, and without it the length is known before. */
+async function zipOf(storage: Files, folder: string): Promise<ModelDownload> {
+  const zip = new ZipFile();
+  const stream = new PassThrough();
+  // What goes wrong on the way ends the stream; whoever reads it learns so.
+  zip.on('error', error => stream.destroy(error instanceof Error ? error : new Error(String(error))));
+  for await (const { key, bytes } of storage.list(folder)) {
+    zip.addReadStreamLazy(key.slice(folder.length), { compress: false, size: bytes, mtime: new Date(0) }, take => {
+      storage.read(key).then(
+        content => take(null, content),
+        (error: unknown) => take(error, stream),
+      );
+    });
+  }
+  const bytes = await new Promise<number>(resolve => {
+    // Its types leave out that the size is given.
+    const take = (size: number) => resolve(size);
+    zip.end({ forceZip64Format: false, comment: '' }, take as () => void);
+  });
+  pipeline(zip.outputStream, stream, () => {});
+  return { bytes, stream, extension: 'zip', contentType: 'application/zip' };
+}
