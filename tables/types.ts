@@ -103,6 +103,8 @@ export interface Services {
 }
 
 export interface RunOptions {
+  /** Whom the work is for: accounts share the places. */
+  account?: string;
   signal?: AbortSignal;
   /** 0 to 1. */
   onProgress?: (fraction: number) => void;
