@@ -1,6 +1,6 @@
 // Places are shared by accounts, whoever asks for more.
 import { setImmediate as turn } from 'node:timers/promises';
-import fc from 'fast-check';
+import { array, assert, asyncProperty, constantFrom, integer } from 'fast-check';
 import { expect, test } from 'vitest';
 import { Turns } from './turns.ts';
 
@@ -9,14 +9,12 @@ function shop(places: number) {
   const turns = new Turns(places);
   const order: string[] = [];
   const leaving: (() => void)[] = [];
-  const enter = (account: string, signal?: AbortSignal) =>
-    turns.enter(account, signal).then(
-      leave => {
-        order.push(account);
-        leaving.push(leave);
-      },
-      () => undefined,
-    );
+  const enter = async (account: string, signal?: AbortSignal) => {
+    const leave = await turns.enter(account, signal).catch(() => null);
+    if (!leave) return;
+    order.push(account);
+    leaving.push(leave);
+  };
   return { turns, order, leaving, enter };
 }
 
@@ -55,10 +53,10 @@ test('who leaves the line before its turn takes no place', async () => {
 });
 
 test('never more than the places, nobody is forgotten, and a newcomer waits for one start of each other account at most', async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.integer({ min: 1, max: 4 }),
-      fc.array(fc.constantFrom('a', 'b', 'c', 'leave'), { maxLength: 60 }),
+  await assert(
+    asyncProperty(
+      integer({ min: 1, max: 4 }),
+      array(constantFrom('a', 'b', 'c', 'leave'), { maxLength: 60 }),
       async (places, steps) => {
         const { order, leaving, enter } = shop(places);
         let entered = 0;
