@@ -178,6 +178,8 @@ async function answer(worker: Worker, message: ServiceCall, services: Services |
     if (!services) throw new TableError('FAILED', `The job has no service ${message.service}`);
     let value: unknown;
     if (message.service === 'embed') value = await services.embed(...message.arguments);
+    else if (message.service === 'count') value = await services.count(...message.arguments);
+    else if (message.service === 'affords') value = await services.affords(...message.arguments);
     else if (message.service === 'chunk') value = await services.chunk(...message.arguments);
     else value = await services.predict(...message.arguments);
     send(worker, { type: 'answer', call, value });

@@ -60,6 +60,7 @@ export async function runProcess(parts: ProcessParts, job: RunningJob): Promise<
       jobId: job.id,
       requestId: job.id,
       signal: job.signal,
+      goesOn: job.resumeFrom !== null,
       onCharged: () => job.checkpoint({}),
     });
     return await withFiles(parts, job.accountId, plan, async ({ dataset, source, datasets }) => {
