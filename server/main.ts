@@ -96,7 +96,7 @@ export async function startServer(
         scratchFolder: join(settings.dataFolder, 'tables'),
         formatsFolder: join(settings.dataFolder, 'formats'),
         // Uploads and statistics have places beside the jobs, which may take hours.
-        places: { short: 2, long: settings.jobs + 2 },
+        places: { short: 3, long: settings.jobs + 2 },
       }),
       each => each.close(),
     );

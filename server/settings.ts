@@ -79,7 +79,7 @@ export function readSettings(environment: Environment): Settings {
     hubToken: text('HF_TOKEN'),
     python: text('VECTORIUM_PYTHON'),
     s3: { endpoint: text('AWS_ENDPOINT_URL'), region: text('AWS_REGION') },
-    jobs: number('VECTORIUM_JOBS', 2, [1, 64]),
+    jobs: number('VECTORIUM_JOBS', 3, [1, 64]),
     jobRetentionDays: number('VECTORIUM_JOB_DAYS', 30, [1, 36_500]),
     webhookTargets: oneOf('VECTORIUM_WEBHOOKS', webhookTargets),
     files: { s3Url: text('S3_URL'), stagedBytes: 1e9 * number('VECTORIUM_STAGED_GB', 20, [0, 1e6]) },

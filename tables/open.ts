@@ -20,7 +20,7 @@ export interface TablesOptions {
   maxSpillBytes?: number;
   /** The operator's own formats: a module each; see docs/formats.md. */
   formatsFolder?: string;
-  /** Default: 2 long jobs and 2 short ones at once. */
+  /** Default: 3 long jobs and 3 short ones at once, of one account all but one of each. */
   places?: PoolOptions['places'];
   /** Default: a day for long jobs, 30 s for short ones. */
   timeLimitMs?: PoolOptions['timeLimitMs'];
@@ -41,7 +41,7 @@ export function openTables({
   threads = availableParallelism(),
   maxSpillBytes = 64 * 2 ** 30,
   formatsFolder,
-  places = { short: 2, long: 2 },
+  places = { short: 3, long: 3 },
   timeLimitMs = { short: 30_000, long: 86_400_000 },
   idleMs = 60_000,
   graceMs = 2_000,

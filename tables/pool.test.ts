@@ -84,3 +84,15 @@ test('more distinct values than fit into memory spill to disk', async () => {
   expect(profile?.distinct).toBe(2_500_000);
   expect(await leftovers(tight)).toEqual([]);
 });
+
+test('the long jobs of one account leave a place to another', async () => {
+  const controller = new AbortController();
+  const greedy = [1, 2, 3, 4].map(number =>
+    shop.tables.ingest(job(`greedy-${number}.parquet`), { account: 'greedy', signal: controller.signal }),
+  );
+  const all = Promise.allSettled(greedy);
+  await shop.tables.profile(small.target, { account: 'modest' });
+  expect(await Promise.race([all.then(() => 'done'), sleep(1, 'running')])).toBe('running');
+  controller.abort();
+  await all;
+});

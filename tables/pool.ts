@@ -2,11 +2,13 @@
 //
 // DuckDB never runs in the server's own process: its threads would take libuv's, a crash or a bomb would take the
 // server along, and a query that ignores its interrupt could not be ended. Long jobs and short ones (pages of rows,
-// checks, previews) have places of their own, so that looking at data never waits behind making it.
+// checks, previews) have places of their own, so that looking at data never waits behind making it; accounts share the
+// places of each by turns (turns.ts).
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { fromPlain, toPlain, TableError } from './errors.ts';
 import type { FromProcess, JobSettings, Jobs, Kind, ServiceCall, ToProcess } from './protocol.ts';
+import { Turns } from './turns.ts';
 import type { RunOptions, Services } from './types.ts';
 
 export type Lane = 'short' | 'long';
@@ -42,12 +44,12 @@ export class Pool {
   readonly #options: PoolOptions;
   readonly #workers = new Set<Worker>();
   readonly #free: Worker[] = [];
-  readonly #busy: Record<Lane, number> = { short: 0, long: 0 };
-  readonly #waiting: Record<Lane, (() => void)[]> = { short: [], long: [] };
+  readonly #turns: Record<Lane, Turns>;
   #closed = false;
 
   constructor(options: PoolOptions) {
     this.#options = options;
+    this.#turns = { short: new Turns(options.places.short), long: new Turns(options.places.long) };
   }
 
   /** Process ids, for those who look after memory. */
@@ -56,21 +58,22 @@ export class Pool {
   }
 
   /** Does a job in a process. Throws TableError. */
-  async run<K extends Kind>(job: PoolJob<K>, { signal, onProgress }: RunOptions = {}): Promise<Jobs[K]['result']> {
-    await this.#enter(job.lane, signal);
+  async run<K extends Kind>(job: PoolJob<K>, options: RunOptions = {}): Promise<Jobs[K]['result']> {
+    const { signal, onProgress, account = '' } = options;
+    if (this.#closed) throw closed();
+    const leave = await this.#turns[job.lane].enter(account, signal).catch(() => Promise.reject(cancelled()));
     try {
       if (this.#closed) throw closed();
       return await this.#runNow(job, signal, onProgress);
     } finally {
-      this.#busy[job.lane]--;
-      this.#waiting[job.lane].shift()?.();
+      leave();
     }
   }
 
   /** Ends all processes; jobs that run or wait are rejected. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const lane of [...this.#waiting.short.splice(0), ...this.#waiting.long.splice(0)]) lane();
+    for (const turns of Object.values(this.#turns)) turns.open();
     await Promise.all(
       [...this.#workers].map(
         ({ child }) =>
@@ -82,26 +85,6 @@ export class Pool {
           }),
       ),
     );
-  }
-
-  async #enter(lane: Lane, signal: AbortSignal | undefined): Promise<void> {
-    if (this.#closed) throw closed();
-    if (signal?.aborted) throw cancelled();
-    if (this.#busy[lane] >= this.#options.places[lane])
-      await new Promise<void>((resolve, reject) => {
-        const turn = () => {
-          signal?.removeEventListener('abort', leave);
-          resolve();
-        };
-        const leave = () => {
-          const queue = this.#waiting[lane];
-          queue.splice(queue.indexOf(turn), 1);
-          reject(cancelled());
-        };
-        this.#waiting[lane].push(turn);
-        signal?.addEventListener('abort', leave, { once: true });
-      });
-    this.#busy[lane]++;
   }
 
   async #runNow<K extends Kind>(
@@ -195,6 +178,8 @@ async function answer(worker: Worker, message: ServiceCall, services: Services |
     if (!services) throw new TableError('FAILED', `The job has no service ${message.service}`);
     let value: unknown;
     if (message.service === 'embed') value = await services.embed(...message.arguments);
+    else if (message.service === 'count') value = await services.count(...message.arguments);
+    else if (message.service === 'affords') value = await services.affords(...message.arguments);
     else if (message.service === 'chunk') value = await services.chunk(...message.arguments);
     else value = await services.predict(...message.arguments);
     send(worker, { type: 'answer', call, value });

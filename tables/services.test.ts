@@ -26,7 +26,7 @@ afterAll(async () => {
 /** A job that embeds the texts and fails with what it was answered. */
 function embedIn(texts: string[], embed: Services['embed'], options?: RunOptions): Promise<null> {
   const operations = texts.map(text => ({ type: 'enrich' as const, params: { text } }));
-  const services = { embed, chunk: unused, predict: unused };
+  const services = { embed, count: unused, affords: unused, chunk: unused, predict: unused };
   return pool.run(
     { lane: 'short', kind: 'check', input: { source: '', datasets: {}, operations }, settings, services },
     options,

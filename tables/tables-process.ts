@@ -92,6 +92,8 @@ async function work<K extends Kind>(
 
 const services: Services = {
   embed: (...parameters) => ask({ type: 'call', call: ++lastCall, service: 'embed', arguments: parameters }),
+  count: (...parameters) => ask({ type: 'call', call: ++lastCall, service: 'count', arguments: parameters }),
+  affords: (...parameters) => ask({ type: 'call', call: ++lastCall, service: 'affords', arguments: parameters }),
   chunk: (...parameters) => ask({ type: 'call', call: ++lastCall, service: 'chunk', arguments: parameters }),
   predict: (...parameters) => ask({ type: 'call', call: ++lastCall, service: 'predict', arguments: parameters }),
 };

@@ -98,11 +98,17 @@ export interface Services {
     params: Record<string, unknown>,
     call: { operation: number; part: number },
   ): Promise<(Float32Array | null)[]>;
+  /** Tokens of the texts together, as `embed` counts them. */
+  count(texts: (string | null)[], params: Record<string, unknown>): Promise<number>;
+  /** Whether so many tokens can be paid for; throws instead of saying no when `orFail` is set. Nothing is charged. */
+  affords(tokens: number, params: Record<string, unknown>, orFail: boolean): Promise<boolean>;
   chunk(texts: (string | null)[], params: Record<string, unknown>): Promise<string[][]>;
   predict(rows: Row[], params: Record<string, unknown>, call: { operation: number; part: number }): Promise<Row[]>;
 }
 
 export interface RunOptions {
+  /** Whom the work is for: accounts share the places. */
+  account?: string;
   signal?: AbortSignal;
   /** 0 to 1. */
   onProgress?: (fraction: number) => void;

@@ -67,6 +67,8 @@ const byHand = (source: string, target: string) => `
 /** No operation here needs the server. */
 const noServices = {
   embed: () => Promise.reject(new Error('no operation here embeds')),
+  count: () => Promise.reject(new Error('no operation here counts tokens')),
+  affords: () => Promise.reject(new Error('no operation here costs anything')),
   chunk: () => Promise.reject(new Error('no operation here chunks')),
   predict: () => Promise.reject(new Error('no operation here predicts')),
 };

@@ -56,7 +56,7 @@ export async function pageOfRows(
     while (offset + rows.length < end && bytes < maxPageBytes) {
       const from = offset + rows.length;
       const page = { offset: from, limit: Math.min(slice, end - from), ...(columns && { columns }) };
-      const read = await parts.tables.rows(path, page, { signal });
+      const read = await parts.tables.rows(path, page, { account: dataset.accountId, signal });
       if (read.length === 0) throw new Error('a file with fewer rows than its version');
       for (const row of read) {
         const text = JSON.stringify(row);
@@ -104,7 +104,7 @@ export async function download(
     const { path: source, release } = await localFile(parts, dataset, signal);
     const target = join(scratch.path, `download.${format}`);
     try {
-      await tables.export({ source, format, target }, { signal });
+      await tables.export({ source, format, target }, { account: dataset.accountId, signal });
     } finally {
       release();
     }

@@ -48,7 +48,7 @@ export async function planProcess(parts: PlanParts, asked: Asked, caller: Caller
   const plan = { dataset: versionOf(dataset), operations, others: [...new Set(versions.values())] };
   await withFiles(parts, accountId, plan, ({ source, datasets }) =>
     parts.tables
-      .check({ source, operations, datasets })
+      .check({ source, operations, datasets }, { account: accountId })
       .catch((error: unknown) => Promise.reject(operationRefused(error))),
   );
   await checkModels(operations, parts.vectors, caller);

@@ -214,6 +214,34 @@ test('vectors of a column are those of /vectorize, metered once; without money t
   expect((await server.ask('GET', `/api/v2/data/${theirs}`, poor.key)).body).toMatchObject({ version_count: 1 });
 });
 
+test('a column that the balance can not pay is refused whole, and nothing of it is charged', async () => {
+  const lines = Array.from({ length: 400 }, (_, row) => `row number ${row} of a table`);
+  const embed = { type: 'enrich', params: { op: 'embed_text', column: 'note', model: 'e5_small' } };
+  // One of the two parts would be paid: 400 rows are some 3,000 tokens at $0.002 a million.
+  const poor = await server.account({ creditUsd: 0.000004 });
+  const id = await uploaded(poor.key, `note\n${lines.join('\n')}\n`);
+  const { body } = await processed({ dataset_id: id, operations: [embed] }, poor.key);
+  expect(body).toMatchObject({ status: 'failed', version: null, error: { code: 'INSUFFICIENT_BALANCE' } });
+  const used = await server.ask('GET', '/usage', poor.key);
+  expect(used.body).toMatchObject({ summary: { total_requests: 0, current_balance: 0.000004 } });
+});
+
+test('vectors of a dataset need the scope of vectors, as those of a text', async () => {
+  const limited = await server.account({ scopes: ['data'] });
+  const id = await uploaded(limited.key);
+  const asked = async (params: object) => {
+    const answer = await processed({ dataset_id: id, operations: [{ type: 'enrich', params }] }, limited.key);
+    return [answer.status, (answer.body as unknown as { code?: string }).code];
+  };
+  expect(await asked({ op: 'embed_text', column: 'note' })).toEqual([403, 'SCOPE_NOT_ALLOWED']);
+  expect(await asked({ op: 'chunk_text', column: 'note', as: 'list' })).toEqual([200, undefined]);
+  const both = await server.account({ scopes: ['data', 'vectors'] });
+  const theirs = await uploaded(both.key);
+  const embed = { type: 'enrich', params: { op: 'embed_text', column: 'note', model: 'e5_small' } };
+  const { body } = await processed({ dataset_id: theirs, operations: [embed] }, both.key);
+  expect(body).toMatchObject({ status: 'succeeded' });
+});
+
 test('a job lets requests of others in between, and one that is cancelled makes nothing and leaves nothing', async () => {
   const own = await server.account({ plan: 'enterprise' });
   const lines = Array.from({ length: 20_000 }, (_, row) => `row number ${row} of a long table`);

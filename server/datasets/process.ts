@@ -61,11 +61,13 @@ export async function runProcess(parts: ProcessParts, job: RunningJob): Promise<
       jobId: job.id,
       requestId: job.id,
       signal: job.signal,
+      goesOn: job.resumeFrom !== null,
       onCharged: () => job.checkpoint({}),
     });
     return await withFiles(parts, job.accountId, plan, async ({ dataset, source, datasets }) => {
       const processed = await tables
         .process({ source, operations: plan.operations, datasets, folder }, services, {
+          account: job.accountId,
           signal: job.signal,
           onProgress: fraction => job.progress(fraction),
         })
@@ -104,7 +106,7 @@ export async function previewProcess(
     return await withFiles(parts, caller.account.id, plan, async ({ source, datasets }) => {
       const job = { source, operations: plan.operations, datasets, folder: scratch.path, preview: previewRows };
       const { preview, report } = await parts.tables
-        .process(job, services, { signal })
+        .process(job, services, { account: caller.account.id, signal })
         .catch((error: unknown) => Promise.reject(services.failure ?? operationRefused(error)));
       return { rows: preview ?? [], report };
     });

@@ -30,7 +30,7 @@ export function createProfiles({
     if (kept) return kept;
     const { path, release } = await localFile({ storage, store }, dataset);
     try {
-      const profile = await tables.profile(path);
+      const profile = await tables.profile(path, { account: dataset.accountId });
       await store.keepProfile(id, version.number, profile);
       return profile;
     } finally {

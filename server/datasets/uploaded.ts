@@ -40,7 +40,7 @@ export async function makeDataset(
     await reservation.grow(sizeBytes);
     const target = join(scratch.path, 'data.parquet');
     const ingested = await tables
-      .ingest({ source, format, options, target }, signal ? { signal } : {})
+      .ingest({ source, format, options, target }, { account: account.id, ...(signal && { signal }) })
       .catch((error: unknown) => Promise.reject(fileRefused(error)));
     signal?.throwIfAborted();
     const datasetId = newDatasetId();

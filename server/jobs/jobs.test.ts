@@ -155,6 +155,23 @@ for (const kind of ['pglite', 'postgresql'] as const) {
       expect(order.indexOf('humble')).toBeLessThan(4);
     });
 
+    it.skipIf(kind === 'postgresql')('keeps a place from an account that has all others', async () => {
+      const jobs = await open({ mostAtOnce: 3, jobsAtOnce: async () => null });
+      const begun: string[] = [];
+      jobs.handle('long', async ({ accountId, signal }) => {
+        begun.push(accountId);
+        await sleep(60_000, undefined, { signal });
+        return {};
+      });
+      await jobs.start();
+      for (let index = 0; index < 5; index++)
+        await jobs.enqueue({ ...account, accountId: 'greedy', kind: 'long', input: null });
+      await until(() => begun.length === 2);
+      await jobs.enqueue({ ...account, accountId: 'modest', kind: 'long', input: null });
+      await until(() => begun.length === 3);
+      expect(begun).toEqual(['greedy', 'greedy', 'modest']);
+    });
+
     it('leaves a kind that it does not handle to others', async () => {
       const [jobs, other] = [await open(), await open()];
       await jobs.start();

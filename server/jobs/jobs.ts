@@ -4,7 +4,8 @@
 // The rules:
 // 1. A job ends once. Whoever runs it writes with the number of its attempt and nothing when another has taken it up.
 // 2. An account has at most as many jobs running as its plan says, over all processes, and one more ticket in the line at most when it
-//    has room. So the line goes round the accounts.
+//    has room. So the line goes round the accounts. A server alone (on PGlite) also keeps one of its places from whoever has the others,
+//    since a place can be held for hours.
 // 3. A process that dies loses its jobs to others: on PGlite at the next start, on PostgreSQL when its heartbeats have stopped. They go on
 //    from their last checkpoint. Three deaths without a checkpoint between them end a job.
 // 4. A process that stops in order puts its jobs back; that is no death.
@@ -66,6 +67,7 @@ export async function createJobs(options: JobsOptions): Promise<ServedJobs> {
     mostEvents = 10_000,
   } = options;
   const shared = database.kind === 'postgresql';
+  const mostOfOne = shared ? Infinity : Math.max(1, mostAtOnce - 1);
   const queue: Queue = await openQueue({ database, leaseSeconds, log });
   const store = createStore(database, { mostEvents });
   const followers = createFollowers(store, { shared });
@@ -90,7 +92,8 @@ export async function createJobs(options: JobsOptions): Promise<ServedJobs> {
 
   /** Lets the account's next job into the line, if there is room for it. */
   async function admit(accountId: string): Promise<void> {
-    const admitted = await store.admit(accountId, await jobsAtOnce(accountId));
+    const most = Math.min((await jobsAtOnce(accountId)) ?? Infinity, mostOfOne);
+    const admitted = await store.admit(accountId, Number.isFinite(most) ? most : null);
     if (!admitted) return;
     await queue.put(admitted.kind, admitted.id);
     seek(admitted.kind);

@@ -12,8 +12,7 @@ import { ApiError } from '../http/index.ts';
 import type { Asked, VectorOptions, VectorService } from './service.ts';
 
 /** About 8,000 tokens: a second or two of one core. */
-const partCharacters = 32_000;
-const partTexts = 256;
+const onePart = { texts: 256, characters: 32_000 };
 
 const worthRepeating = new Set(['QUEUE_FULL', 'WORKER_LOST']);
 /** Waits of 1, 2, 4 … 30 seconds: a quarter of an hour in all. */
@@ -67,13 +66,16 @@ export async function insisting<Result>(signal: AbortSignal, work: () => Promise
 const blank = /^\s*$/;
 
 /** Texts that are there, with the rows that they belong to, in parts of bounded size. */
-export function textParts(texts: readonly (string | null)[]): { text: string; row: number }[][] {
+export function textParts(
+  texts: readonly (string | null)[],
+  most: { texts: number; characters: number } = onePart,
+): { text: string; row: number }[][] {
   const parts: { text: string; row: number }[][] = [];
   let part: { text: string; row: number }[] = [];
   let characters = 0;
   for (const [row, text] of texts.entries()) {
     if (text === null || blank.test(text)) continue;
-    if (part.length > 0 && (part.length >= partTexts || characters + text.length > partCharacters)) {
+    if (part.length > 0 && (part.length >= most.texts || characters + text.length > most.characters)) {
       parts.push(part);
       part = [];
       characters = 0;

@@ -66,6 +66,10 @@ export interface VectorService {
   tokens(text: string, options: { model?: string | undefined; list: boolean }, asked: Asked): Promise<Tokens>;
   /** Throws what `vectors` would refuse whatever the texts. */
   check(options: VectorOptions, caller: Caller): Promise<void>;
+  /** Tokens of the texts together. Free of charge. */
+  count(texts: string[], options: VectorOptions, asked: Asked): Promise<number>;
+  /** Throws INSUFFICIENT_BALANCE or KEY_BUDGET_EXCEEDED when so many tokens can't be paid for now. Nothing is set aside. */
+  checkBalance(tokens: number, options: VectorOptions, caller: Caller): Promise<void>;
   /** The chunks of each text, exact substrings that cover it. Free of charge. */
   chunks(texts: string[], options: VectorOptions, asked: Asked): Promise<string[][]>;
   /** The texts of a request at most. Throws BATCH_TOO_LARGE. */
@@ -112,6 +116,17 @@ export function createVectorService(parts: VectorParts): VectorService {
 
     async check(options, caller) {
       await checked(models, options, caller);
+    },
+
+    async count(texts, { model }, { caller, signal }) {
+      const { handle } = await usableModel(models, model, caller);
+      const counts = await translated(() => engine.count(handle, texts, signal));
+      return counts.reduce((sum, count) => sum + count, 0);
+    },
+
+    async checkBalance(tokens, { model }, caller) {
+      const { pricePicodollarsPerToken } = findModel(models, model, caller);
+      (await reserve(parts.ledger, caller, BigInt(tokens) * pricePicodollarsPerToken)).release();
     },
 
     async chunks(texts, options, asked) {

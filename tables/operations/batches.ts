@@ -7,7 +7,7 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TableError } from '../errors.ts';
 import type { Row, Services } from '../types.ts';
-import type { AnswerValue, BatchPlan, StoredType } from './plan.ts';
+import type { AllRows, AnswerValue, BatchPlan, StoredType } from './plan.ts';
 import type { Source } from './render.ts';
 import { row, rowName } from './render.ts';
 import { identifier, list, literal } from './sql.ts';
@@ -41,6 +41,7 @@ export async function runBatches(
     ...plan.inputs.map(({ name, sql }) => `${sql} AS ${identifier(name)}`),
     `file_row_number AS ${row}`,
   ]);
+  if (plan.begin && !existsSync(pathOf(0))) await plan.begin(allRows(plan, input, query), run.services);
   for (let first = 0; first < parts; first += batchesARead) {
     const wanted = Array.from({ length: Math.min(batchesARead, parts - first) }, (_, offset) => first + offset).filter(
       part => !existsSync(pathOf(part)),
@@ -62,6 +63,22 @@ export async function runBatches(
     }
   }
   return joined(plan, input, { run, parts: Array.from({ length: parts }, (_, part) => pathOf(part)) });
+}
+
+function allRows(plan: BatchPlan, { path, rows }: { path: string; rows: number }, query: BatchRun['query']): AllRows {
+  const file = `read_parquet(${literal(path)}, file_row_number = true)`;
+  return {
+    rows,
+    ask: async expression => (await query(`SELECT ${expression} FROM ${file}`))[0] ?? {},
+    async *batches() {
+      const selected = list(plan.inputs.map(({ name, sql }) => `${sql} AS ${identifier(name)}`));
+      const many = plan.batchRows * batchesARead;
+      for (let from = 0; from < rows; from += many)
+        yield query(
+          `SELECT ${selected} FROM ${file} WHERE file_row_number >= ${from} AND file_row_number < ${from + many}`,
+        );
+    },
+  };
 }
 
 interface PartWriting {

@@ -1,7 +1,7 @@
 // What cleaning operations share: kinds of columns, white space, an operation that works on each cell.
 import { columnsOf, change, whereOf } from './steps.ts';
 import type { Definition, Plan, Step } from './plan.ts';
-import { isNumeric, isText, isTime, literal } from './sql.ts';
+import { identifier, isNumeric, isText, isTime, literal } from './sql.ts';
 import type { TypedColumn } from './sql.ts';
 import type { Params } from './params.ts';
 
@@ -45,5 +45,11 @@ export const dropRows = (condition: string, where?: string): Plan => ({
   kind: 'filter',
   where: `NOT coalesce(${where === undefined ? condition : `${condition} AND ${where}`}, false)`,
 });
+
+/** The values of a column of which statistics can be made: infinities have no mean, and NaN has no place. */
+export const finite = (name: string): string => {
+  const x = `CAST(${identifier(name)} AS DOUBLE)`;
+  return `CASE WHEN isfinite(${x}) THEN ${x} END`;
+};
 
 export const double = (value: number): string => `CAST(${literal(String(value))} AS DOUBLE)`;

@@ -169,7 +169,10 @@ const validate: Definition = {
     }
     const onFail = params.choice('on_fail', ['fail', 'drop', 'flag'], 'fail');
     const into = params.name('into', 'valid');
+    const where = params.optionalText('where');
     return async step => {
+      const condition = await whereOf(step, where);
+      const excused = condition === undefined ? '' : `NOT coalesce(${condition}, false) OR `;
       const checked: { name: string; sql: string; place: string }[] = [];
       for (const [index, rule] of rules.entries()) {
         const isShort = typeof rule === 'string';
@@ -182,12 +185,11 @@ const validate: Definition = {
         if (Object.keys(rest).length > 0)
           throw params.wrong(`rules[${index}]`, 'must be an expression, or {name, expression}');
         const at = isShort ? `rules[${index}]` : `rules[${index}].expression`;
-        const sql = `coalesce(CAST(${await step.expression(expression, at)} AS BOOLEAN), false)`;
-        checked.push({
-          name: typeof name === 'string' ? name : String(expression),
-          sql,
-          place: params.at(`rules[${index}]`),
-        });
+        const sql = `(${excused}coalesce(CAST(${await step.expression(expression, at)} AS BOOLEAN), false))`;
+        const called = typeof name === 'string' ? name : String(expression);
+        if (checked.some(other => other.name === called))
+          throw params.wrong(`rules[${index}]`, `has the name of another rule, ${JSON.stringify(called)}`);
+        checked.push({ name: called, sql, place: params.at(`rules[${index}]`) });
       }
       const counts = Object.fromEntries(checked.map(({ name, sql }) => [name, `NOT ${sql}`]));
       const all = `(${checked.map(({ sql }) => sql).join(' AND ')})`;

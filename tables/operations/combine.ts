@@ -1,5 +1,5 @@
 // The operations that make other rows: groups, pivots, and what comes of two datasets.
-import { columnOf, columnsOf, newName, noDuplicates, selectAll } from './steps.ts';
+import { columnOf, columnsOf, newName, noDuplicates, selectAll, whereOf } from './steps.ts';
 import type { Definition, Step } from './plan.ts';
 import type { Params } from './params.ts';
 import { isObject } from './params.ts';
@@ -284,7 +284,9 @@ export const lookup: Definition = {
     const id = params.text('dataset_id');
     const on = readOn(params);
     const names = params.texts('columns');
+    const where = params.optionalText('where');
     return async step => {
+      const wished = await whereOf(step, where);
       const other = await step.dataset(id);
       const pairs = pairsOf(step, on, other.columns);
       for (const { mine, other: theirs } of pairs) await comparable(step, mine, theirs);
@@ -295,6 +297,7 @@ export const lookup: Definition = {
         wanted.map(({ name }) => name),
         'columns',
       );
+      const asks = identifier('\u0001asks');
       const keys = pairs.map(({ other: theirs }) => identifier(theirs.name));
       const condition = pairs.map(({ mine }, index) => `l.${identifier(mine.name)} = r.k${index}`).join(' AND ');
       const theirs = [
@@ -308,9 +311,10 @@ export const lookup: Definition = {
         row: 'kept',
         needsRow: true,
         scrambles: true,
-        sql: ({ from }) => `SELECT l.*, ${list(cells)} FROM ${from} l LEFT JOIN (
+        sql: ({ from }) => `SELECT ${list([wished === undefined ? 'l.*' : `l.* EXCLUDE (${asks})`, ...cells])}
+          FROM ${wished === undefined ? from : `(SELECT *, ${wished} AS ${asks} FROM ${from})`} l LEFT JOIN (
           SELECT ${list(theirs)} FROM ${other.sql} QUALIFY row_number() OVER (PARTITION BY ${list(keys)} ORDER BY file_row_number) = 1
-        ) r ON ${condition}`,
+        ) r ON ${condition}${wished === undefined ? '' : ` AND l.${asks}`}`,
       };
     };
   },

@@ -1,8 +1,8 @@
 // The operations that make numbers fit for models: bins, scales, categories as numbers.
-import { columnOf, columnsOf, mustBe, newName, noDuplicates, change } from './steps.ts';
+import { columnOf, columnsOf, keeping, mustBe, newName, noDuplicates, change, whereOf } from './steps.ts';
 import type { Definition } from './plan.ts';
 import { identifier, list, literal } from './sql.ts';
-import { double, numbers } from './cells.ts';
+import { double, finite, numbers } from './cells.ts';
 
 export const bin: Definition = {
   family: 'transform',
@@ -15,6 +15,7 @@ export const bin: Definition = {
     const edges = params.optionalScalars('edges');
     const labels = params.optionalTexts('labels');
     const into = params.optionalText('into');
+    const where = params.optionalText('where');
     return async step => {
       const column = columnOf(step, name, 'column');
       mustBe(step, column, numbers, 'column');
@@ -47,7 +48,8 @@ export const bin: Definition = {
       const label = (index: number): string => (labels ? literal(labels[index] ?? '') : String(index));
       const cases = cutsAt.map((cut, index) => `WHEN ${x} < ${double(cut)} THEN ${label(index)}`);
       const sql = `CASE WHEN ${x} IS NULL THEN NULL ${cases.join(' ')} ELSE ${label(cutsAt.length)} END`;
-      const plan = change(step, { add: [{ name: newName(step, into ?? `${column.name}_bin`, 'into'), sql }] });
+      const add = [{ name: newName(step, into ?? `${column.name}_bin`, 'into'), sql }];
+      const plan = change(step, { add, where: await whereOf(step, where) });
       return { ...plan, details: { edges: cutsAt } };
     };
   },
@@ -60,10 +62,11 @@ export const scale: Definition = {
   read: params => {
     const names = params.optionalTexts('columns');
     const method = params.choice('method', ['standard', 'minmax', 'robust'], 'standard');
+    const where = params.optionalText('where');
     return async step => {
       const columns = columnsOf(step, names, numbers);
       const selected = columns.flatMap(({ name }, index) => {
-        const x = `CAST(${identifier(name)} AS DOUBLE)`;
+        const x = finite(name);
         const [middle, width] = {
           standard: [`avg(${x})`, `stddev_pop(${x})`],
           minmax: [`min(${x})`, `max(${x}) - min(${x})`],
@@ -80,7 +83,7 @@ export const scale: Definition = {
         return { name, sql: `((CAST(${identifier(name)} AS DOUBLE) - ${double(middle)}) / ${double(by)})` };
       });
       // All cells are new; counting which stayed by chance would say nothing.
-      return { ...change(step, { replace }), changes: [] };
+      return { ...change(step, { replace, where: await whereOf(step, where) }), changes: [] };
     };
   },
 };
@@ -94,6 +97,7 @@ export const oneHot: Definition = {
     const names = params.texts('columns');
     const most = params.optionalNumber('max_categories', { least: 1, most: 1000, whole: true }) ?? 50;
     const keep = params.flag('keep', false);
+    const where = keeping(params, keep);
     return async step => {
       const columns = columnsOf(step, names);
       const add: { name: string; sql: string }[] = [];
@@ -117,7 +121,8 @@ export const oneHot: Definition = {
         add.map(({ name }) => name),
         'columns',
       );
-      return change(step, { add, remove: keep ? [] : columns.map(({ name }) => name) });
+      const remove = keep ? [] : columns.map(({ name }) => name);
+      return change(step, { add, remove, where: await whereOf(step, where) });
     };
   },
 };
@@ -130,6 +135,7 @@ export const ordinalEncode: Definition = {
     const name = params.name('column');
     const order = params.optionalScalars('order');
     const into = params.optionalText('into');
+    const where = params.optionalText('where');
     return async step => {
       const column = columnOf(step, name, 'column');
       const text = `CAST(${identifier(column.name)} AS VARCHAR)`;
@@ -143,7 +149,7 @@ export const ordinalEncode: Definition = {
       if (values.length > 10_000) throw params.wrong('column', 'has more than 10,000 values');
       const sql = `CAST(list_position([${list(values.map(value => literal(value)))}]::VARCHAR[], ${text}) - 1 AS INTEGER)`;
       const target = into === undefined ? `${column.name}_code` : params.checkName(into, 'into');
-      return change(step, { add: [{ name: newName(step, target, 'into'), sql }] });
+      return change(step, { add: [{ name: newName(step, target, 'into'), sql }], where: await whereOf(step, where) });
     };
   },
 };

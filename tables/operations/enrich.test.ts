@@ -57,7 +57,13 @@ test('a job that was stopped goes on after the last part that is whole', async (
     if (call.part === 2) throw new Error('killed');
     return embed(batch, params, call);
   };
-  const services = { embed: dying, chunk: () => Promise.resolve([]), predict: () => Promise.resolve([]) };
+  const services = {
+    embed: dying,
+    count: () => Promise.resolve(0),
+    affords: () => Promise.resolve(true),
+    chunk: () => Promise.resolve([]),
+    predict: () => Promise.resolve([]),
+  };
   await expect(processOperations(bench.connection, job, services)).rejects.toThrow('killed');
   expect(calls).toEqual([0, 1, 2]);
   expect(existsSync(join(bench.folder, 'output.parquet'))).toBe(false);

@@ -4,7 +4,8 @@ import { lookup } from './combine.ts';
 import { numbers, texts } from './cells.ts';
 import { change, columnOf, columnsOf, mustBe, newName, noDuplicates, whereOf } from './steps.ts';
 import type { Kind } from './steps.ts';
-import type { Definition, Step } from './plan.ts';
+import type { Services } from '../types.ts';
+import type { AllRows, Definition, Step } from './plan.ts';
 import { identifier, list, literal, isTime, isVector } from './sql.ts';
 import type { TypedColumn } from './sql.ts';
 
@@ -16,6 +17,9 @@ const textOf = (step: Step, name: string): TypedColumn => {
 
 const vectors = { test: isVector, called: 'vectors (FLOAT[])' };
 const textOrNull = (value: unknown): string | null => (typeof value === 'string' && value.trim() !== '' ? value : null);
+
+const onlyWhere = (sql: string, where: string | undefined): string =>
+  where === undefined ? sql : `CASE WHEN ${where} THEN ${sql} END`;
 
 const embedText: Definition = {
   family: 'enrich',
@@ -29,13 +33,16 @@ const embedText: Definition = {
       chunk_overlap: params.optionalNumber('chunk_overlap', { least: 0, most: 0.8 }),
     };
     const asked = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-    return step => {
+    const where = params.optionalText('where');
+    return async step => {
       const column = textOf(step, name);
       newName(step, into, 'into');
+      const asText = onlyWhere(identifier(column.name), await whereOf(step, where));
       return {
         kind: 'batches',
-        inputs: [{ name: 'text', sql: identifier(column.name) }],
+        inputs: [{ name: 'text', sql: asText }],
         batchRows: 1024,
+        begin: (all, services) => affordable(all, { text: asText, asked, services }),
         run: async (rows, call, services) => {
           const batch = rows.map(row => textOrNull(row['text']));
           const found = batch.every(text => text === null)
@@ -53,12 +60,34 @@ const embedText: Definition = {
   },
 };
 
+/**
+ * Refuses what can't be paid for before any of it is. No token has less than a byte of text, or is the one before a text: only where so
+ * many would be too dear are they counted.
+ */
+async function affordable(
+  { rows, ask, batches }: AllRows,
+  { text, asked, services }: { text: string; asked: Record<string, unknown>; services: Services },
+): Promise<void> {
+  const { bytes } = await ask(`coalesce(sum(strlen(${text})), 0)::DOUBLE AS bytes`);
+  if (await services.affords(Number(bytes) + rows, asked, false)) return;
+  let tokens = 0;
+  for await (const batch of batches())
+    tokens += await services.count(
+      batch.map(row => textOrNull(row['text'])),
+      asked,
+    );
+  await services.affords(tokens, asked, true);
+}
+
 const chunkText: Definition = {
   family: 'enrich',
   read: params => {
     const name = params.name('column');
     const into = params.name('into', `${name}_chunk`);
     const as = params.choice('as', ['rows', 'list'], 'rows');
+    const where = params.optionalText('where');
+    if (where !== undefined && as === 'rows')
+      throw params.wrong('where', 'needs "as": "list": rows without chunks would go');
     const options = {
       model: params.optionalText('model'),
       chunk_size: params.optionalNumber('chunk_size', { least: 1, whole: true }),
@@ -66,14 +95,14 @@ const chunkText: Definition = {
       chunking_method: params.optionalText('chunking_method'),
     };
     const asked = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-    return step => {
+    return async step => {
       const column = textOf(step, name);
       newName(step, into, 'into');
       const indexInto = `${into}_index`;
       if (as === 'rows') newName(step, indexInto, 'into');
       return {
         kind: 'batches',
-        inputs: [{ name: 'text', sql: identifier(column.name) }],
+        inputs: [{ name: 'text', sql: onlyWhere(identifier(column.name), await whereOf(step, where)) }],
         batchRows: 1024,
         run: async (rows, _, services) => {
           const batch = rows.map(row => textOrNull(row['text']));
@@ -171,6 +200,12 @@ const predict: Definition = {
   },
 };
 
+/**
+ * A list that is null leaves a null number behind when DuckDB reads it from Parquet, over which its distances stumble also in other rows:
+ * a slice has the numbers of lists that are there.
+ */
+const vectorIn = ({ name }: TypedColumn): string => `array_slice(CAST(${identifier(name)} AS FLOAT[]), 1, -1)`;
+
 const similarity: Definition = {
   family: 'enrich',
   rowByRow: true,
@@ -180,25 +215,27 @@ const similarity: Definition = {
     const other = params.optionalText('other');
     const model = params.optionalText('model');
     const into = params.name('into', 'similarity');
+    const where = params.optionalText('where');
     if ((query === undefined) === (other === undefined))
       throw params.wrong('query', 'or other: one of the two must be given');
     return async step => {
       const column = columnOf(step, name, 'column');
       mustBe(step, column, vectors, 'column');
       newName(step, into, 'into');
-      const first = `CAST(${identifier(column.name)} AS FLOAT[])`;
+      const first = vectorIn(column);
       let second = first;
       if (other !== undefined) {
         const compared = columnOf(step, other, 'other');
         mustBe(step, compared, vectors, 'other');
-        second = `CAST(${identifier(compared.name)} AS FLOAT[])`;
+        second = vectorIn(compared);
       } else if (step.services !== null) {
         const asked = { ...(model === undefined ? {} : { model }), input_type: 'query' };
         const [vector] = await step.services.embed([query ?? ''], asked, { operation: step.index, part: 0 });
         if (!vector) throw params.wrong('query', 'must not be blank');
         second = `[${list([...vector].map(value => literal(value)))}]::FLOAT[]`;
       }
-      return change(step, { add: [{ name: into, sql: `list_cosine_similarity(${first}, ${second})` }] });
+      const add = [{ name: into, sql: `list_cosine_similarity(${first}, ${second})` }];
+      return change(step, { add, where: await whereOf(step, where) });
     };
   },
 };
@@ -209,7 +246,8 @@ const textStats: Definition = {
   read: params => {
     const name = params.name('column');
     const into = params.name('into', name);
-    return step => {
+    const where = params.optionalText('where');
+    return async step => {
       const column = textOf(step, name);
       const x = identifier(column.name);
       const count = (pattern: string): string => `CAST(len(regexp_extract_all(${x}, ${literal(pattern)})) AS INTEGER)`;
@@ -225,7 +263,7 @@ const textStats: Definition = {
         add.map(one => one.name),
         'into',
       );
-      return change(step, { add });
+      return change(step, { add, where: await whereOf(step, where) });
     };
   },
 };

@@ -1,8 +1,9 @@
 // The cleaning operations on numbers beyond bounds.
 import { columnsOf, change, whereOf } from './steps.ts';
-import type { Definition } from './plan.ts';
+import type { Definition, Step } from './plan.ts';
 import { identifier, list } from './sql.ts';
-import { numbers, ordered, double, cells, dropRows } from './cells.ts';
+import type { Scalar } from './params.ts';
+import { numbers, ordered, double, finite, cells, dropRows } from './cells.ts';
 
 export const outliers: Definition = {
   family: 'clean',
@@ -20,7 +21,7 @@ export const outliers: Definition = {
       const condition = await whereOf(step, where);
       if (columns.length === 0) return change(step, {});
       const selected = columns.flatMap(({ name }, index) => {
-        const x = `CAST(${identifier(name)} AS DOUBLE)`;
+        const x = finite(name);
         const [low, high] = {
           iqr: [quartile(x, 0.25, -threshold), quartile(x, 0.75, threshold)],
           zscore: [`avg(${x}) - ${threshold} * stddev_samp(${x})`, `avg(${x}) + ${threshold} * stddev_samp(${x})`],
@@ -52,6 +53,12 @@ export const outliers: Definition = {
   },
 };
 
+async function inOrder(step: Step, { min, max, type }: { min: Scalar; max: Scalar; type: string }): Promise<void> {
+  const low = await step.constant(min, type, 'min');
+  const high = await step.constant(max, type, 'max');
+  if ((await step.evaluate(`${low} > ${high}`, 'min')) === 'true') throw step.params.wrong('min', 'is more than max');
+}
+
 const quartile = (x: string, at: number, times: number): string =>
   `quantile_cont(${x}, ${at}) + (${times}) * (quantile_cont(${x}, 0.75) - quantile_cont(${x}, 0.25))`;
 export const clip = cells(ordered, params => {
@@ -60,6 +67,7 @@ export const clip = cells(ordered, params => {
   return async ({ name, type }, step) => {
     const column = identifier(name);
     let sql = column;
+    if (min !== undefined && max !== undefined) await inOrder(step, { min, max, type });
     if (min !== undefined) sql = `greatest(${sql}, ${await step.constant(min, type, 'min')})`;
     if (max !== undefined) sql = `least(${sql}, ${await step.constant(max, type, 'max')})`;
     // greatest and least skip nulls.

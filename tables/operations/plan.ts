@@ -56,6 +56,8 @@ export interface BatchPlan {
   /** What the function is given, by name. */
   inputs: { name: string; sql: string }[];
   batchRows: number;
+  /** Before the first batch of all, which is not asked for again when a job goes on. Throws what speaks against beginning. */
+  begin?: (all: AllRows, services: Services) => Promise<void>;
   /** The answers to each row of the batch: none, one, or several, each a list of values in the order of `outputs`. */
   run: (rows: Row[], call: { operation: number; part: number }, services: Services) => Promise<AnswerValue[][][]>;
   outputs: { name: string; type: StoredType }[];
@@ -63,6 +65,13 @@ export interface BatchPlan {
   explode: boolean;
   /** Columns of the result, over the answers' columns as `a."name"`; asked for when all parts are there. */
   columns: (ask: (sql: string) => Promise<Row[]>, parts: string) => Promise<{ name: string; sql: string }[]>;
+}
+
+/** What all batches together will hold. */
+export interface AllRows {
+  rows: number;
+  ask: (expression: string) => Promise<Row>;
+  batches: () => AsyncIterable<Row[]>;
 }
 
 /** `VECTOR` is FLOAT[], all of one length. */

@@ -241,7 +241,7 @@ test('what runs too far fails alone, and leaves no output', async () => {
     datasets: { o: source },
     folder: bench.folder,
   };
-  const services = { embed: refuse, chunk: refuse, predict: refuse };
+  const services = { embed: refuse, count: refuse, affords: refuse, chunk: refuse, predict: refuse };
   await expect(processOperations(bench.connection, job, services, { signal: stop.signal })).rejects.toThrow(
     'time is over',
   );

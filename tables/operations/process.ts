@@ -132,7 +132,7 @@ class Processing {
         index,
         columns,
         services: this.#services,
-        ask: sql => this.#query(sql({ from: `(${this.#source.sql(true)})`, row })),
+        ask: sql => this.#ask(sql({ from: `(${this.#source.sql(true)})`, row }), index),
       });
       if (plan.kind === 'split') {
         const outputs = await this.#split(plan, index);
@@ -163,6 +163,16 @@ class Processing {
 
   async #query(sql: string): Promise<Row[]> {
     return toRows(await this.#connection.runAndReadAll(sql));
+  }
+
+  /** For an operation that looks at the data before it is planned. */
+  async #ask(sql: string, index: number): Promise<Row[]> {
+    return this.#query(sql).catch((error: unknown) => {
+      const known = tableError(error);
+      if (!(known instanceof TableError) || known.param !== undefined) throw error;
+      const place = `operations[${index}].params`;
+      throw new TableError(known.code, `${place}: ${known.message}`, place);
+    });
   }
 
   async #begin(path: string): Promise<void> {

@@ -1,5 +1,6 @@
 // What the plans of many operations share: columns that must be there, conditions, columns replaced in place.
 import { TableError } from '../errors.ts';
+import type { Params } from './params.ts';
 import type { MapPlan, Step } from './plan.ts';
 import { findColumn, identifier, nearest } from './sql.ts';
 import type { TypedColumn } from './sql.ts';
@@ -94,6 +95,14 @@ export function change(step: Step, { replace = [], add = [], remove = [], where 
 
 export async function whereOf(step: Step, text: string | undefined): Promise<string | undefined> {
   return text === undefined ? undefined : step.expression(text, 'where');
+}
+
+/** The condition of an operation that makes new columns of old ones, which must stay where rows don't meet it. */
+export function keeping(params: Params, keep: boolean): string | undefined {
+  const where = params.optionalText('where');
+  if (where !== undefined && !keep)
+    throw params.wrong('where', 'needs "keep": true: rows that don\'t meet it would lose what they have');
+  return where;
 }
 
 /** `columns` as they are. */

@@ -75,7 +75,13 @@ export async function openBench(): Promise<Bench> {
 const refuse = (): never => {
   throw new Error('This test lends no such service');
 };
-const noServices: Services = { embed: refuse, chunk: refuse, predict: refuse };
+const noServices: Services = {
+  embed: refuse,
+  count: refuse,
+  affords: () => Promise.resolve(true),
+  chunk: refuse,
+  predict: refuse,
+};
 
 export const clean = (op: string, params: Record<string, unknown> = {}): Operation => ({
   type: 'clean',

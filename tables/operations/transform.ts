@@ -1,5 +1,16 @@
 // The operations that change which columns and rows there are; the table of those within one dataset.
-import { columnOf, columnsOf, mustBe, newName, noDuplicates, change, orderOf, selectAll, whereOf } from './steps.ts';
+import {
+  columnOf,
+  columnsOf,
+  keeping,
+  mustBe,
+  newName,
+  noDuplicates,
+  change,
+  orderOf,
+  selectAll,
+  whereOf,
+} from './steps.ts';
 import type { Definition } from './plan.ts';
 import { findColumn, identifier, isText, isTime, list, literal } from './sql.ts';
 import { texts } from './cells.ts';
@@ -40,7 +51,12 @@ const rename: Definition = {
     const mapping = params.textMapping('mapping');
     for (const [from, to] of mapping) params.checkName(to, `mapping.${from}`);
     return step => {
-      const renamed = new Map(mapping.map(([from, to]) => [columnOf(step, from, `mapping.${from}`).name, to]));
+      const renamed = new Map<string, string>();
+      for (const [from, to] of mapping) {
+        const { name } = columnOf(step, from, `mapping.${from}`);
+        if (renamed.has(name)) throw params.wrong(`mapping.${from}`, 'names a column that the mapping has already');
+        renamed.set(name, to);
+      }
       const columns = step.columns.map(({ name }) => ({ name: renamed.get(name) ?? name, sql: identifier(name) }));
       noDuplicates(
         step,
@@ -107,6 +123,7 @@ const splitColumn: Definition = {
     const pattern = params.optionalText('pattern');
     const into = params.texts('into');
     const keep = params.flag('keep', true);
+    const where = keeping(params, keep);
     if ((delimiter === undefined) === (pattern === undefined) || delimiter === '') {
       throw params.wrong('delimiter', 'or pattern: one of the two must be given');
     }
@@ -127,7 +144,7 @@ const splitColumn: Definition = {
           ? `${parts}[${index + 1}]`
           : `nullif(array_to_string(${parts}[${index + 1}:], ${literal(delimiter ?? '')}), CASE WHEN len(${parts}) <= ${index} THEN '' END)`;
       const add = into.map((target, index) => ({ name: newName(step, target, `into[${index}]`), sql: part(index) }));
-      return change(step, { add, remove: keep ? [] : [column.name] });
+      return change(step, { add, remove: keep ? [] : [column.name], where: await whereOf(step, where) });
     };
   },
 };
@@ -140,12 +157,14 @@ const mergeColumns: Definition = {
     const delimiter = params.optionalText('delimiter') ?? ' ';
     const into = params.name('into');
     const keep = params.flag('keep', true);
-    return step => {
+    const where = keeping(params, keep);
+    return async step => {
       const columns = columnsOf(step, names);
       const sql = `concat_ws(${list([literal(delimiter), ...columns.map(({ name }) => `CAST(${identifier(name)} AS VARCHAR)`)])})`;
       return change(step, {
         add: [{ name: newName(step, into, 'into'), sql }],
         remove: keep ? [] : columns.map(({ name }) => name),
+        where: await whereOf(step, where),
       });
     };
   },
@@ -159,6 +178,7 @@ const extract: Definition = {
     const pattern = params.text('pattern');
     const into = params.texts('into');
     into.forEach((part, index) => params.checkName(part, `into[${index}]`));
+    const where = params.optionalText('where');
     return async step => {
       const column = columnOf(step, name, 'column');
       mustBe(step, column, texts, 'column');
@@ -175,7 +195,7 @@ const extract: Definition = {
         name: newName(step, target, `into[${index}]`),
         sql: `CASE WHEN regexp_matches(${quoted}, ${literal(pattern)}) THEN regexp_extract(${quoted}, ${literal(pattern)}, ${groups === 0 ? 0 : index + 1}) END`,
       }));
-      return change(step, { add });
+      return change(step, { add, where: await whereOf(step, where) });
     };
   },
 };
@@ -212,7 +232,8 @@ const dateParts: Definition = {
       if (!found) throw params.wrong(`parts[${index}]`, `must be one of ${known.join(', ')}`);
       return found;
     });
-    return step => {
+    const where = params.optionalText('where');
+    return async step => {
       const column = columnOf(step, name, 'column');
       mustBe(step, column, { test: isTime, called: 'dates and times' }, 'column');
       noDuplicates(step, parts, 'parts');
@@ -221,7 +242,7 @@ const dateParts: Definition = {
         // ISO 8601's week day: Monday is 1.
         sql: `date_part('${part === 'weekday' ? 'isodow' : part}', ${identifier(column.name)})`,
       }));
-      return change(step, { add });
+      return change(step, { add, where: await whereOf(step, where) });
     };
   },
 };
@@ -243,6 +264,7 @@ const flattenJson: Definition = {
           : params.textMapping('paths');
     paths?.forEach(([into]) => params.checkName(into, 'paths'));
     const keep = params.flag('keep', true);
+    const where = keeping(params, keep);
     return async step => {
       const column = columnOf(step, name, 'column');
       const json = isText(column.type)
@@ -269,7 +291,7 @@ const flattenJson: Definition = {
         if (type !== 'VARCHAR') throw params.wrong('paths', 'may not have wildcards');
         add.push({ name: newName(step, into, 'paths'), sql: `json_extract_string(${json}, ${literal(rooted)})` });
       }
-      return change(step, { add, remove: keep ? [] : [column.name] });
+      return change(step, { add, remove: keep ? [] : [column.name], where: await whereOf(step, where) });
     };
   },
 };

@@ -1,5 +1,6 @@
 // The cleaning operations that give columns other types.
 import { columnOf, columnsOf, change } from './steps.ts';
+import type { Params } from './params.ts';
 import type { Definition } from './plan.ts';
 import { identifier, knownTypes, list, literal, typeName } from './sql.ts';
 import type { TypedColumn } from './sql.ts';
@@ -15,9 +16,13 @@ export const cast: Definition = {
       return { name, type };
     });
     const onError = params.choice('on_error', ['fail', 'null', 'drop'], 'fail');
+    noWhere(params);
     return async step => {
+      const named = new Set<string>();
       const replace = types.map(({ name, type }) => {
         const column = columnOf(step, name, `types.${name}`);
+        if (named.has(column.name)) throw params.wrong(`types.${name}`, 'names a column that is there already');
+        named.add(column.name);
         return {
           name: column.name,
           type,
@@ -40,6 +45,10 @@ export const cast: Definition = {
   },
 };
 
+function noWhere(params: Params): void {
+  if (params.has('where')) throw params.wrong('where', "can't be used here: a column has one type for all rows");
+}
+
 /** The converted cell; where it can't be converted, null or an error that tells the place. */
 function convert(sql: string, column: TypedColumn, onError: 'fail' | 'null' | 'drop', place: string): string {
   if (onError !== 'fail') return sql;
@@ -60,9 +69,8 @@ export const parseDates: Definition = {
       '%Y/%m/%d',
     ];
     const onError = params.choice('on_error', ['fail', 'null', 'drop'], 'null');
-    const where = params.optionalText('where');
+    noWhere(params);
     if (formats.length === 0) throw params.wrong('formats', 'must not be empty');
-    if (where !== undefined) throw params.wrong('where', "can't be used here: a column has one type");
     const hasTime = formats.some(format => /%[-]?[HIMSfpcXzZgn]/.test(format));
     return async step => {
       const written = `[${list(formats.map(literal))}]`;
