@@ -87,10 +87,10 @@ const DEFAULTS: Readonly<Record<Algorithm, Defaults>> = {
       periodic: numeric <= 128,
     },
   }),
-  tabm: () => ({
+  tabm: ({ numeric }) => ({
     epochs: 100,
     learningRate: 2e-3,
     patience: 16,
-    settings: { members: 8, width: 256, depth: 2, dropout: 0.1, weightDecay: 3e-4 },
+    settings: { members: 8, width: 256, depth: 2, dropout: 0.1, weightDecay: 3e-4, periodic: numeric <= 128 },
   }),
 };

@@ -1,14 +1,17 @@
-// Checks and runs a list of operations on a dataset: as few queries as can be, each result a Parquet file that appears whole or not at
-// all, and a report that was counted on the way.
+// Runs a list of operations on a dataset: as few queries as can be, each result a Parquet file that appears whole or not at all, and a
+// report that was counted on the way.
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TableError } from '../errors.ts';
+import { describeParquet } from '../ingest/parquet.ts';
 import type { OperationReport, Processed, ProcessJob, Row, RunOptions, Services, Value } from '../types.ts';
 import { runBatches } from './batches.ts';
+import { checkOperations } from './check.ts';
+import { chooseRows, mostChoosableRows } from './choice.ts';
 import { createCompiler, firstLine, prepare } from './compile.ts';
 import type { Compiler, Prepared } from './compile.ts';
-import type { BatchPlan, SplitPlan } from './plan.ts';
+import type { BatchPlan, QueryPlan, SplitPlan } from './plan.ts';
 import { keepsRows, render, row } from './render.ts';
 import type { Planned, Source } from './render.ts';
 import { identifier, list, literal } from './sql.ts';
@@ -18,57 +21,6 @@ import { toRows } from '../values.ts';
 
 /** Of JSON: a preview ends with the row that reaches this, as a page of rows does. */
 const mostPreviewCharacters = 8 * 1024 * 1024;
-/** A `clean` without `op`. */
-const automatic = 'clean';
-
-/** Throws TableError for the first operation that can't be run on these files. Reads schemas, and no rows. */
-export async function checkOperations(
-  connection: DuckDBConnection,
-  job: Pick<ProcessJob, 'source' | 'operations' | 'datasets'>,
-): Promise<void> {
-  const prepared = prepare(job.operations);
-  const compiler = createCompiler(connection, job);
-  let columns: readonly TypedColumn[] = await compiler.columnsOfFile(job.source);
-  /** After an automatic cleaning: the columns keep their names, and nobody knows what types they will have. */
-  let typesAreOpen = false;
-  for (const [index, operation] of prepared.entries()) {
-    try {
-      const plan = await compiler.plan(operation, { index, columns, ask: () => Promise.resolve([]), services: null });
-      if (plan.kind === 'split') mustBeLast(index, prepared);
-      else if (operation.op === automatic) typesAreOpen = true;
-      // What comes after depends on what is in the data: it is checked when that is known, before any output.
-      else if (operation.definition.opens?.(operation.params) === true) return;
-      else if (plan.kind === 'batches') columns = [...columns, ...(await columnsOfBatches(plan))];
-      else columns = (await compiler.settle(plan, index, columns)).at(-1)?.after ?? columns;
-    } catch (error) {
-      const holdsForAnyType = error instanceof TableError && error.code === 'UNKNOWN_COLUMN';
-      if (typesAreOpen && !holdsForAnyType) return;
-      throw error;
-    }
-  }
-}
-
-function mustBeLast(index: number, prepared: readonly Prepared[]): void {
-  if (index + 1 === prepared.length) return;
-  const place = `operations[${index}]`;
-  throw new TableError('INVALID_PARAMS', `${place}: split_dataset must be the last operation`, place);
-}
-
-async function columnsOfBatches(plan: BatchPlan): Promise<TypedColumn[]> {
-  const columns = await plan.columns(() => Promise.resolve([]), '');
-  return columns.map(({ name, sql }) => ({
-    name,
-    type:
-      sql === 'a.vector'
-        ? 'FLOAT[]'
-        : sql === 'a.number'
-          ? 'INTEGER'
-          : sql.startsWith('from_json')
-            ? 'VARCHAR[]'
-            : 'VARCHAR',
-  }));
-}
-
 export async function processOperations(
   connection: DuckDBConnection,
   job: ProcessJob,
@@ -102,6 +54,8 @@ class Processing {
   /** The file that `source` is, when it is one. */
   #file: string | null = null;
   #plans: Planned[] = [];
+  /** Operations, and a share of the next. */
+  #done = 0;
 
   constructor(connection: DuckDBConnection, job: ProcessJob, services: Services, run: RunOptions) {
     this.#connection = connection;
@@ -125,7 +79,7 @@ class Processing {
     await this.#begin(this.#job.source);
     for (const [index, prepared] of this.#prepared.entries()) {
       this.#run.signal?.throwIfAborted();
-      this.#run.onProgress?.(index / (this.#prepared.length + 1));
+      this.#progress(index);
       if (prepared.definition.asks?.(prepared.params) === true) await this.#materialise(index);
       const columns = this.#columns();
       const plan = await this.#compiler.plan(prepared, {
@@ -143,7 +97,11 @@ class Processing {
         };
       }
       if (plan.kind === 'batches') await this.#batches(plan, index);
-      else this.#plans.push(...(await this.#compiler.settle(plan, index, columns)));
+      else {
+        for (const planned of await this.#compiler.settle(plan, index, columns)) {
+          this.#plans.push(await this.#chosen(planned));
+        }
+      }
       this.#noteColumns(index, columns);
     }
     if (this.#job.preview !== undefined) {
@@ -198,18 +156,44 @@ class Processing {
     await this.#begin(path);
   }
 
+  /** A plan that only chooses among the rows of a file gives way to its choice; what stands between is computed again for it. */
+  async #chosen(planned: Planned): Promise<Planned> {
+    const { plan, index, before, after } = planned;
+    if (plan.kind !== 'query' || !plan.choice || this.#file === null || this.#source.rows > mostChoosableRows)
+      return planned;
+    if (this.#plans.some(({ plan: earlier }) => earlier.kind === 'query')) return planned;
+    const number = { name: 'number', type: 'BIGINT' };
+    const choice: QueryPlan = { kind: 'query', rows: 'any', row: 'new', needsRow: true, sql: plan.choice };
+    const { sql } = render(this.#source, [...this.#plans, { plan: choice, index, before, after: [number] }], null);
+    const { condition, count } = await this.#watched([index, index + 1], () =>
+      chooseRows(this.#connection, { select: sql, rows: this.#source.rows }),
+    );
+    const { droppedAs, details } = plan;
+    const where = condition(row);
+    return {
+      plan: {
+        kind: 'filter',
+        where,
+        needsRow: true,
+        rowsOut: count,
+        ...(droppedAs !== undefined && { droppedAs }),
+        ...(details && { details }),
+      },
+      index,
+      before,
+      after,
+    };
+  }
+
   /** Runs the query into a file. */
   async #copy(path: string, compression: 'zstd' | 'lz4', limit?: number): Promise<number> {
     const tally = this.#job.preview === undefined ? createTally(this.#connection) : null;
     const { sql, counted, rowsOut } = render(this.#source, this.#plans, tally);
     const limited = limit === undefined ? sql : `SELECT * FROM (${sql}) LIMIT ${limit}`;
-    const timer = this.#watch();
-    let final: number;
-    try {
-      final = await this.#write(limited, path, compression);
-    } finally {
-      clearInterval(timer);
-    }
+    const [first = this.#prepared.length, last = first] = [this.#plans[0]?.index, this.#plans.at(-1)?.index];
+    await tally?.begin();
+    const final = await this.#watched([first, last + 1], () => this.#write(limited, path, compression));
+    const counts = (await tally?.end()) ?? new Map<string, number>();
     let rows = this.#source.rows;
     for (const planned of this.#plans) {
       const report = this.#reports[planned.index];
@@ -217,10 +201,12 @@ class Processing {
       const isFirst = this.#plans.find(({ index }) => index === planned.index) === planned;
       if (isFirst) report.rowsIn = rows;
       const before = rows;
-      const slot = rowsOut.get(planned);
-      if (!keepsRows(planned.plan)) rows = slot === undefined ? final : (tally?.counts(slot)[0] ?? 0);
+      const counter = rowsOut.get(planned);
+      const known = planned.plan.kind === 'filter' ? planned.plan.rowsOut : undefined;
+      if (!keepsRows(planned.plan)) rows = known ?? (counter === undefined ? final : (counts.get(counter) ?? 0));
       report.rowsOut = rows;
-      this.#noteCounts(report, planned, { counts: counted, tally, gone: before - rows });
+      const cells = (counted.get(planned) ?? []).map(({ name, counter: of }) => [name, counts.get(of) ?? 0] as const);
+      this.#noteCounts(report, planned, { cells, gone: before - rows });
     }
     return final;
   }
@@ -241,26 +227,15 @@ class Processing {
 
   #noteCounts(
     report: OperationReport,
-    planned: Planned,
-    {
-      counts,
-      tally,
-      gone,
-    }: {
-      counts: Map<Planned, { slot: number; names: string[] }>;
-      tally: ReturnType<typeof createTally> | null;
-      gone: number;
-    },
+    { plan }: Planned,
+    { cells, gone }: { cells: (readonly [string, number])[]; gone: number },
   ): void {
-    const { plan } = planned;
     const details: Record<string, Value> = named(plan.details);
-    const own = counts.get(planned);
-    own?.names.forEach((name, position) => {
-      const count = tally?.counts(own.slot)[position + 1] ?? 0;
+    for (const [name, count] of cells) {
       if (plan.kind === 'filter') details[name] = count;
       else report.cellsChanged[name] = (report.cellsChanged[name] ?? 0) + count;
-    });
-    if (plan.kind === 'query' && plan.droppedAs !== undefined) details[plan.droppedAs] = gone;
+    }
+    if (plan.kind !== 'map' && plan.droppedAs !== undefined) details[plan.droppedAs] = gone;
     if (Object.keys(details).length > 0) report.details = Object.assign(named(report.details), details);
   }
 
@@ -290,7 +265,7 @@ class Processing {
           type: String(column['column_type']),
         })),
       signal: this.#run.signal,
-      onProgress: fraction => this.#run.onProgress?.((index + fraction) / (this.#prepared.length + 1)),
+      onProgress: fraction => this.#progress(index + fraction),
     });
     this.#file = null;
     const report = this.#reports[index];
@@ -329,19 +304,27 @@ class Processing {
   }
 
   async #outputColumns(path: string): Promise<Processed['outputs'][number]['columns']> {
-    const columns = await this.#compiler.columnsOfFile(path);
-    const counts = columns.map(({ name }, index) => `(count(*) - count(${identifier(name)}))::DOUBLE AS n${index}`);
-    const [nulls] = await this.#query(`SELECT ${list(counts)} FROM read_parquet(${literal(path)})`);
-    return columns.map((column, index) => ({ ...column, nulls: Number(nulls?.[`n${index}`] ?? 0) }));
+    return describeParquet({ query: sql => this.#connection.runAndReadAll(sql) }, path);
   }
 
-  #watch(): NodeJS.Timeout {
-    const first = Math.min(...this.#plans.map(({ index }) => index), this.#prepared.length);
-    return setInterval(() => {
+  /** Tells the progress of a statement that takes the operations from one number to another. */
+  async #watched<Result>([from, to]: readonly [number, number], run: () => Promise<Result>): Promise<Result> {
+    const timer = setInterval(() => {
       const share = Math.max(0, this.#connection.progress.percentage) / 100;
-      const last = (this.#plans.at(-1)?.index ?? first) + 1;
-      this.#run.onProgress?.((first + share * (last - first)) / (this.#prepared.length + 1));
+      this.#progress(from + share * (to - from));
     }, 500);
+    try {
+      return await run();
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  /** Never less than before. */
+  #progress(operations: number): void {
+    if (operations <= this.#done) return;
+    this.#done = operations;
+    this.#run.onProgress?.(operations / (this.#prepared.length + 1));
   }
 }
 
