@@ -4,3 +4,6 @@ export { TableError } from './errors.ts';
 export type { TableErrorCode } from './errors.ts';
 export { openTables } from './open.ts';
 export type { OpenTables, TablesOptions } from './open.ts';
+export { openReader } from './reader.ts';
+export type { ColumnBatch, Reader, ReaderOptions } from './reader.ts';
+export { identifier, literal } from './sql.ts';

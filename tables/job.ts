@@ -29,7 +29,7 @@ export interface JobKind<K extends Kind> {
 }
 
 export async function openDatabase(
-  settings: JobSettings,
+  settings: Omit<JobSettings, 'formatsFolder'>,
   files: { paths: string[]; folders?: string[] },
 ): Promise<{ connection: DuckDBConnection; close(): void }> {
   const instance = await DuckDBInstance.create(':memory:', {

@@ -1,2 +1,6 @@
 // The door of training: runs in processes of their own, from a Parquet file to a whole model.
 export type * from './types.ts';
+export { TrainingError } from './errors.ts';
+export type { TrainingErrorCode } from './errors.ts';
+export { openTraining } from './open.ts';
+export type { OpenTraining, TrainingOptions } from './open.ts';

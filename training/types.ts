@@ -120,8 +120,11 @@ export interface Card {
   metrics_on: 'test' | 'validation' | null;
   curves: TrainEvents['epoch'][];
   best_epoch: number;
-  stopped: 'epochs' | 'early_stopping' | 'max_seconds';
+  /** Diverged: the loss grew beyond all numbers; the best epoch before is kept. */
+  stopped: 'epochs' | 'early_stopping' | 'max_seconds' | 'diverged';
   importance: { feature: string; importance: number; deviation: number }[];
+  /** Columns that are no features, and why. */
+  left_out: { name: string; reason: string }[];
   parameters: number;
   seconds: number;
   files: { name: string; bytes: number; sha256: string }[];

@@ -1,0 +1,64 @@
+// The state of a run in one file: a line of JSON, then the numbers of all tensors. It appears whole or not at all.
+import { readIfThere, writeWhole } from './files.ts';
+import type { State } from './session.ts';
+import type { Card, TrainEvents } from './types.ts';
+
+export interface Checkpoint {
+  progress: Progress;
+  /** Weights, averages of the optimiser, number of its step. */
+  state: State;
+  /** The weights of the best epoch; null before the first epoch has ended. */
+  best: State | null;
+}
+
+export interface Progress {
+  epoch: number;
+  /** Steps of the epoch that are done. */
+  step: number;
+  /** Of these steps, summed in their order. */
+  lossSum: number;
+  curves: TrainEvents['epoch'][];
+  bestEpoch: number;
+  /** Null where no rows are held out. */
+  bestLoss: number | null;
+  /** Of the run and of those that were killed before it. */
+  seconds: number;
+  stopped: Card['stopped'] | null;
+}
+
+interface Head {
+  progress: Progress;
+  tensors: { of: 'state' | 'best'; name: string; shape: number[] }[];
+}
+
+export async function writeCheckpoint(path: string, { progress, state, best }: Checkpoint): Promise<void> {
+  const tensors: Head['tensors'] = [];
+  const pieces: Uint8Array[] = [];
+  for (const [of, values] of [
+    ['state', state],
+    ['best', best ?? {}],
+  ] as const)
+    for (const [name, { shape, data }] of Object.entries(values)) {
+      tensors.push({ of, name, shape });
+      pieces.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    }
+  const head: Head = { progress, tensors };
+  await writeWhole(path, `${JSON.stringify(head)}\n`, ...pieces);
+}
+
+export async function readCheckpoint(path: string): Promise<Checkpoint | null> {
+  const bytes = await readIfThere(path);
+  if (!bytes) return null;
+  const end = bytes.indexOf(10);
+  const { progress, tensors } = JSON.parse(bytes.toString('utf8', 0, end)) as Head;
+  const found: Record<'state' | 'best', State> = { state: {}, best: {} };
+  let at = end + 1;
+  for (const { of, name, shape } of tensors) {
+    const data = new Float32Array(shape.reduce((product, length) => product * length, 1));
+    new Uint8Array(data.buffer).set(bytes.subarray(at, at + data.byteLength));
+    found[of][name] = { shape, data };
+    at += data.byteLength;
+  }
+  if (at !== bytes.length) throw new Error('the checkpoint has another length than it says');
+  return { progress, state: found.state, best: Object.keys(found.best).length > 0 ? found.best : null };
+}

@@ -1,0 +1,134 @@
+// What the finished model is worth: it is loaded as others will load it, and asked about held-out raw rows.
+import type { Reader } from '@vectorium/tables';
+import { setImmediate as turn } from 'node:timers/promises';
+import { importanceOf, importanceSize } from './importance.ts';
+import { accuracyOf, areaUnderCurve, calibrationOf, confusionOf, f1Of, logLossOf, rocOf } from './metrics/classes.ts';
+import { errorsOf, pairsOf, residualsOf } from './metrics/numbers.ts';
+import type { RunPlan } from './plan.ts';
+import { pickRows, rawFeeds, rawRows } from './raw-rows.ts';
+import type { RawColumn } from './raw-rows.ts';
+import { floatsOf, openGraph } from './session.ts';
+import type { Graph } from './session.ts';
+import type { Part } from './split.ts';
+import type { Card } from './types.ts';
+
+/** Larger tables of numbers are for nobody to look at. */
+const [mostConfusedClasses, mostCurves] = [100, 10];
+
+export interface MeasureOptions {
+  folder: string;
+  dimension: number;
+  part: Part;
+  signal: AbortSignal;
+}
+
+export async function measure(
+  reader: Reader,
+  { plan, model }: { plan: RunPlan; model: Uint8Array },
+  options: MeasureOptions,
+): Promise<{ metrics: Record<string, unknown>; importance: Card['importance'] }> {
+  const graph = await openGraph(model, plan.threads);
+  const outputs = plan.target.classes?.length ?? 1;
+  const rows = plan.split.rows[options.part];
+  const predicted = new Float64Array(rows * outputs);
+  const labels = new Float64Array(rows);
+  const wanted = importanceSize(plan.features.length).rows;
+  const kept: { columns: RawColumn[]; ys: Float64Array }[] = [];
+  let done = 0;
+  try {
+    for await (const raw of rawRows(reader, plan, options)) {
+      options.signal.throwIfAborted();
+      predicted.set(await predict(graph, plan, raw.columns), done * outputs);
+      labels.set(raw.ys, done);
+      if (done < wanted) {
+        const first = Array.from({ length: Math.min(raw.rows, wanted - done) }, (_, row) => row);
+        kept.push({ columns: raw.columns.map(column => pickRows(column, first)), ys: raw.ys.slice(0, first.length) });
+      }
+      done += raw.rows;
+      await turn();
+    }
+    const importance = await importanceOf(plan, { ...joined(kept), signal: options.signal }, async columns => {
+      await turn();
+      return predict(graph, plan, columns);
+    });
+    return {
+      metrics: plan.target.classes ? ofClasses(predicted, labels, plan.target.classes) : ofNumbers(predicted, labels),
+      importance,
+    };
+  } finally {
+    await graph.release();
+  }
+}
+
+async function predict(graph: Graph, plan: RunPlan, columns: RawColumn[]): Promise<Float64Array> {
+  const results = await graph.run(rawFeeds(plan, columns));
+  if (plan.target.classes) return Float64Array.from(floatsOf(results, 'probabilities'));
+  const data = results['prediction']?.data;
+  if (!(data instanceof Float64Array)) throw new Error('the model gives no f64 prediction');
+  return data;
+}
+
+function ofClasses(
+  p: Float64Array,
+  labels: Float64Array,
+  of: NonNullable<RunPlan['target']['classes']>,
+): Record<string, unknown> {
+  const classes = of.length;
+  const confusion = confusionOf(p, labels, classes);
+  const f1 = f1Of(confusion);
+  const calibration = calibrationOf(p, { labels, classes });
+  const names = of.map(({ label }) => label);
+  const drawn = classes === 2 ? [1] : classes <= mostCurves ? names.map((_, i) => i) : [];
+  return {
+    rows: labels.length,
+    accuracy: accuracyOf(p, labels, classes),
+    f1_macro: f1.macro,
+    f1_weighted: f1.weighted,
+    auc: areaUnderCurve(p, labels, classes),
+    log_loss: logLossOf(p, labels, classes),
+    expected_calibration_error: calibration.expectedError,
+    baseline_accuracy: mostFrequentShare(labels, classes),
+    confusion_matrix: classes <= mostConfusedClasses ? { labels: names, counts: confusion } : null,
+    calibration: calibration.bins,
+    roc: drawn.map(label => ({ label: names[label], points: rocOf(p, { labels, classes, label }) })),
+  };
+}
+
+/** What always saying the most frequent class would reach. */
+function mostFrequentShare(labels: Float64Array, classes: number): number {
+  const counts = Array<number>(classes).fill(0);
+  for (const label of labels) counts[label] = (counts[label] ?? 0) + 1;
+  return Math.max(...counts) / labels.length;
+}
+
+function ofNumbers(predicted: Float64Array, actual: Float64Array): Record<string, unknown> {
+  return {
+    rows: actual.length,
+    ...errorsOf(predicted, actual),
+    pairs: pairsOf(predicted, actual),
+    residuals: residualsOf(predicted, actual),
+  };
+}
+
+function joined(batches: { columns: RawColumn[]; ys: Float64Array }[]): { columns: RawColumn[]; ys: Float64Array } {
+  const ys = Float64Array.from(batches.flatMap(batch => [...batch.ys]));
+  const columns = (batches[0]?.columns ?? []).map((_, index) =>
+    joinColumn(batches.flatMap(batch => batch.columns[index] ?? [])),
+  );
+  return { columns, ys };
+}
+
+function joinColumn(pieces: RawColumn[]): RawColumn {
+  const [first] = pieces;
+  if (!first) return { data: [] };
+  if ('vectors' in first)
+    return {
+      ...first,
+      vectors: Float32Array.from(pieces.flatMap(piece => ('vectors' in piece ? [...piece.vectors] : []))),
+    };
+  if (first.data instanceof Float64Array)
+    return {
+      data: Float64Array.from(pieces.flatMap(piece => ('data' in piece ? Array.from(piece.data, Number) : []))),
+    };
+  return { data: pieces.flatMap(piece => ('data' in piece ? Array.from(piece.data, String) : [])) };
+}

@@ -1,0 +1,68 @@
+// ONNX Runtime as a run uses it: on the thread that calls, with as many threads as the run may have.
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+
+/** Numbers in a shape, row-major. */
+export interface Values {
+  shape: number[];
+  data: Float32Array;
+}
+
+/** Weights and what the optimiser knows, by name. */
+export type State = Record<string, Values>;
+
+export type Feeds = Record<string, Tensor>;
+
+export interface Graph {
+  readonly inputs: readonly string[];
+  run(feeds: Feeds): Promise<Record<string, Tensor>>;
+  release(): Promise<void>;
+}
+
+export async function openGraph(bytes: Uint8Array, threads: number): Promise<Graph> {
+  const session = await InferenceSession.create(bytes, {
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    // Threads that wait sleep soon: the cores belong to those who ask for vectors.
+    extra: { session: { 'intra_op.spin_duration_us': '50' } },
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 4,
+  });
+  return {
+    inputs: session.inputNames,
+    // What a graph does not use (a constant column, the optimiser's state) it does not take.
+    run: feeds =>
+      session.run(Object.fromEntries(Object.entries(feeds).filter(([name]) => session.inputNames.includes(name)))),
+    release: () => session.release(),
+  };
+}
+
+export const floats = (data: Float32Array, shape: number[]): Tensor => new Tensor('float32', data, shape);
+export const doubles = (data: Float64Array, shape: number[]): Tensor => new Tensor('float64', data, shape);
+export const texts = (data: string[], shape: number[]): Tensor => new Tensor('string', data, shape);
+export const whole = (value: number): Tensor => new Tensor('int64', [BigInt(value)], []);
+
+/** The result `name` as f32. */
+export function floatsOf(results: Record<string, Tensor>, name: string): Float32Array {
+  const data = results[name]?.data;
+  if (!(data instanceof Float32Array)) throw new Error(`the graph gives no f32 ${name}`);
+  return data;
+}
+
+/** What a graph gave as `next.NAME`, as what the next call takes: `state.NAME`. */
+export function stateOf(results: Record<string, Tensor>): State {
+  return Object.fromEntries(
+    Object.entries(results)
+      .filter(([name]) => name.startsWith('next.'))
+      .map(([name, { dims }]) => [
+        name.replace('next.', 'state.'),
+        { shape: [...dims], data: floatsOf(results, name) },
+      ]),
+  );
+}
+
+export const feedsOf = (state: State): Feeds =>
+  Object.fromEntries(Object.entries(state).map(([name, { shape, data }]) => [name, floats(data, shape)]));
+
+/** The part of the state that the model is. */
+export const weightsOf = (state: State): State =>
+  Object.fromEntries(Object.entries(state).filter(([name]) => name.startsWith('state.weights.')));

@@ -1,0 +1,90 @@
+// The entry of a training process: takes one job from its parent, does it, and ends.
+//
+// ONNX Runtime computes on the thread that calls it, so this thread hears its parent only between two calls. A thread beside it watches
+// whether the parent still lives: its successor may do the job again, in the same folder.
+import { openReader } from '@vectorium/tables';
+import { writeFileSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { cancelled, fromPlain, toPlain } from './errors.ts';
+import { readerBytes } from './memory.ts';
+import { estimate } from './plan.ts';
+import type { FromProcess, Jobs, Kind, ToProcess } from './protocol.ts';
+import { train } from './train.ts';
+import type { TrainServices } from './types.ts';
+
+type Run = Extract<ToProcess, { type: 'run' }>;
+
+const controller = new AbortController();
+const asked = new Map<
+  number,
+  { resolve: (vectors: (Float32Array | null)[]) => void; reject: (error: Error) => void }
+>();
+
+new Worker(new URL('watch-thread.ts', import.meta.url), { workerData: Number(process.argv[2]) }).unref();
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+process.on('message', (message: ToProcess) => {
+  if (message.type === 'run') void run(message);
+  else if (message.type === 'cancel') {
+    controller.abort(cancelled());
+    for (const { reject } of asked.values()) reject(cancelled());
+    asked.clear();
+  } else {
+    const waiting = asked.get(message.part);
+    asked.delete(message.part);
+    if (message.type === 'vectors') waiting?.resolve(message.vectors);
+    else waiting?.reject(fromPlain(message.error));
+  }
+});
+
+async function run(message: Run): Promise<void> {
+  try {
+    send({ type: 'done', result: await work(message) });
+  } catch (error) {
+    send({ type: 'failed', error: toPlain(controller.signal.aborted ? cancelled() : error) });
+  }
+}
+
+async function work({ kind, input, limits, scratch }: Run): Promise<Jobs[Kind]['result']> {
+  const { signal } = controller;
+  if (kind === 'train') {
+    lowerPriority();
+    return train(input, {
+      limits,
+      services,
+      signal,
+      progress: fraction => send({ type: 'progress', fraction }),
+      event: (event, data) => send({ type: 'event', event, data } as FromProcess),
+    });
+  }
+  const reader = await openReader({ source: input.source, scratch, memoryBytes: readerBytes, maxSpillBytes: 2 ** 30 });
+  signal.addEventListener('abort', () => reader.interrupt());
+  try {
+    return await estimate(reader, input, limits);
+  } finally {
+    reader.close();
+  }
+}
+
+const services: TrainServices = {
+  embed: (texts, part) =>
+    new Promise((resolve, reject) => {
+      controller.signal.throwIfAborted();
+      asked.set(part, { resolve, reject });
+      send({ type: 'embed', texts, part });
+    }),
+};
+
+function send(message: FromProcess): void {
+  if (process.connected) process.send?.(message);
+}
+
+function lowerPriority(): void {
+  setPriority(constants.priority.PRIORITY_LOW);
+  try {
+    // When the machine runs out of memory, a job shall end and not the server.
+    writeFileSync('/proc/self/oom_score_adj', '1000');
+  } catch {
+    // There is no such file on other systems.
+  }
+}
