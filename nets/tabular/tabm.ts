@@ -2,6 +2,7 @@
 // (ICLR 2025): many perceptrons in one, which share their matrices and differ in scales of rows and columns.
 import {
   add,
+  type Draw,
   dropout,
   greater,
   matmul,
@@ -72,7 +73,7 @@ export function tabm({ layout, outputs }: Sizes, { settings }: TabularPlan): Arc
       const numbers = frequencies ? numeric.map(values => embedNumbers(values, frequencies)) : numeric;
       const row = beside([...numbers, ...othersOf(x, layout, embedding)]);
       const hidden = layers.reduce(
-        (before, layer) => dropout(relu(ensembled(before, layer)), setting('dropout'), training?.next()),
+        (before, layer) => dropped(relu(ensembled(before, layer)), setting('dropout'), training?.next()),
         reshape(row, [1, rows, flat]),
       );
       return transpose(add(matmul(hidden, output.weight), output.bias), [1, 0, 2]);
@@ -91,3 +92,9 @@ export function tabm({ layout, outputs }: Sizes, { settings }: TabularPlan): Arc
 /** ((x · before) W) · after + bias for each member: [members or 1, rows, in] → [members, rows, out]. */
 const ensembled = (x: Tensor, { weight, before, after, bias }: Layer): Tensor =>
   add(mul(matmul(mul(x, before), weight), after), bias);
+
+/** Dropout with one draw for all members: they see the same holes, which costs a fraction of the draws. */
+function dropped(x: Tensor, rate: number, draw: Draw | undefined): Tensor {
+  const [, ...row] = x.shape;
+  return draw && rate > 0 ? mul(x, dropout(ones([1, ...row]), rate, draw)) : x;
+}

@@ -31,7 +31,6 @@ export const state = (results: Record<string, Tensor>): Record<string, Tensor> =
 
 /** Numbers (one constant, one with gaps), a boolean, two categories with gaps, a date and a text, on which the target depends. */
 export function tableOf(kind: Target['kind'], { rows = 60, numbers = 3 } = {}): SmallTable {
-  const noise = (i: number) => (Math.sin(i * 12.9898 + 1) * 43758.5453) % 1;
   const of = <T>(make: (row: number) => T) => Array.from({ length: rows }, (_, row) => make(row));
   const features: Feature[] = [];
   const columns: Record<string, Tensor> = {};
@@ -44,7 +43,6 @@ export function tableOf(kind: Target['kind'], { rows = 60, numbers = 3 } = {}): 
   }
   const letters = of(row => (row % 7 === 0 ? '' : 'abcdefghijkl'[row % 12])) as string[];
   const few = of(row => (row % 2 === 0 ? 'yes' : 'no'));
-  const day = (row: number) => Date.UTC(2024, 0, 1 + row) / 1000;
   const dates = of(row => new Date(day(row) * 1000).toISOString());
   features.push(
     { name: 'b', kind: 'boolean', nulls: 1 },
@@ -85,6 +83,8 @@ export function tableOf(kind: Target['kind'], { rows = 60, numbers = 3 } = {}): 
   };
 }
 
+const noise = (i: number): number => (Math.sin(i * 12.9898 + 1) * 43758.5453) % 1;
+const day = (row: number): number => Date.UTC(2024, 0, 1 + row) / 1000;
 const classOf = (score: number): number => Math.min(2, Math.max(0, Math.floor(score)));
 
 /** The rows of a table from `from` on, encoded. */
@@ -133,3 +133,19 @@ export async function trained(
   const weights = Object.fromEntries(Object.entries(now).filter(([name]) => name.startsWith('state.weights.')));
   return { plan, network, weights, x, losses };
 }
+
+/** Weights that any machine computes alike, for a model whose answers are kept. */
+export const plainWeights = async (
+  network: TabularNetwork,
+): Promise<Record<string, { shape: number[]; data: Float32Array }>> =>
+  Object.fromEntries(
+    Object.entries(state(await run(network.start(), {})))
+      .filter(([name]) => name.startsWith('state.weights.'))
+      .map(([name, { dims, size }]) => [
+        name,
+        {
+          shape: [...dims],
+          data: Float32Array.from({ length: size }, (_, i) => Math.round(50 * Math.sin(i * i + 1)) / 100),
+        },
+      ]),
+  );
