@@ -109,7 +109,9 @@ async function measure(): Promise<void> {
   }
 }
 
-const objectOf = (row: number) => Object.fromEntries(cells(row).map((cell, column) => [`c${column}`, cell]));
+function objectOf(row: number): Record<string, number | string> {
+  return Object.fromEntries(cells(row).map((cell, column) => [`c${column}`, cell]));
+}
 
 function names(): string[] {
   return [...Array.from({ length: columns }, (_, column) => `c${column}`), 'label'];

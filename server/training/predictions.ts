@@ -104,7 +104,7 @@ export function createPredictions(parts: PredictionParts): Predictions {
 
   async function compute(model: ReadyModel, table: CellTable, asked: PredictAsked): Promise<Predicted> {
     const startedAt = performance.now();
-    const { columns, texts } = encode(table, model.ready.card, asked.place);
+    const { columns, texts } = await encode(table, model.ready.card, asked.place);
     const { caller, route, requestId, signal, chargedAs } = asked;
     const id = chargedAs && derivedId(...chargedAs, 'rows');
     const isCharged = id !== undefined && (await ledger.isCharged(id));
