@@ -2,10 +2,13 @@
 import { openReader } from '@vectorium/tables';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { estimate } from './plan.ts';
 import { workshop } from './testing.ts';
 import type { ModelKind, TrainConfig } from './types.ts';
+
+// Runs have the lowest priority, and other tests come first.
+vi.setConfig({ testTimeout: 240_000 });
 
 const shop = await workshop();
 const limits = { memoryBytes: 2 ** 33, threads: 1, rowsInMemoryBytes: 2 ** 28, checkpointSeconds: 30 };

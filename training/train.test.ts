@@ -4,9 +4,12 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { noServices, workshop } from './testing.ts';
 import type { TrainEvents } from './types.ts';
+
+// Runs have the lowest priority, and other tests come first.
+vi.setConfig({ testTimeout: 240_000 });
 
 const shop = await workshop();
 const penguins = await shop.vega('penguins.json');
