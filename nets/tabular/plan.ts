@@ -33,7 +33,7 @@ export function planTabular(
     throw new PlanError('the target has one class only');
   if (target.kind === 'number' && !(target.deviation > 0)) throw new PlanError('the target is constant');
   const algorithm = choices.algorithm ?? 'realmlp';
-  const batchSize = choices.batchSize ?? Math.min(256, rows);
+  const batchSize = choices.batchSize ?? batchOf(rows);
   const defaults = DEFAULTS[algorithm]({ target, numeric: layoutOf(features).numeric });
   const epochs = choices.epochs ?? defaults.epochs;
   return {
@@ -51,6 +51,10 @@ export function planTabular(
 }
 
 // ---- helpers
+
+/** About sixteen batches an epoch of a small table, so that it gets enough steps; a power of two from 16 to 256. */
+const batchOf = (rows: number): number =>
+  Math.min(rows, 2 ** Math.min(8, Math.max(4, Math.round(Math.log2(rows / 16)))));
 
 const RESERVED: ReadonlySet<string> = new Set(['prediction', 'probabilities', 'encoded']);
 
@@ -87,10 +91,10 @@ const DEFAULTS: Readonly<Record<Algorithm, Defaults>> = {
       periodic: numeric <= 128,
     },
   }),
-  tabm: () => ({
-    epochs: 100,
+  tabm: ({ numeric }) => ({
+    epochs: 200,
     learningRate: 2e-3,
-    patience: 16,
-    settings: { members: 8, width: 256, depth: 2, dropout: 0.1, weightDecay: 3e-4 },
+    patience: 20,
+    settings: { members: 8, width: 128, depth: 2, dropout: 0.1, weightDecay: 3e-4, periodic: numeric <= 128 },
   }),
 };
