@@ -22,7 +22,7 @@ export interface CellTable {
 
 /** Columns that a body may have: beyond them, a row of its own names each would take memory by the square. */
 const maxColumns = 10_000;
-const maxCells = 20_000_000;
+const maxCells = 10_000_000;
 
 interface Fault {
   row: number;

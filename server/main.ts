@@ -111,7 +111,7 @@ export async function startServer(
     });
     const quota = closing(await createQuota({ database, log }), each => each.close());
     const modelStore = createModelStore(database);
-    const predictions = createPredictions({ store: modelStore, storage, engine, vectors, models, ledger });
+    const predictions = createPredictions({ store: modelStore, storage, engine, vectors, models, ledger, jobs });
     const jobsFolder = join(settings.dataFolder, 'jobs');
     const datasets = closing(
       await createDatasets({

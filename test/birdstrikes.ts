@@ -6,7 +6,9 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-const file = readFileSync(fileURLToPath(new URL('../data/birdstrikes.csv', import.meta.resolve('vega-datasets'))));
+export const birdstrikesFile = readFileSync(
+  fileURLToPath(new URL('../data/birdstrikes.csv', import.meta.resolve('vega-datasets'))),
+);
 
 export interface Steps {
   url: string;
@@ -76,16 +78,16 @@ export async function walkBirdstrikes({ url, key, title, check, request, call }:
 
   title('A real CSV → a dataset');
   const uploaded = await call<Dataset>(url, key, 'POST', '/api/v2/data/upload', {
-    file: file.toString('base64'),
+    file: birdstrikesFile.toString('base64'),
     format: 'csv',
     metadata: { name: 'birdstrikes', description: 'Strikes of animals by aircraft' },
   });
   const id = uploaded.dataset_id;
   check(
     uploaded.rows === 10_000 && uploaded.columns.length === 14,
-    `${file.length} bytes → ${uploaded.rows} rows of ${uploaded.columns.length} columns: ${id}`,
+    `${birdstrikesFile.length} bytes → ${uploaded.rows} rows of ${uploaded.columns.length} columns: ${id}`,
   );
-  check(uploaded.sha256 === createHash('sha256').update(file).digest('hex'), 'every byte arrived (SHA-256)');
+  check(uploaded.sha256 === createHash('sha256').update(birdstrikesFile).digest('hex'), 'every byte arrived (SHA-256)');
   const types = new Set(uploaded.columns.map(({ name, type }) => `${name} ${type}`));
   check(types.has('Flight Date DATE') && types.has('Cost Repair BIGINT'), 'dates and numbers were recognised');
   const [first] = await rowsOf(id);

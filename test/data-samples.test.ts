@@ -73,6 +73,44 @@ test('the JavaScript sample', async () => {
   await isDataset(stdout.trim());
 });
 
+/** The request body that the document prints for a route, with what stands for something else replaced. */
+async function printedBody(route: string, replaced: Record<string, string>): Promise<string> {
+  const text = await readFile(new URL('../docs/spec/vectorial-developer-api.txt', import.meta.url), 'utf8');
+  const printed = text.split(`POST ${route}\n`)[1]?.split('Request Body:\n')[1]?.split('\n')[0] ?? '';
+  return Object.entries(replaced).reduce((body, [from, to]) => {
+    expect(body).toContain(from);
+    return body.replace(from, to);
+  }, printed);
+}
+
+async function post<Answer>(path: string, body: string): Promise<Answer> {
+  const headers = { authorization: `Bearer ${adminKey}`, 'content-type': 'application/json', prefer: 'wait=60' };
+  const response = await fetch(server.url + path, { method: 'POST', headers, body });
+  const answer = (await response.json()) as Answer;
+  expect(response.status, JSON.stringify(answer)).toBe(200);
+  return answer;
+}
+
+test('the bodies of training and inference, one after the other', async () => {
+  const rows = Array.from({ length: 60 }, (_, row) => `${row},${row % 7},${row > 30 ? 'old' : 'young'}`);
+  const table = Buffer.from(`age,children,label\n${rows.join('\n')}\n`).toString('base64');
+  const upload = JSON.stringify({ file: table, format: 'csv' });
+  const { dataset_id: dataset } = await post<{ dataset_id: string }>('/api/v2/data/upload', upload);
+  const train = await printedBody('/api/v2/models/train', {
+    your_dataset_id: dataset,
+    'classification|regression|llm': 'classification',
+  });
+  const model = await post<{ model_id: string; status: string }>('/api/v2/models/train', train);
+  expect(model).toMatchObject({ status: 'succeeded' });
+  const predict = await printedBody('/api/v2/models/predict', {
+    your_model_id: model.model_id,
+    '[...]': '[{"age": 55, "children": 2}, {"age": 3, "children": 0}]',
+  });
+  const answer = await post<{ predictions: string[] }>('/api/v2/models/predict', predict);
+  expect(answer.predictions).toEqual(['old', 'young']);
+  expect(answer).toMatchObject({ model_id: model.model_id, probabilities: [{ old: expect.any(Number) }, {}] });
+});
+
 test("the README's spreadsheet, with curl alone", async () => {
   const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
   const block = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)]

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { walkBirdstrikes } from './birdstrikes.ts';
 import { meanings } from './meanings.ts';
+import { walkModels } from './trained-models.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const model = 'e5_small';
@@ -106,6 +107,13 @@ async function walk() {
     credit_usd: 1,
   });
   await walkBirdstrikes({ url, key: analyst.api_key, title, check, request, call });
+
+  const modeller = await call<{ api_key: string }>(url, adminKey, 'POST', '/admin/accounts', {
+    email: 'modeller@example.com',
+    plan: 'free',
+    credit_usd: 1,
+  });
+  await walkModels({ url, key: modeller.api_key, title, check, request, call });
 
   title('Stop the server');
   child.kill('SIGTERM');

@@ -1,4 +1,4 @@
-// How long predictions take through HTTP: single rows of one caller and of eight, and 100,000 rows in one request.
+// How long predictions take through HTTP: single rows of one caller and of eight, 100,000 rows in one request, and as many in a dataset.
 //
 // node bench/training/predict.ts [--algorithm tabm] [--rows 20000] [--columns 10] [--folder /tmp]. Starts the real server with its embedded
 // database, trains a model on made rows (half of the columns numbers, half categories), and measures with kept-open connections. The client
@@ -44,11 +44,7 @@ try {
 }
 
 async function measure(): Promise<void> {
-  const csv = [
-    names().join(','),
-    ...Array.from({ length: Number(options.rows) }, (_, row) => [...cells(row), label(row)].join(',')),
-  ];
-  const uploaded = await call<{ dataset_id: string }>('PUT', '/v2/data/upload?format=csv', csv.join('\n'));
+  const uploaded = await call<{ dataset_id: string }>('PUT', '/v2/data/upload?format=csv', table(Number(options.rows)));
   const config = { epochs: Number(options.epochs), ...(options.algorithm && { algorithm: options.algorithm }) };
   const body = { dataset_id: uploaded.dataset_id, model_type: 'classification', config };
   const { model_id: id } = await call<{ model_id: string }>('POST', '/v2/models/train', JSON.stringify(body));
@@ -109,7 +105,20 @@ async function measure(): Promise<void> {
   }
 }
 
-const objectOf = (row: number) => Object.fromEntries(cells(row).map((cell, column) => [`c${column}`, cell]));
+function objectOf(row: number): Record<string, number | string> {
+  return Object.fromEntries(cells(row).map((cell, column) => [`c${column}`, cell]));
+  const rows = await call<{ dataset_id: string }>('PUT', '/v2/data/upload?format=csv', table(manyRows));
+  const operations = [{ type: 'enrich', params: { op: 'predict', model_id: id, probabilities: true } }];
+  const from = performance.now();
+  const job = JSON.stringify({ dataset_id: rows.dataset_id, operations });
+  const { status } = await call<{ status: string }>('POST', '/v2/process', job, { prefer: 'wait=60' });
+  console.log(`${manyRows} rows of a dataset (enrich): ${(performance.now() - from).toFixed(0)} ms, ${status}`);
+}
+
+function table(rows: number): string {
+  const lines = Array.from({ length: rows }, (_, row) => [...cells(row), label(row)].join(','));
+  return [names().join(','), ...lines].join('\n');
+}
 
 function names(): string[] {
   return [...Array.from({ length: columns }, (_, column) => `c${column}`), 'label'];

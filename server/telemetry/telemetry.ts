@@ -101,6 +101,25 @@ function observeEngine(metrics: Metrics, engine: Pick<Engine, 'status'>): void {
     'gauge',
     () => engine.status().residentBytes,
   );
+  observed(
+    'vectorium_predicted_rows_total',
+    'Rows that trained models predicted.',
+    'counter',
+    () => engine.status().predictor.rows,
+  );
+  observed(
+    'vectorium_predictor_queue_rows',
+    'Rows that wait for predictions.',
+    'gauge',
+    () => engine.status().predictor.queuedRows,
+  );
+  observed('vectorium_predictor_models', 'Trained models in memory.', 'gauge', () => engine.status().predictor.models);
+  observed(
+    'vectorium_predictor_resident_bytes',
+    'Trained models in memory, all sessions; part of vectorium_engine_resident_bytes.',
+    'gauge',
+    () => engine.status().predictor.residentBytes,
+  );
 
   const perModel = (name: string, help: string, read: (model: ModelStatus) => number) =>
     metrics.observed(name, help, name.endsWith('_total') ? 'counter' : 'gauge', () =>

@@ -32,14 +32,14 @@ interface Shown {
 /** A table whose answer follows from its columns. */
 function table(rows: number): string {
   const lines = Array.from({ length: rows }, (_, row) => {
-    const [x, y] = [(row * 7919) % 101, (row * 104_729) % 97];
-    return `${x},${y},${['red', 'green', 'blue'][row % 3]},${x + y > 100 ? 'high' : 'low'}`;
+    const [left, right] = [(row * 7919) % 101, (row * 104_729) % 97];
+    return `${left},${right},${['red', 'green', 'blue'][row % 3]},${left + right > 100 ? 'high' : 'low'}`;
   });
-  return `x,y,colour,level\n${lines.join('\n')}\n`;
+  return `left,right,colour,level\n${lines.join('\n')}\n`;
 }
 
 async function train(server: Server, key: string, dataset: string): Promise<string> {
-  const config = { algorithm: 'mlp', epochs: 30, early_stopping: false, seed: 3, batch_size: 32 };
+  const config = { algorithm: 'mlp', epochs: 12, early_stopping: false, seed: 3, batch_size: 32 };
   const body = { dataset_id: dataset, model_type: 'classification', config };
   const answer = await server.ask<{ model_id: string }>('POST', '/v2/models/train', key, body);
   expect(answer.status, JSON.stringify(answer.body)).toBe(200);
@@ -63,10 +63,10 @@ const onnx = (files: Shown['files']) => files.find(({ name }) => name === 'model
 test('a training that is killed twice ends with the model of one that was not', { timeout: 240_000 }, async () => {
   let server = await spawnServer(data, running);
   const { id: accountId, key } = await server.account();
-  const { body } = await server.upload<{ dataset_id: string }>(key, table(4000));
+  const { body } = await server.upload<{ dataset_id: string }>(key, table(1500));
   const whole = await ready(server, key, await train(server, key, body.dataset_id));
   const killed = await train(server, key, body.dataset_id);
-  for (const epochs of [2, 6]) {
+  for (const epochs of [2, 5]) {
     while ((await look(server, key, killed)).curves.length < epochs) await sleep(20);
     expect((await look(server, key, killed)).status).toBe('running');
     await server.kill();
@@ -84,8 +84,8 @@ test('a training that is killed twice ends with the model of one that was not', 
     model_id: killed,
     input: {
       data: [
-        { x: 90, y: 90 },
-        { x: 3, y: 4, colour: 'red' },
+        { left: 90, right: 90 },
+        { left: 3, right: 4, colour: 'red' },
       ],
     },
   };

@@ -1,4 +1,5 @@
 // Rows of a request as the inputs of a model: each value checked against the column that it was trained on.
+import { setImmediate as turn } from 'node:timers/promises';
 import { type CellColumn, type CellTable, cellKinds } from '@vectorium/contract';
 import type { FeatureColumn } from '@vectorium/engine';
 import type { Card } from '@vectorium/training';
@@ -11,8 +12,15 @@ export interface Encoded {
   texts: { name: string; values: (string | null)[] }[];
 }
 
+/** Cells between two turns of the event loop: less than a millisecond's work. */
+const cellsAtOnce = 200_000;
+
 /** Throws INVALID_PARAMETER with the row and the column of the first value that doesn't fit; `place` is where the rows are. */
-export function encode(table: CellTable, { features }: Pick<Card, 'features'>, place = 'input.data'): Encoded {
+export async function encode(
+  table: CellTable,
+  { features }: Pick<Card, 'features'>,
+  place = 'input.data',
+): Promise<Encoded> {
   if (table.form === 'arrays' && table.width !== features.length) {
     const names = features.map(({ name }) => name);
     const message = `${place}[0] has ${table.width} values; the model takes ${features.length}: ${listed(names)}`;
@@ -22,6 +30,7 @@ export function encode(table: CellTable, { features }: Pick<Card, 'features'>, p
   for (const [index, feature] of features.entries()) {
     const column = table.columns.get(table.form === 'arrays' ? String(index) : feature.name);
     const known = column ?? emptyColumn(table.rows);
+    if (index > 0 && (index * table.rows) % cellsAtOnce < table.rows) await turn();
     const values = new Values(feature, known, place);
     const { name, kind } = feature;
     if (kind === 'text') encoded.texts.push({ name, values: values.texts() });
@@ -70,33 +79,38 @@ class Values {
   /** NaN where missing. */
   numbers(): Float64Array {
     const { kinds, values } = this.#column;
-    return Float64Array.from(values, (value, row) => {
-      if (kinds[row] === cellKinds.missing) return NaN;
-      return kinds[row] === cellKinds.text ? (this.#numbers[value] ?? NaN) : value;
-    });
+    const numbers = new Float64Array(values);
+    for (let row = 0; row < numbers.length; row++) {
+      if (kinds[row] === cellKinds.missing) numbers[row] = NaN;
+      else if (kinds[row] === cellKinds.text) numbers[row] = this.#numbers[values[row] ?? 0] ?? NaN;
+    }
+    return numbers;
   }
 
   /** '' where missing. */
   codes(): { codes: Uint32Array; values: string[] } {
     const { kinds, values, texts } = this.#column;
-    const codes = Uint32Array.from(values, (value, row) => (kinds[row] === cellKinds.text ? value + 1 : 0));
+    const codes = new Uint32Array(values.length);
+    for (let row = 0; row < codes.length; row++) if (kinds[row] === cellKinds.text) codes[row] = (values[row] ?? 0) + 1;
     return { codes, values: ['', ...texts] };
   }
 
   /** As training has them: without blanks around. */
   texts(): (string | null)[] {
     const { kinds, values, texts } = this.#column;
-    return Array.from(kinds, (kind, row) => (kind === cellKinds.text ? (texts[values[row] ?? 0] ?? '').trim() : null));
+    const trimmed = texts.map(text => text.trim());
+    return Array.from(kinds, (kind, row) => (kind === cellKinds.text ? (trimmed[values[row] ?? 0] ?? '') : null));
   }
 
   #check(): void {
     const right = cellOf[this.#kind];
+    const takesTexts = right === cellKinds.text || this.#kind === 'number';
     const { kinds, values, texts } = this.#column;
     const bad = new Set(texts.flatMap((text, code) => (this.#takes(text, code) ? [] : [code])));
-    for (const [row, kind] of kinds.entries()) {
-      if (kind === cellKinds.missing) continue;
-      const takesTexts = right === cellKinds.text || this.#kind === 'number';
-      const fits = kind === cellKinds.text && takesTexts ? !bad.has(values[row] ?? 0) : kind === right;
+    for (let row = 0; row < kinds.length; row++) {
+      const kind = kinds[row];
+      if (kind === cellKinds.missing || (kind === right && kind !== cellKinds.text)) continue;
+      const fits = kind === cellKinds.text && takesTexts && (bad.size === 0 || !bad.has(values[row] ?? 0));
       if (!fits) this.#refuse(row);
     }
   }

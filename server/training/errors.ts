@@ -12,9 +12,9 @@ export function noModel(name: string, param?: string): ApiError {
 
 export function notReady(name: string, status: string, param?: string): ApiError {
   const message =
-    status === 'queued' || status === 'running'
-      ? `The model ${name} is still being trained (${status})`
-      : `The training of ${name} has ${status === 'cancelled' ? 'been cancelled' : 'failed'}: there is no model`;
+    status === 'failed' || status === 'cancelled'
+      ? `The training of ${name} ${status === 'failed' ? 'has failed' : 'was cancelled'}: there is no model`
+      : `The model ${name} is still being trained (${status})`;
   return new ApiError('MODEL_NOT_READY', { message, param });
 }
 

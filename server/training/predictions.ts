@@ -8,6 +8,7 @@ import type { Row } from '@vectorium/tables';
 import type { DatasetPredictions } from '../datasets/index.ts';
 import { derivedId, newId } from '../database/index.ts';
 import { ApiError } from '../http/index.ts';
+import type { Jobs } from '../jobs/index.ts';
 import type { Caller } from '../keys/index.ts';
 import type { Models } from '../models/index.ts';
 import { ObjectNotFound, type Storage } from '../storage/index.ts';
@@ -26,6 +27,7 @@ export interface PredictionParts {
   vectors: VectorService;
   models: Pick<Models, 'get' | 'folder' | 'modelHandle'>;
   ledger: Ledger;
+  jobs: Pick<Jobs, 'get'>;
 }
 
 export interface PredictAsked {
@@ -61,7 +63,7 @@ const knownMs = 2000;
 const mostKnown = 10_000;
 
 export function createPredictions(parts: PredictionParts): Predictions {
-  const { store, engine, vectors, models, ledger } = parts;
+  const { store, engine, vectors, models, ledger, jobs } = parts;
   const known = new Map<string, { model: ReadyModel; until: number }>();
 
   async function ready(accountId: string, name: string, param = 'model_id'): Promise<ReadyModel> {
@@ -70,7 +72,7 @@ export function createPredictions(parts: PredictionParts): Predictions {
     if (found && found.until > Date.now()) return found.model;
     const model = await store.get(accountId, name);
     if (!model) throw noModel(name, param);
-    if (!isReady(model)) throw notReady(name, 'running', param);
+    if (!isReady(model)) throw notReady(name, (await jobs.get(accountId, model.jobId))?.status ?? 'failed', param);
     if (known.size >= mostKnown) known.clear();
     known.set(key, { model, until: Date.now() + knownMs });
     return model;
@@ -104,7 +106,7 @@ export function createPredictions(parts: PredictionParts): Predictions {
 
   async function compute(model: ReadyModel, table: CellTable, asked: PredictAsked): Promise<Predicted> {
     const startedAt = performance.now();
-    const { columns, texts } = encode(table, model.ready.card, asked.place);
+    const { columns, texts } = await encode(table, model.ready.card, asked.place);
     const { caller, route, requestId, signal, chargedAs } = asked;
     const id = chargedAs && derivedId(...chargedAs, 'rows');
     const isCharged = id !== undefined && (await ledger.isCharged(id));
