@@ -124,6 +124,7 @@ const arrowRows = [
 test.each([
   ['table.arrow', 'arrow'],
   ['table-zstd.arrow', 'arrow'],
+  ['table-lz4.arrow', 'arrow'],
   ['table.arrows', 'arrow'],
   ['table.parquet', 'parquet'],
 ] as const)('%s of pyarrow comes in with all digits', async (name, format) => {
