@@ -31,7 +31,7 @@ export const processDataset = defineRoute({
   maxBodyValues: 200_000,
   body: z.object({
     dataset_id: reference,
-    operations: optional(z.array(operation).min(1, 'needs at least one operation').max(maxOperations)),
+    operations: optional(z.array(operation).min(1, 'must have at least one operation').max(maxOperations)),
     recipe: optional(
       reference.meta({
         description: 'Instead of `operations`: the version whose recipe is to be run on this dataset.',

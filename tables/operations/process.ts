@@ -3,12 +3,12 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TableError } from '../errors.ts';
+import { fromAny, TableError } from '../errors.ts';
 import type { OperationReport, Processed, ProcessJob, Row, RunOptions, Services, Value } from '../types.ts';
 import { runBatches } from './batches.ts';
 import { createCompiler, firstLine, prepare } from './compile.ts';
 import type { Compiler, Prepared } from './compile.ts';
-import type { BatchPlan, SplitPlan } from './plan.ts';
+import type { BatchPlan, SplitPlan, Step } from './plan.ts';
 import { keepsRows, render, row } from './render.ts';
 import type { Planned, Source } from './render.ts';
 import { identifier, list, literal } from './sql.ts';
@@ -21,7 +21,13 @@ const mostPreviewCharacters = 8 * 1024 * 1024;
 /** A `clean` without `op`. */
 const automatic = 'clean';
 
-/** Throws TableError for the first operation that can't be run on these files. Reads schemas, and no rows. */
+/** So many cells may be looked at by a check: a fraction of a second. */
+const mostCheckedCells = 500_000;
+
+/**
+ * Throws TableError for the first operation that can't be run on these files. Reads schemas, and of small files also the rows where
+ * they decide which columns or types there will be.
+ */
 export async function checkOperations(
   connection: DuckDBConnection,
   job: Pick<ProcessJob, 'source' | 'operations' | 'datasets'>,
@@ -29,18 +35,35 @@ export async function checkOperations(
   const prepared = prepare(job.operations);
   const compiler = createCompiler(connection, job);
   let columns: readonly TypedColumn[] = await compiler.columnsOfFile(job.source);
+  const rows = await rowsOfFile(connection, job.source);
+  /** The query so far, while its rows may be looked at. */
+  let seen: Planned[] | null = rows * columns.length <= mostCheckedCells ? [] : null;
+  const source = sourceOfFile(job.source, columns, rows);
   /** After an automatic cleaning: the columns keep their names, and nobody knows what types they will have. */
   let typesAreOpen = false;
   for (const [index, operation] of prepared.entries()) {
     try {
-      const plan = await compiler.plan(operation, { index, columns, ask: () => Promise.resolve([]), services: null });
+      const decidesByData = operation.op === automatic || operation.definition.opens?.(operation.params) === true;
+      const ask: Step['ask'] = async sql => {
+        if (!decidesByData || !seen) return [];
+        const query = `SELECT *, row_number() OVER () AS ${row} FROM (${render(source, seen, null).sql})`;
+        return toRows(await connection.runAndReadAll(sql({ from: `(${query})`, row })));
+      };
+      const blind = !decidesByData || !seen;
+      const plan = await compiler.plan(operation, { index, columns, ask, blind, services: null });
       if (plan.kind === 'split') mustBeLast(index, prepared);
-      else if (operation.op === automatic) typesAreOpen = true;
+      else if (plan.kind === 'batches') {
+        columns = [...columns, ...(await columnsOfBatches(plan))];
+        seen = null;
+      } else if (!decidesByData || seen) {
+        const settled = await compiler.settle(plan, index, columns);
+        columns = settled.at(-1)?.after ?? columns;
+        seen?.push(...settled);
+      } else if (operation.op === automatic) typesAreOpen = true;
       // What comes after depends on what is in the data: it is checked when that is known, before any output.
-      else if (operation.definition.opens?.(operation.params) === true) return;
-      else if (plan.kind === 'batches') columns = [...columns, ...(await columnsOfBatches(plan))];
-      else columns = (await compiler.settle(plan, index, columns)).at(-1)?.after ?? columns;
-    } catch (error) {
+      else return;
+    } catch (cause) {
+      const error = tableError(cause);
       const holdsForAnyType = error instanceof TableError && error.code === 'UNKNOWN_COLUMN';
       if (typesAreOpen && !holdsForAnyType) return;
       throw error;
@@ -89,6 +112,22 @@ export async function processOperations(
   }
 }
 
+async function rowsOfFile(connection: DuckDBConnection, path: string): Promise<number> {
+  const counted = await connection.runAndReadAll(`SELECT count(*)::DOUBLE FROM read_parquet(${literal(path)})`);
+  return Number(counted.getRows()[0]?.[0] ?? 0);
+}
+
+function sourceOfFile(path: string, columns: readonly TypedColumn[], rows: number): Source {
+  const names = columns.map(({ name }) => identifier(name));
+  return {
+    columns,
+    sql: withRow =>
+      `SELECT ${list([...names, ...(withRow ? [`file_row_number AS ${row}`] : [])])} FROM read_parquet(${literal(path)}${withRow ? ', file_row_number = true' : ''})`,
+    scrambled: false,
+    rows,
+  };
+}
+
 /** One run. `source` and `plans` are the query that isn't run yet. */
 class Processing {
   readonly #connection: DuckDBConnection;
@@ -132,6 +171,7 @@ class Processing {
         index,
         columns,
         services: this.#services,
+        blind: false,
         ask: sql => this.#ask(sql({ from: `(${this.#source.sql(true)})`, row }), index),
       });
       if (plan.kind === 'split') {
@@ -177,15 +217,7 @@ class Processing {
 
   async #begin(path: string): Promise<void> {
     const columns = await this.#compiler.columnsOfFile(path);
-    const [counted] = await this.#query(`SELECT count(*)::DOUBLE AS n FROM read_parquet(${literal(path)})`);
-    const names = columns.map(({ name }) => identifier(name));
-    this.#source = {
-      columns,
-      sql: withRow =>
-        `SELECT ${list([...names, ...(withRow ? [`file_row_number AS ${row}`] : [])])} FROM read_parquet(${literal(path)}${withRow ? ', file_row_number = true' : ''})`,
-      scrambled: false,
-      rows: Number(counted?.['n'] ?? 0),
-    };
+    this.#source = sourceOfFile(path, columns, await rowsOfFile(this.#connection, path));
     this.#file = path;
     this.#plans = [];
   }
@@ -358,8 +390,8 @@ function tableError(error: unknown): unknown {
   if (error instanceof TableError || !(error instanceof Error)) return error;
   const kind = /^([A-Z][A-Za-z ]+) Error: /.exec(error.message);
   if (!kind || ['IO', 'INTERNAL', 'FATAL', 'Permission'].includes(kind[1] ?? '')) return error;
+  if (kind[1] === 'Out of Memory') return fromAny(error);
   const message = error.message.slice(kind[0].length);
   const place = /^operations\[\d+\]\.params[^:]*/.exec(message)?.[0];
-  const code = kind[1] === 'Out of Memory' ? 'OUT_OF_MEMORY' : 'OPERATION_FAILED';
-  return new TableError(code, place === undefined ? firstLine(error) : message, place);
+  return new TableError('OPERATION_FAILED', place === undefined ? firstLine(error) : message, place);
 }
