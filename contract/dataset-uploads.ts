@@ -104,7 +104,7 @@ export const continueResumableUpload = defineRoute({
   family: 'read',
   summary: 'Send the bytes from `Upload-Offset` on',
   description:
-    'Answers 204 with the new `Upload-Offset`; the last bytes are answered with the dataset (200, as `uploadDataset`). Counted as reading, so that a file in many pieces is one upload of the plan.',
+    'Answers 204 with the new `Upload-Offset`; the last bytes are answered with the dataset (200, as `uploadDataset`). With `Upload-Checksum`, bytes that have another are answered with 460 and not kept. Counted as reading, so that a file in many pieces is one upload of the plan.',
   streamed: true,
   bodies: { 'application/offset+octet-stream': z.file() },
   params: uploadId,
