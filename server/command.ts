@@ -1,7 +1,9 @@
 // The command line of the server's own machine: serve, models, keys, backup, restore.
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createAccounts } from './accounts/index.ts';
-import { backup, createGroupCommit, FolderInUse, openDatabase, restore } from './database/index.ts';
+import { type Contents, backUp, restoreAll } from './backup.ts';
+import { createGroupCommit, FolderInUse, openDatabase } from './database/index.ts';
 import { createKeys, makeAdminKey } from './keys/index.ts';
 import { modelsOptions, startServer } from './main.ts';
 import { modelsCommand, modelsUsage, openModels } from './models/index.ts';
@@ -11,7 +13,7 @@ import { readSettings, type Settings } from './settings.ts';
 const usage = `vectorium serve
 ${modelsUsage}
 vectorium keys create --admin
-vectorium backup <file>
+vectorium backup [--no-files] <file>
 vectorium restore <file>
 
 Settings are environment variables: docs/configuration.md`;
@@ -29,14 +31,11 @@ export async function main(args: string[]): Promise<number> {
       case 'keys':
         return await createAdminKey(settings, rest);
       case 'backup':
-        return await withFile(rest, async file => {
-          await backup(place(settings), file);
-          console.log(`Backed up to ${file}`);
-        });
+        return await backupTo(settings, rest);
       case 'restore':
         return await withFile(rest, async file => {
-          await restore(file, place(settings));
-          console.log(`Restored from ${file}`);
+          const { files } = await restoreAll(settings, file);
+          console.log(`Restored from ${file}: the database and ${told(files)}`);
         });
       case undefined:
       case 'help':
@@ -90,6 +89,23 @@ async function createAdminKey(settings: Settings, args: string[]): Promise<numbe
     await database.close();
   }
   return 0;
+}
+
+async function backupTo(settings: Settings, args: string[]): Promise<number> {
+  const withFiles = !args.includes('--no-files');
+  const rest = args.filter(each => each !== '--no-files');
+  return withFile(rest, async file => {
+    const { files } = await backUp(settings, file, { withFiles });
+    console.log(`Backed up to ${file}: the database and ${told(files)}`);
+    if (files) return;
+    const { s3Url } = settings.files;
+    const where = s3Url === undefined ? join(settings.dataFolder, 'storage', 'objects') : 'the bucket of S3_URL';
+    console.log(`The files of datasets and models are not in it: copy ${where} now, after the backup`);
+  });
+}
+
+function told(files: Contents['files']): string {
+  return files ? `${files.count} files (${files.bytes} bytes)` : 'no files';
 }
 
 async function withFile(args: string[], run: (file: string) => Promise<void>): Promise<number> {

@@ -6,6 +6,7 @@
 // places of each by turns (turns.ts).
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { fromPlain, toPlain, TableError } from './errors.ts';
 import type { FromProcess, JobSettings, Jobs, Kind, ServiceCall, ToProcess } from './protocol.ts';
 import { Turns } from './turns.ts';
@@ -105,6 +106,9 @@ export class Pool {
     };
     const abort = () => stop(cancelled());
     const seconds = this.#options.timeLimitMs[lane] / 1000;
+    const watch = setInterval(() => {
+      if (residentBytes(worker.child.pid) > mostResident(settings)) stop(tooMuch());
+    }, watchEveryMs);
     const timer = setTimeout(
       () => stop(new TableError('TIME_LIMIT', `The job took longer than ${seconds} s`)),
       this.#options.timeLimitMs[lane],
@@ -126,6 +130,7 @@ export class Pool {
     } catch (error) {
       throw stopped ?? error;
     } finally {
+      clearInterval(watch);
       clearTimeout(timer);
       clearTimeout(killing);
       signal?.removeEventListener('abort', abort);
@@ -196,9 +201,29 @@ function send({ child }: Worker, message: ToProcess): void {
 function lost(code: number | null, signal: NodeJS.Signals | null, wasClosed: boolean): TableError {
   if (wasClosed) return closed();
   // V8 aborts when its heap is full.
-  if (signal === 'SIGABRT' || code === 134)
-    return new TableError('OUT_OF_MEMORY', 'The job needs more memory than it may have');
+  if (signal === 'SIGABRT' || code === 134) return tooMuch();
   return new TableError('FAILED', `The process of the job ended (${signal ?? `code ${code}`})`);
+}
+
+const watchEveryMs = 250;
+
+/** DuckDB's limit leaves out single texts, which a few operations can make longer than the machine's memory. */
+function mostResident({ memoryBytes }: JobSettings): number {
+  return 2 * memoryBytes + 1.5 * 2 ** 30;
+}
+
+/** 0 where nobody tells. */
+function residentBytes(pid: number | undefined): number {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+  } catch {
+    return 0;
+  }
+}
+
+function tooMuch(): TableError {
+  return new TableError('OUT_OF_MEMORY', 'The job needs more memory than it may have');
 }
 
 function closed(): TableError {

@@ -98,8 +98,15 @@ test('one folder has one server, commands work beside it, and a backup restores 
   const { stdout: madeKey } = await command('first', 'keys', 'create', '--admin');
   expect((await ask(`${url}/health`, { key: madeKey.trim(), method: 'GET' })).status).toBe(200);
 
+  const upload = { file: Buffer.from('name,age\nAda,36\nBob,\n').toString('base64'), format: 'csv' };
+  const { body: dataset } = await ask<{ dataset_id: string }>(`${url}/api/v2/data/upload`, { key, body: upload });
+  const rows = `/api/v2/data/${dataset.dataset_id}/rows`;
+  const { body: page } = await ask<{ data: unknown[] }>(`${url}${rows}`, { key, method: 'GET' });
+  expect(page.data).toHaveLength(2);
+
   const file = join(folder, 'backup');
-  await command('first', 'backup', file);
+  const { stdout: told } = await command('first', 'backup', file);
+  expect(told).toContain('and 1 files');
   await expect(command('first', 'restore', file)).rejects.toMatchObject({ code: 1 });
   child.kill('SIGTERM');
   expect(await exit).toEqual([0, null]);
@@ -108,6 +115,7 @@ test('one folder has one server, commands work beside it, and a backup restores 
   const restored = await serve('second');
   const after = await ask<Summary>(`${restored.url}/usage`, { key, method: 'GET' });
   expect(after.body.summary).toMatchObject(before.body.summary);
+  expect(await ask(`${restored.url}${rows}`, { key, method: 'GET' })).toMatchObject({ status: 200, body: page });
   restored.child.kill('SIGTERM');
   expect(await restored.exit).toEqual([0, null]);
 }, 180_000);

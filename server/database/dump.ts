@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { pipeline } from 'node:stream';
 import { pipeline as pipelineDone } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
+import { appendixOf, readPart } from '../files/appendix.ts';
 import type { Connection, Database } from './port.ts';
 
 const format = 'vectorium-dump-1';
@@ -145,7 +146,9 @@ async function tables(connection: Connection): Promise<string[]> {
 /** Split at \n alone: node:readline also splits at U+2028, which may stand inside a JSON text. */
 async function* lines(file: string): AsyncGenerator<string> {
   // The iteration below throws what goes wrong on the way; the callback has nothing to add.
-  const text = pipeline(createReadStream(file), createGunzip(), () => {}).setEncoding('utf8');
+  const appendix = await appendixOf(file);
+  const bytes = appendix ? readPart(file, { start: 0, end: appendix.start }) : createReadStream(file);
+  const text = pipeline(bytes, createGunzip(), () => {}).setEncoding('utf8');
   let rest = '';
   for await (const piece of text as AsyncIterable<string>) {
     const complete = (rest + piece).split('\n');

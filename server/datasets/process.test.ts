@@ -255,7 +255,9 @@ test('a job lets requests of others in between, and one that is cancelled makes 
     const { status } = await server.ask('POST', '/vectorize', own.key, { text, model: 'e5_small' });
     expect(status).toBe(200);
   }
-  const { body: cancelled } = await server.ask('POST', `/v2/jobs/${started.job_id}/cancel`, own.key);
+  await server.ask('POST', `/v2/jobs/${started.job_id}/cancel`, own.key);
+  const wait = { prefer: 'wait=30' };
+  const { body: cancelled } = await server.ask('GET', `/v2/jobs/${started.job_id}`, own.key, undefined, wait);
   expect(cancelled).toMatchObject({ status: 'cancelled' });
   expect(await requests()).toBeLessThan(80);
   expect((await server.ask('GET', `/api/v2/data/${id}`, own.key)).body).toMatchObject({ version_count: 1 });

@@ -6,6 +6,7 @@ import { folderStorage } from './folder.ts';
 import { openScratch } from './scratch.ts';
 import type { Storage } from './types.ts';
 
+export { pack, unpack } from './archive.ts';
 export { ObjectNotFound } from './keys.ts';
 export type { Storage } from './types.ts';
 

@@ -2,7 +2,7 @@
 import { fork } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -112,6 +112,26 @@ it('takes a file in pieces, with its fields', async () => {
   expect(await leftovers()).toEqual(['upload.json']);
   expect((await server.fetch(place, { method: 'DELETE', headers: version })).status).toBe(204);
   expect(await leftovers()).toEqual([]);
+});
+
+const digest = (algorithm: string, bytes: Buffer) =>
+  `${algorithm} ${createHash(algorithm).update(bytes).digest('base64')}`;
+
+it('keeps only bytes that have the checksum which their request says', async () => {
+  const place = await begin();
+  const send = (offset: number, bytes: Buffer, checksum: string) =>
+    server.fetch(place, {
+      method: 'PATCH',
+      body: bytes,
+      headers: { ...version, ...bytesType, 'upload-offset': String(offset), 'upload-checksum': checksum },
+    });
+  const [first, rest] = [file.subarray(0, 1_000_000), file.subarray(1_000_000)];
+  expect((await send(0, first, digest('sha1', first))).status).toBe(204);
+  expect((await send(1_000_000, rest, digest('sha1', first))).status).toBe(460);
+  expect((await send(1_000_000, rest.subarray(0, 10), 'crc32 AAAA')).status).toBe(400);
+  expect(await offsetOf(place)).toBe(1_000_000);
+  const last = await send(1_000_000, rest, digest('sha256', rest));
+  expect(await last.json()).toMatchObject({ sha256OfFile: sha256 });
 });
 
 it('takes the bytes with the creation, also under /v2', async () => {
@@ -251,7 +271,8 @@ it('outlives a kill, while an upload through JSON leaves nothing', { timeout: 60
   sendings[0]?.write(file.subarray(0, 2_000_000));
   sendings[1]?.write(`{"format":"csv","file":"${file.toString('base64')}`);
   await expect.poll(leftovers, { timeout: 10_000 }).toContain('upload');
-  await sleep(300);
+  const kept = join(folder, 'resumable', place.slice(path.length + 1), 'file');
+  await expect.poll(async () => (await stat(kept)).size, { timeout: 10_000 }).toBeGreaterThanOrEqual(1_000_000);
   child.kill('SIGKILL');
   await once(child, 'exit');
 

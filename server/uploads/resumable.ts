@@ -8,6 +8,7 @@ import { MemoryLocker, Server, type Upload } from '@tus/server';
 import { newId } from '../database/index.ts';
 import { ApiError } from '../http/index.ts';
 import type { Storage } from '../storage/index.ts';
+import { type Checksum, checksumOf } from './checksum.ts';
 import { checkTexts } from './fields.ts';
 import { paced } from './pace.ts';
 import { checkRoom, diskFull, isDiskFull, type Limits, writeAll } from './receipt.ts';
@@ -52,7 +53,9 @@ export function createResumable({ folder, storage, limits, idleMs, expiresAfterM
         }
       };
       const store = new AccountStore(files, accountId, (path, bytes, offset) =>
-        noting(() => append(path, bytes, { offset, room, limits })),
+        noting(() =>
+          append(path, bytes, { offset, room, limits, checksum: checksumOf(request.headers['upload-checksum']) }),
+        ),
       );
       const path = (request.url ?? '').replace(/\?.*$/, '').replace(/(\/uploads)\/.*$/, '$1');
       const server = new Server({
@@ -116,15 +119,18 @@ export function createResumable({ folder, storage, limits, idleMs, expiresAfterM
 async function append(
   path: string,
   bytes: AsyncIterable<Buffer>,
-  { offset, room, limits }: { offset: number; room: Room; limits: Limits },
+  { offset, room, limits, checksum }: { offset: number; room: Room; limits: Limits; checksum: Checksum | null },
 ): Promise<number> {
   const file = await open(path, 'a');
   const check = (total: number) => checkRoom(offset + total, { folder: path, room, limits });
   try {
-    const written = await writeAll(file, bytes, { check, keepWhatCame: true });
+    const written = await writeAll(file, checksum ? checksum.through(bytes) : bytes, { check, keepWhatCame: true });
+    checksum?.verify();
     await file.sync();
     return written;
   } catch (error) {
+    // Of bytes that nobody could check, none are kept.
+    if (checksum) await file.truncate(offset);
     throw isDiskFull(error) ? diskFull(error) : error;
   } finally {
     await file.close();

@@ -14,6 +14,7 @@ import type { Value } from '../types.ts';
 import { valueAt } from './arrow-values.ts';
 import type { Written } from './delimited.ts';
 import { lookAtHead } from './look.ts';
+import { decodeLz4Frame } from './lz4.ts';
 import { uniqueNames } from './names.ts';
 import { ingestObjects } from './objects.ts';
 
@@ -21,6 +22,8 @@ compressionRegistry.set(CompressionType.ZSTD, {
   encode: data => zstdCompressSync(data),
   decode: data => zstdDecompressSync(data),
 });
+
+compressionRegistry.set(CompressionType.LZ4_FRAME, { decode: decodeLz4Frame });
 
 /** Files of IPC begin and end with this; streams have neither. A file without its end may lack batches too. */
 const mark = 'ARROW1';

@@ -33,6 +33,13 @@ describe('json', () => {
     expect((await shop.take(gzipSync(JSON.stringify(objects)), 'json')).first).toEqual(array.first);
   });
 
+  test.each(['[{"a":1}', '[{"a":1},{"a":2} ', '[{"a":1},'])('an array without its end: %s', async text => {
+    await expect(shop.take(text, 'json')).rejects.toMatchObject({
+      code: 'BAD_ROWS',
+      place: expect.stringMatching(/byte/),
+    });
+  });
+
   test('a key that first comes in the last of many lines is a column', async () => {
     const lines = Array.from({ length: 30_000 }, (_, i) => (i === 29_999 ? '{"a":"x","b":1}' : `{"a":${i}}`));
     const { columns, rows } = await shop.take(lines.join('\n'), 'ndjson');
@@ -124,6 +131,7 @@ const arrowRows = [
 test.each([
   ['table.arrow', 'arrow'],
   ['table-zstd.arrow', 'arrow'],
+  ['table-lz4.arrow', 'arrow'],
   ['table.arrows', 'arrow'],
   ['table.parquet', 'parquet'],
 ] as const)('%s of pyarrow comes in with all digits', async (name, format) => {

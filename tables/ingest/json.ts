@@ -4,6 +4,7 @@
 // read as DOUBLE or as JSON (numbers too large for BIGINT, or values of several kinds) is taken as text, and typed like
 // the text of CSV, so that no digit is lost.
 import { createReadStream, createWriteStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { TableError } from '../errors.ts';
@@ -37,11 +38,28 @@ export async function ingestJson(
     .replace(/^\ufeff/, '')
     .trimStart();
   if (start.startsWith('[')) {
+    await refuseOpenArray(path);
     const rows = await writeJson(path, 'array', null, context, target);
     refuseEmpty(rows, 0);
     return { rows, rejected: none, notes };
   }
   return { ...(await ingestLines(path, context, target)), notes };
+}
+
+/** DuckDB takes an array that ends after any of its objects. */
+async function refuseOpenArray(path: string): Promise<void> {
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    const length = Math.min(size, 2 ** 16);
+    const { buffer } = await file.read(Buffer.alloc(length), 0, length, size - length);
+    const end = buffer.toString('latin1').trimEnd();
+    // More white space than that is left to DuckDB.
+    if (end === '' || end.endsWith(']')) return;
+    throw new TableError('BAD_ROWS', 'The JSON array is cut off: it has no closing bracket', { place: `byte ${size}` });
+  } finally {
+    await file.close();
+  }
 }
 
 async function ingestLines(path: string, context: JobContext, target: string): Promise<Omit<Written, 'notes'>> {

@@ -28,6 +28,7 @@ export async function ingestXlsx(
       `An xlsx file may have ${maxXlsxBytes / 2 ** 20} MiB; export a larger one as csv`,
     );
   const bytes = await readFile(source);
+  refuseCut(bytes);
   refuseLargeParts(bytes);
   const sheets = await parse(bytes);
   const sheet = wanted === undefined ? sheets[0] : sheets.find(({ name }) => name === wanted);
@@ -99,6 +100,16 @@ function asText(cell: Cell): string | null {
     .toISOString()
     .replace(/T00:00:00\.000Z$/, '')
     .replace(/(\.000)?Z$/, '');
+}
+
+/** The library reads what it finds; an archive is whole when its last record is, up to the end of the comment that may follow. */
+function refuseCut(bytes: Buffer): void {
+  const end = bytes.lastIndexOf('PK\x05\x06', undefined, 'latin1');
+  const isWhole = end >= 0 && end + 22 <= bytes.length && end + 22 + bytes.readUInt16LE(end + 20) <= bytes.length;
+  if (isWhole) return;
+  throw new TableError('WRONG_FORMAT', 'The file is no complete xlsx workbook: its archive has no end', {
+    place: `byte ${bytes.length}`,
+  });
 }
 
 /** Adds up the sizes in the archive's central directory: a small file may unpack to more than there is memory. */

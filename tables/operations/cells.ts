@@ -46,6 +46,19 @@ export const dropRows = (condition: string, where?: string): Plan => ({
   where: `NOT coalesce(${where === undefined ? condition : `${condition} AND ${where}`}, false)`,
 });
 
+/** Of one text that an operation makes longer: what is longer than this is no cell any more. */
+const mostBytes = 64 * 2 ** 20;
+
+/**
+ * `sql` where `bytes` aren't too many, else an error with the place: of operations that make texts longer, a few after one another would
+ * make one that no memory holds. `times`: how many times as long what comes out may be.
+ */
+export function bounded(sql: string, bytes: string, { place, times = 1 }: { place: string; times?: number }): string {
+  const most = Math.min(mostBytes, Math.floor((16 * mostBytes) / times));
+  const message = `${place}: a text of more than ${most} bytes would become longer still`;
+  return `CASE WHEN ${bytes} > ${most} THEN error(${literal(message)}) ELSE ${sql} END`;
+}
+
 /** The values of a column of which statistics can be made: infinities have no mean, and NaN has no place. */
 export const finite = (name: string): string => {
   const x = `CAST(${identifier(name)} AS DOUBLE)`;

@@ -2,15 +2,26 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { TableError } from '../errors.ts';
 import type { ProcessJob } from '../types.ts';
+import { toRows } from '../values.ts';
 import { createCompiler, prepare } from './compile.ts';
 import type { Prepared } from './compile.ts';
-import type { BatchPlan } from './plan.ts';
+import { tableError } from './failure.ts';
+import { rowsOfFile, sourceOfFile } from './file.ts';
+import type { BatchPlan, Step } from './plan.ts';
+import { render, row } from './render.ts';
+import type { Planned } from './render.ts';
 import type { TypedColumn } from './sql.ts';
 
 /** A `clean` without `op`. */
 const automatic = 'clean';
 
-/** Throws TableError for the first operation that can't be run on these files. Reads schemas, and no rows. */
+/** So many cells may be looked at by a check: a fraction of a second. */
+const mostCheckedCells = 500_000;
+
+/**
+ * Throws TableError for the first operation that can't be run on these files. Reads schemas, and of small files also the rows where
+ * they decide which columns or types there will be.
+ */
 export async function checkOperations(
   connection: DuckDBConnection,
   job: Pick<ProcessJob, 'source' | 'operations' | 'datasets'>,
@@ -18,18 +29,35 @@ export async function checkOperations(
   const prepared = prepare(job.operations);
   const compiler = createCompiler(connection, job);
   let columns: readonly TypedColumn[] = await compiler.columnsOfFile(job.source);
+  const rows = await rowsOfFile(connection, job.source);
+  /** The query so far, while its rows may be looked at. */
+  let seen: Planned[] | null = rows * columns.length <= mostCheckedCells ? [] : null;
+  const source = sourceOfFile(job.source, columns, rows);
   /** After an automatic cleaning: the columns keep their names, and nobody knows what types they will have. */
   let typesAreOpen = false;
   for (const [index, operation] of prepared.entries()) {
     try {
-      const plan = await compiler.plan(operation, { index, columns, ask: () => Promise.resolve([]), services: null });
+      const decidesByData = operation.op === automatic || operation.definition.opens?.(operation.params) === true;
+      const ask: Step['ask'] = async sql => {
+        if (!decidesByData || !seen) return [];
+        const query = `SELECT *, row_number() OVER () AS ${row} FROM (${render(source, seen, null).sql})`;
+        return toRows(await connection.runAndReadAll(sql({ from: `(${query})`, row })));
+      };
+      const blind = !decidesByData || !seen;
+      const plan = await compiler.plan(operation, { index, columns, ask, blind, services: null });
       if (plan.kind === 'split') mustBeLast(index, prepared);
-      else if (operation.op === automatic) typesAreOpen = true;
+      else if (plan.kind === 'batches') {
+        columns = [...columns, ...(await columnsOfBatches(plan))];
+        seen = null;
+      } else if (!decidesByData || seen) {
+        const settled = await compiler.settle(plan, index, columns);
+        columns = settled.at(-1)?.after ?? columns;
+        seen?.push(...settled);
+      } else if (operation.op === automatic) typesAreOpen = true;
       // What comes after depends on what is in the data: it is checked when that is known, before any output.
-      else if (operation.definition.opens?.(operation.params) === true) return;
-      else if (plan.kind === 'batches') columns = [...columns, ...(await columnsOfBatches(plan))];
-      else columns = (await compiler.settle(plan, index, columns)).at(-1)?.after ?? columns;
-    } catch (error) {
+      else return;
+    } catch (cause) {
+      const error = tableError(cause);
       const holdsForAnyType = error instanceof TableError && error.code === 'UNKNOWN_COLUMN';
       if (typesAreOpen && !holdsForAnyType) return;
       throw error;

@@ -66,10 +66,11 @@ test('null_tokens', async () => {
 test('replace_values takes 10,000 values at once, and names the one that is no value of the column', async () => {
   const values = Array.from({ length: 10_000 }, (_, index): [string, string] => [String(index), String(index + 1)]);
   const params = { column: 'x', mapping: Object.fromEntries(values) };
-  const begun = performance.now();
+  const begun = process.cpuUsage();
   expect(await xs('SELECT 9999 AS x', 'replace_values', params)).toEqual([10_000]);
   // A statement for each value takes some 20 s.
-  expect(performance.now() - begun).toBeLessThan(5000);
+  const { user, system } = process.cpuUsage(begun);
+  expect((user + system) / 1e6).toBeLessThan(5);
   const wrong = { column: 'x', mapping: { 1: '2', 3: 'three' } };
   await expect(xs('SELECT 1 AS x', 'replace_values', wrong)).rejects.toMatchObject({
     code: 'INVALID_PARAMS',

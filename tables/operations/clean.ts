@@ -2,7 +2,7 @@
 import { columnOf, mustBe, newName, change, whereOf } from './steps.ts';
 import type { Definition } from './plan.ts';
 import { identifier, list, literal } from './sql.ts';
-import { texts, cells, trimmed } from './cells.ts';
+import { bounded, texts, cells, trimmed } from './cells.ts';
 import { maskFunction, piiKinds } from './mask.ts';
 import { deduplicate, dropNulls, fillNulls } from './rows.ts';
 import { clip, outliers } from './numbers.ts';
@@ -88,7 +88,10 @@ const regexReplace = cells(texts, params => {
   const replacement = params.text('replacement');
   return async ({ name }, step) => {
     await step.evaluate(`regexp_replace('', ${literal(pattern)}, ${literal(replacement)}, 'g')`, 'pattern');
-    return `regexp_replace(${identifier(name)}, ${literal(pattern)}, ${literal(replacement)}, 'g')`;
+    const column = identifier(name);
+    const sql = `regexp_replace(${column}, ${literal(pattern)}, ${literal(replacement)}, 'g')`;
+    const times = Math.max(1, Buffer.byteLength(replacement));
+    return bounded(sql, `strlen(${column})`, { place: params.at('columns'), times });
   };
 });
 

@@ -119,8 +119,7 @@ const pivot: Definition = {
         ).map(row => String(row['v']));
       if (values.length > most)
         throw params.wrong('on', `has more than ${most} values; filter them or raise max_columns`);
-      // A check knows no values yet.
-      if (by.length + values.length === 0 && step.services !== null) throw params.wrong('on', 'has no value at all');
+      if (by.length + values.length === 0 && !step.blind) throw params.wrong('on', 'has no value at all');
       const nameless = values.find(value => value === '' || value.length > 1000 || value.startsWith('\u0001'));
       if (nameless !== undefined)
         throw params.wrong('on', `has a value that can't name a column: ${JSON.stringify(nameless.slice(0, 100))}`);

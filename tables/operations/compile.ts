@@ -2,7 +2,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { TableError } from '../errors.ts';
 import { safeExpression } from '../sandbox.ts';
-import type { Operation, ProcessJob, Services } from '../types.ts';
+import type { Operation, ProcessJob } from '../types.ts';
 import { isObject, Params } from './params.ts';
 import type { Definition, Input, Plan, Step } from './plan.ts';
 import type { Planned, SqlPlan } from './render.ts';
@@ -70,10 +70,7 @@ function noParams(value: unknown, place: string): object {
 /** What makes plans, on one connection for one job. */
 export interface Compiler {
   columnsOfFile(path: string): Promise<TypedColumn[]>;
-  plan(
-    prepared: Prepared,
-    at: { index: number; columns: readonly TypedColumn[]; ask: Step['ask']; services: Services | null },
-  ): Promise<Plan>;
+  plan(prepared: Prepared, at: Pick<Step, 'index' | 'columns' | 'ask' | 'blind' | 'services'>): Promise<Plan>;
   /** The plans with their schemas; sequences are taken apart. */
   settle(
     plan: SqlPlan | { kind: 'sequence'; steps: Plan[] },
@@ -121,7 +118,7 @@ export function createCompiler(connection: DuckDBConnection, job: Pick<ProcessJo
   return {
     columnsOfFile,
     settle,
-    async plan(prepared, { index, columns, ask, services }) {
+    async plan(prepared, { index, columns, ask, blind, services }) {
       const { params } = prepared;
       async function typeOf(sql: string, name: string, known = columns): Promise<string> {
         try {
@@ -138,6 +135,7 @@ export function createCompiler(connection: DuckDBConnection, job: Pick<ProcessJo
         index,
         services,
         ask,
+        blind,
         typeOf,
         async expression(text, name, { columns: known = columns, aggregates = false } = {}) {
           const sql = await safeExpression(connection, text, { columns: known, aggregates, place: params.at(name) });

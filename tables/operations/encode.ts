@@ -42,7 +42,7 @@ export const bin: Definition = {
               : [];
         cutsAt = [...new Set(cutsAt)];
       }
-      if (labels && step.services !== null && labels.length !== cutsAt.length + 1) {
+      if (labels && !step.blind && labels.length !== cutsAt.length + 1) {
         throw params.wrong('labels', `has ${labels.length} items for ${cutsAt.length + 1} bins`);
       }
       const label = (index: number): string => (labels ? literal(labels[index] ?? '') : String(index));

@@ -29,7 +29,8 @@ export class Params {
   optionalText(name: string): string | undefined {
     const value = this.raw(name);
     if (value === undefined) return undefined;
-    if (typeof value !== 'string' || value.length > 100_000) throw this.wrong(name, 'must be a text');
+    if (typeof value !== 'string') throw this.wrong(name, 'must be a text');
+    if (value.length > 100_000) throw this.wrong(name, 'is longer than 100,000 characters');
     return this.sound(value, name);
   }
 

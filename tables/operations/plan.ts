@@ -129,6 +129,8 @@ export interface Step {
   dataset(name: string): Promise<{ sql: string; columns: TypedColumn[] }>;
   /** The rows of a query on the data as they are before this step. Only of operations that say `asks`. */
   ask(sql: (input: Input) => string): Promise<Row[]>;
+  /** A check that may not look at the rows: `ask` answers nothing. */
+  blind: boolean;
   services: Services | null;
   /** Number of the operation in the job. */
   index: number;

@@ -9,9 +9,11 @@ import type { OperationReport, Processed, ProcessJob, Row, RunOptions, Services,
 import { runBatches } from './batches.ts';
 import { checkOperations } from './check.ts';
 import { chooseRows, mostChoosableRows } from './choice.ts';
-import { createCompiler, firstLine, prepare } from './compile.ts';
+import { createCompiler, prepare } from './compile.ts';
 import type { Compiler, Prepared } from './compile.ts';
 import type { BatchPlan, QueryPlan, SplitPlan } from './plan.ts';
+import { tableError } from './failure.ts';
+import { rowsOfFile, sourceOfFile } from './file.ts';
 import { keepsRows, render, row } from './render.ts';
 import type { Planned, Source } from './render.ts';
 import { identifier, list, literal } from './sql.ts';
@@ -86,6 +88,7 @@ class Processing {
         index,
         columns,
         services: this.#services,
+        blind: false,
         ask: sql => this.#ask(sql({ from: `(${this.#source.sql(true)})`, row }), index),
       });
       if (plan.kind === 'split') {
@@ -135,15 +138,7 @@ class Processing {
 
   async #begin(path: string): Promise<void> {
     const columns = await this.#compiler.columnsOfFile(path);
-    const [counted] = await this.#query(`SELECT count(*)::DOUBLE AS n FROM read_parquet(${literal(path)})`);
-    const names = columns.map(({ name }) => identifier(name));
-    this.#source = {
-      columns,
-      sql: withRow =>
-        `SELECT ${list([...names, ...(withRow ? [`file_row_number AS ${row}`] : [])])} FROM read_parquet(${literal(path)}${withRow ? ', file_row_number = true' : ''})`,
-      scrambled: false,
-      rows: Number(counted?.['n'] ?? 0),
-    };
+    this.#source = sourceOfFile(path, columns, await rowsOfFile(this.#connection, path));
     this.#file = path;
     this.#plans = [];
   }
@@ -331,18 +326,4 @@ class Processing {
 /** For names that users chose: nothing is in it, not even what all objects have (`constructor`). */
 function named<Entry>(entries: Readonly<Record<string, Entry>> = {}): Record<string, Entry> {
   return Object.assign<Record<string, Entry>, Readonly<Record<string, Entry>>>(Object.create(null), entries);
-}
-
-/**
- * What DuckDB says while it computes is the user's to know, but for trouble with files and with itself; a place of ours in it becomes the
- * place of the error.
- */
-function tableError(error: unknown): unknown {
-  if (error instanceof TableError || !(error instanceof Error)) return error;
-  const kind = /^([A-Z][A-Za-z ]+) Error: /.exec(error.message);
-  if (!kind || ['IO', 'INTERNAL', 'FATAL', 'Permission'].includes(kind[1] ?? '')) return error;
-  const message = error.message.slice(kind[0].length);
-  const place = /^operations\[\d+\]\.params[^:]*/.exec(message)?.[0];
-  const code = kind[1] === 'Out of Memory' ? 'OUT_OF_MEMORY' : 'OPERATION_FAILED';
-  return new TableError(code, place === undefined ? firstLine(error) : message, place);
 }

@@ -1,6 +1,7 @@
 // Parameters that contradict each other or the columns are refused with their place; values that no statistic is made of do no harm.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Operation, Services } from '../types.ts';
+import { checkOperations } from './check.ts';
 import { clean, enrich, openBench, transform } from './testing.ts';
 import type { Bench } from './testing.ts';
 
@@ -126,4 +127,24 @@ test('what can not be paid for is refused before the first vector, and counted o
   expect({ embedded, counted }).toEqual({ embedded: 3000, counted: 6000 });
   await bench.run(sql, [embed], { services: services(15_000) });
   expect({ embedded, counted }).toEqual({ embedded: 6000, counted: 6000 });
+});
+
+const derive = (expression: string) => transform('derive', { name: 'x', expression });
+
+test('what a small dataset decides is checked before there is a job', async () => {
+  const source = await bench.file("SELECT * FROM (VALUES (' 1', 'a'), ('2 ', 'b')) t(n, kind)");
+  const check = (...operations: Operation[]) =>
+    checkOperations(bench.connection, { source, operations, datasets: {} }).then(
+      () => null,
+      (error: unknown) => error,
+    );
+  const automatic: Operation = { type: 'clean', params: {} };
+  const oneHot = transform('one_hot', { columns: ['kind'] });
+  expect(await check(automatic, transform('scale', { columns: ['n'] }), oneHot, derive('n + kind_a'))).toBeNull();
+  expect(await check(automatic, clean('trim', { columns: ['n'] }))).toMatchObject({ code: 'WRONG_TYPE' });
+  expect(await check(automatic, oneHot, derive('kind_c'))).toMatchObject({ code: 'INVALID_EXPRESSION' });
+  expect(await check(transform('pivot', { on: 'kind' }), transform('select', { columns: ['c'] }))).toMatchObject({
+    code: 'UNKNOWN_COLUMN',
+    param: 'operations[1].params.columns[0]',
+  });
 });

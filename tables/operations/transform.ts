@@ -13,7 +13,7 @@ import {
 } from './steps.ts';
 import type { Definition } from './plan.ts';
 import { findColumn, identifier, isText, isTime, list, literal } from './sql.ts';
-import { texts } from './cells.ts';
+import { bounded, texts } from './cells.ts';
 import { bin, oneHot, ordinalEncode, scale } from './encode.ts';
 import { sample, splitDataset } from './sampling.ts';
 import { window } from './window.ts';
@@ -160,7 +160,10 @@ const mergeColumns: Definition = {
     const where = keeping(params, keep);
     return async step => {
       const columns = columnsOf(step, names);
-      const sql = `concat_ws(${list([literal(delimiter), ...columns.map(({ name }) => `CAST(${identifier(name)} AS VARCHAR)`)])})`;
+      const cells = columns.map(({ name }) => `CAST(${identifier(name)} AS VARCHAR)`);
+      const bytes = cells.map(cell => `coalesce(strlen(${cell}), 0)`).join(' + ');
+      const joined = `concat_ws(${list([literal(delimiter), ...cells])})`;
+      const sql = bounded(joined, bytes, { place: params.at('columns') });
       return change(step, {
         add: [{ name: newName(step, into, 'into'), sql }],
         remove: keep ? [] : columns.map(({ name }) => name),
