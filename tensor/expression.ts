@@ -82,12 +82,20 @@ export interface Attributes {
   topK: { readonly k: number };
   nonZero: None;
   gather: { readonly axis: number };
+  split: { readonly axis: number; readonly sizes: readonly Dimension[] };
   scatterAdd: { readonly distinct: boolean };
   /** One result of an operator that has several. */
   output: { readonly index: number };
   // products
   matmul: { readonly transA: boolean; readonly transB: boolean; readonly alpha: number };
-  matmulNBits: { readonly bits: 4 | 8; readonly blockSize: number; readonly accuracyLevel: 0 | 1 | 4 };
+  matmulByToken: { readonly transHeads: boolean; readonly transB: boolean; readonly alpha: number };
+  matmulNBits: {
+    readonly bits: 4 | 8;
+    readonly blockSize: number;
+    readonly accuracyLevel: 0 | 1 | 4;
+    /** Whether zero points are the operand behind the scales. */
+    readonly zeros: boolean;
+  };
   gatherBlockQuantized: { readonly bits: 4 | 8; readonly blockSize: number };
   // fused
   softmaxCrossEntropy: None;

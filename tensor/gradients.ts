@@ -231,6 +231,7 @@ export const RULES: { readonly [O in Operator]: Rule<O> | NoRule } = {
   oneHot: discrete,
   topK: refused('gather by its indices instead'),
   nonZero: discrete,
+  split: refused('slice instead'),
   // rows of the gradient go back to where they came from
   gather: (g, { of: [table, indices], attributes: { axis } }) =>
     table && indices ? [scattered(g, { table, indices, axis })] : [],
@@ -238,13 +239,19 @@ export const RULES: { readonly [O in Operator]: Rule<O> | NoRule } = {
   output: refused('it is one of several results'),
   // C = α A B: dA = α dC Bᵀ, dB = α Aᵀ dC, each with its operand's transposition
   matmul: (g, { of: [a, b], attributes }) => (a && b ? matmulGradients(g, [a, b], attributes) : []),
+  matmulByToken: byParts(y => {
+    const { transHeads, transB, alpha } = y.attributes;
+    const a = transHeads ? t.transpose(first(y), [1, 0, 2]) : first(y);
+    return t.matmul(a, t.transpose(second(y), [1, 0, 2]), { transB, alpha });
+  }),
   // y = x Wᵀ + b: dx = dy W, with W unpacked only then
   matmulNBits: (g, y) => {
     const frozen = refused('its weight is frozen; use matmul for one that is trained');
-    const [, values, scales] = y.of;
+    const [, values, scales, ...others] = y.of;
     if (!values || !scales) return [];
-    const weight = unpacked({ values, scales, ...y.attributes }, g);
-    return [t.matmul(g, weight), frozen, frozen, g];
+    const zeros = y.attributes.zeros ? others[0] : undefined;
+    const weight = unpacked({ ...y.attributes, values, scales, zeros }, g);
+    return [t.matmul(g, weight), frozen, frozen, ...(zeros ? [frozen] : []), g];
   },
   gatherBlockQuantized: flat('its table is whole numbers'),
   // d loss / d logits = softmax − one-hot
