@@ -28,14 +28,14 @@ export interface CompileOptions {
 /** Makes the graphs of the model at `path` (a folder with safetensors, or a .gguf file) unless they are there already. All
  *  files have names made of their content and appear whole, so calls may overlap. Throws when the architecture is not
  *  supported or the weights don't fit the configuration. */
-export async function compileDecoder(path: string, { precision, texts, folder }: CompileOptions): Promise<DecoderGraphs> {
+export async function compileDecoder(
+  path: string,
+  { precision, texts, folder }: CompileOptions,
+): Promise<DecoderGraphs> {
   const source = await openDecoder(path);
   const version = await versionOf(source.folder, source.tensors);
   const weights = new DecoderWeights(source, { precision, version });
-  const graphs = [
-    promptGraph(source.config, weights),
-    togetherGraph(source.config, weights, texts),
-  ] as const;
+  const graphs = [promptGraph(source.config, weights), togetherGraph(source.config, weights, texts)] as const;
   await mkdir(folder, { recursive: true });
   await unlessThere(join(folder, weights.file), temporary => weights.write(temporary));
   const [prompt, together] = await Promise.all(graphs.map(bytes => putGraph(folder, 'decoder', bytes)));

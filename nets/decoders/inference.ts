@@ -53,10 +53,10 @@ export function promptGraph(config: DecoderConfig, weights: DecoderWeights): Uin
   const groups = heads / keyValueHeads;
   const ids = input('ids', ['tokens'], 'i64');
   const bias = input('bias', ['tokens', 'total']);
-  const everyGroup = reshape(
-    expand(reshape(bias, [1, 'tokens', 'total']), [groups, 'tokens', 'total']),
-    [`${groups}*tokens`, 'total'],
-  );
+  const everyGroup = reshape(expand(reshape(bias, [1, 'tokens', 'total']), [groups, 'tokens', 'total']), [
+    `${groups}*tokens`,
+    'total',
+  ]);
   const rotate = rotation(config, 'tokens');
   const caches: Record<string, Tensor> = {};
   const attention = (packed: Tensor, layer: number): Tensor => {

@@ -11,7 +11,12 @@ export function multiply(x: Tensor, matrix: Matrix, accuracyLevel: 0 | 4, bias?:
 }
 
 /** x Wᵀ + b, without b if the weights have none. */
-export function frozenLinear(x: Tensor, { parts, inner }: Linear, weights: DecoderWeights, accuracyLevel: 0 | 4): Tensor {
+export function frozenLinear(
+  x: Tensor,
+  { parts, inner }: Linear,
+  weights: DecoderWeights,
+  accuracyLevel: 0 | 4,
+): Tensor {
   const matrix = weights.matrix(
     parts.map(part => ({ ...part, name: `${part.name}.weight` })),
     inner,

@@ -59,8 +59,7 @@ function yarn(
 ): Rotary {
   const factor = number('factor');
   const half = plain.length;
-  const pairThatTurns = (times: number) =>
-    (half * Math.log(original / (times * 2 * Math.PI))) / Math.log(base);
+  const pairThatTurns = (times: number) => (half * Math.log(original / (times * 2 * Math.PI))) / Math.log(base);
   const low = Math.max(0, Math.floor(pairThatTurns(number('beta_fast', 32))));
   const high = Math.min(2 * half - 1, Math.ceil(pairThatTurns(number('beta_slow', 1))));
   const inverse = plain.map((value, i) => {
@@ -81,5 +80,8 @@ export function rotaryTables({ inverse }: Rotary, positions: number): { cosines:
     { length: positions * half },
     (_, i) => Math.floor(i / half) * (inverse[i % half] ?? 0),
   );
-  return { cosines: constant(angles.map(Math.cos), [positions, half]), sines: constant(angles.map(Math.sin), [positions, half]) };
+  return {
+    cosines: constant(angles.map(Math.cos), [positions, half]),
+    sines: constant(angles.map(Math.sin), [positions, half]),
+  };
 }

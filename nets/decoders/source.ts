@@ -104,7 +104,8 @@ export async function readValues(folder: string, tensor: StoredTensor): Promise<
 /** `bytes` of a tensor as f32; throws when its type is not supported or the lengths don't fit. */
 export function widen(tensor: StoredTensor, bytes: Uint8Array, to: Float32Array): void {
   const layout = layoutOf(tensor.type);
-  if (!layout) throw new Error(`${tensor.file}: tensor ${tensor.name} has the type ${tensor.type}, which is not supported`);
+  if (!layout)
+    throw new Error(`${tensor.file}: tensor ${tensor.name} has the type ${tensor.type}, which is not supported`);
   const blocks = to.length / layout.block;
   if (bytes.length !== blocks * layout.bytes)
     throw new Error(`${tensor.file}: tensor ${tensor.name} has ${bytes.length} bytes, not ${blocks * layout.bytes}`);

@@ -99,8 +99,7 @@ export class DecoderWeights {
     const values = place('values', 0, [[rows, blocks, (BLOCK * bits) / 8], 'u8', rows * size.values]);
     const scales = place('scales', rows * size.values, [[rows, blocks], 'f32', rows * size.scales]);
     const zeroStart = rows * (size.values + size.scales);
-    const zeros =
-      bits === 4 ? place('zeros', zeroStart, [[rows, size.zeros], 'u8', rows * size.zeros]) : undefined;
+    const zeros = bits === 4 ? place('zeros', zeroStart, [[rows, size.zeros], 'u8', rows * size.zeros]) : undefined;
     const made = { values, scales, ...(zeros && { zeros }), bits, blockSize: BLOCK };
     this.#known.set(label, made);
     return made;
@@ -179,8 +178,10 @@ export class DecoderWeights {
   }
 }
 
-const labelOf = (parts: readonly Part[]): string => parts.map(({ name, order }) => (order ? `${name}*` : name)).join('+');
-const asBytes = (values: Float32Array): Uint8Array => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+const labelOf = (parts: readonly Part[]): string =>
+  parts.map(({ name, order }) => (order ? `${name}*` : name)).join('+');
+const asBytes = (values: Float32Array): Uint8Array =>
+  new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 
 async function writeAll(target: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
   for (let done = 0; done < bytes.length;)

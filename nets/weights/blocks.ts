@@ -40,7 +40,7 @@ function roundTo8(part: Float32Array, to: Uint8Array): number {
   return scale;
 }
 
-/** Of the zero points and scales near the plain choice, the pair with the least squared error. */
+/** Of some scales up to the one that reaches the ends, the one with the least squared error. */
 function roundTo4(part: Float32Array, to: Uint8Array): { scale: number; zero: number } {
   let [least, most] = [0, 0];
   for (const value of part) {
@@ -51,24 +51,22 @@ function roundTo4(part: Float32Array, to: Uint8Array): { scale: number; zero: nu
     to.fill(0x88, 0, part.length / 2);
     return { scale: 0, zero: 8 };
   }
-  let best = { scale: 0, zero: 8, error: Infinity };
-  const plain = (most - least) / 15;
-  const near = Math.round(-least / plain);
-  for (let zero = Math.max(0, near - 1); zero <= Math.min(15, near + 1); zero++) {
-    for (const stretch of STRETCHES) {
-      const scale = plain * stretch;
-      let error = 0;
-      for (const value of part) {
-        const whole = Math.min(15, Math.max(0, Math.round(value / scale) + zero));
-        error += ((whole - zero) * scale - value) ** 2;
-      }
-      if (error < best.error) best = { scale, zero, error };
+  const reaching = (most - least) / 15;
+  const zero = Math.round(-least / reaching);
+  let best = { scale: reaching, error: Infinity };
+  for (const share of SHARES) {
+    const scale = reaching * share;
+    let error = 0;
+    for (const value of part) {
+      const whole = Math.min(15 - zero, Math.max(-zero, Math.round(value / scale)));
+      error += (whole * scale - value) ** 2;
     }
+    if (error < best.error) best = { scale, error };
   }
-  const { scale, zero } = best;
+  const { scale } = best;
   const wholeOf = (value: number) => Math.min(15, Math.max(0, Math.round(value / scale) + zero));
   for (let i = 0; i < part.length; i += 2) to[i / 2] = wholeOf(part[i] ?? 0) | (wholeOf(part[i + 1] ?? 0) << 4);
   return { scale, zero };
 }
 
-const STRETCHES = [0.9, 0.95, 1, 1.05];
+const SHARES = [0.9, 0.95, 1];

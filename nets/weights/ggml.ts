@@ -159,4 +159,6 @@ export const GGML_TYPES: ReadonlyMap<number, StorageLayout> = new Map([
   [30, BF16],
 ]);
 
-const BY_NAME: ReadonlyMap<string, StorageLayout> = new Map([...GGML_TYPES.values()].map(layout => [layout.name, layout]));
+const BY_NAME: ReadonlyMap<string, StorageLayout> = new Map(
+  [...GGML_TYPES.values()].map(layout => [layout.name, layout]),
+);

@@ -26,7 +26,8 @@ export async function readGguf(path: string): Promise<Gguf> {
     const reader = new Reader(handle, { path, size });
     if ((await reader.text(4)) !== 'GGUF') throw new Error(`${path} is no GGUF file`);
     const version = await reader.u32();
-    if (version !== 2 && version !== 3) throw new Error(`${path}: GGUF version ${version} is not supported (2 and 3 are)`);
+    if (version !== 2 && version !== 3)
+      throw new Error(`${path}: GGUF version ${version} is not supported (2 and 3 are)`);
     const tensorCount = await reader.count('tensors', LEAST_TENSOR_BYTES);
     const metadataCount = await reader.count('metadata', LEAST_METADATA_BYTES);
     const metadata = new Map<string, GgufValue>();
@@ -41,7 +42,11 @@ export async function readGguf(path: string): Promise<Gguf> {
       throw new Error(`${path}: general.alignment ${String(alignment)} is no alignment`);
     const start = Math.ceil(reader.position / alignment) * alignment;
     const file = basename(path);
-    return { path, metadata, tensors: new Map(infos.map(info => [info.name, placed(info, { path, file, start, size })])) };
+    return {
+      path,
+      metadata,
+      tensors: new Map(infos.map(info => [info.name, placed(info, { path, file, start, size })])),
+    };
   } finally {
     await handle.close();
   }
@@ -103,7 +108,8 @@ class Reader {
     return this.#piece.subarray(from, from + bytes);
   }
 
-  text = async (bytes: number, what = 'the header'): Promise<string> => (await this.#take(bytes, what)).toString('utf8');
+  text = async (bytes: number, what = 'the header'): Promise<string> =>
+    (await this.#take(bytes, what)).toString('utf8');
   u32 = async (what = 'the header'): Promise<number> => (await this.#take(4, what)).readUInt32LE();
   u64 = async (what = 'the header'): Promise<bigint> => (await this.#take(8, what)).readBigUInt64LE();
 
@@ -124,7 +130,10 @@ class Reader {
     if (type === ARRAY) {
       const element = await this.u32(key);
       if (element === ARRAY) throw new Error(`${this.#path}: ${key} is a list of lists`);
-      const length = await this.count(`elements of ${key}`, element === STRING ? 8 : (SCALARS.get(element)?.bytes ?? 1));
+      const length = await this.count(
+        `elements of ${key}`,
+        element === STRING ? 8 : (SCALARS.get(element)?.bytes ?? 1),
+      );
       const list: GgufValue[] = [];
       for (let i = 0; i < length; i++) list.push(await this.value(key, element));
       return list;
