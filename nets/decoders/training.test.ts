@@ -21,9 +21,9 @@ interface Lora {
   losses: number[];
 }
 
-async function made(name: string, change: Partial<LoraPlan> = {}, precision: Precision = 'f32') {
-  const { lora } = JSON.parse(await readFile(join(FIXTURES, name, 'expected.json'), 'utf8')) as { lora: Lora };
-  const source = await openDecoder(join(FIXTURES, name));
+async function made(model: string, change: Partial<LoraPlan> = {}, precision: Precision = 'f32') {
+  const { lora } = JSON.parse(await readFile(join(FIXTURES, model, 'expected.json'), 'utf8')) as { lora: Lora };
+  const source = await openDecoder(join(FIXTURES, model));
   const weights = new DecoderWeights(source, { precision, version: '' });
   const { rank, alpha } = lora;
   const plan = { rank, alpha, layers: ADAPTABLE, weightDecay: 0.01, clip: 1e9, seed: 1, recompute: false, ...change };
@@ -52,8 +52,7 @@ function packed({ samples }: Lora, { steps, rows, tokens }: { steps: number; row
   const answersOf = (row: number[]) =>
     row.reduce((sum, i) => sum + (samples[i]?.ids.length ?? 0) - (samples[i]?.prompt ?? 0), 0);
   const answers = Math.max(...rows.map(answersOf));
-  const blank = () => ({ ids: [0], positions: [0], texts: [-1], places: [0], targets: [0], weights: [0] });
-  const all = { ids: [], positions: [], texts: [], places: [], targets: [], weights: [] } as ReturnType<typeof blank>;
+  const all = nothing();
   for (const row of rows) {
     const part = { ids: [], positions: [], texts: [], places: [], targets: [], weights: [] } as ReturnType<
       typeof blank
@@ -92,6 +91,15 @@ function packed({ samples }: Lora, { steps, rows, tokens }: { steps: number; row
   };
 }
 
+const nothing = (): Record<'ids' | 'positions' | 'texts' | 'places' | 'targets' | 'weights', number[]> => ({
+  ids: [],
+  positions: [],
+  texts: [],
+  places: [],
+  targets: [],
+  weights: [],
+});
+const total = (tensor: Tensor | undefined): number => numbers(tensor).reduce((a, b) => a + b, 0);
 const numbers = (tensor: Tensor | undefined): number[] => Array.from(tensor?.data as Float32Array);
 const ratesOf = (steps: number, rate: number) => new Tensor('float32', new Float32Array(steps).fill(rate), [steps]);
 
@@ -136,7 +144,6 @@ test('parts, packing, recomputing and the length of the filling change nothing',
   );
   const adapters = Object.entries(state).filter(([name]) => name.startsWith('state.adapters.'));
   const sums = await losses.run({ ...Object.fromEntries(flat), ...Object.fromEntries(adapters) });
-  const total = (tensor: Tensor | undefined) => numbers(tensor).reduce((a, b) => a + b, 0);
   expect(total(sums['losses']) / total(sums['weight'])).toBeCloseTo(lora.losses[0] ?? NaN, 4);
 });
 

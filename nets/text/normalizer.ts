@@ -12,6 +12,8 @@ export type NormalizerJson =
   | { type: 'Precompiled'; precompiled_charsmap: string }
   | { type: 'Replace'; pattern: { Regex: string } | { String: string }; content: string }
   | { type: 'Strip'; strip_left: boolean; strip_right: boolean }
+  | { type: 'Prepend'; prepend: string }
+  | { type: 'NFC' }
   | BertJson;
 
 interface BertJson {
@@ -34,6 +36,10 @@ export function normalizers(json: NormalizerJson | null): Normalizer[] {
       return [replace('Regex' in json.pattern ? json.pattern.Regex : RegExp.escape(json.pattern.String), json.content)];
     case 'Strip':
       return [strip(json.strip_left, json.strip_right)];
+    case 'Prepend':
+      return [prepend(json.prepend)];
+    case 'NFC':
+      return [composed];
     case 'BertNormalizer':
       return [bert(json)];
     default:
@@ -173,6 +179,30 @@ function replace(pattern: string, content: string): Normalizer {
     for (; done < input.length; done++) take(input, output, done);
   };
 }
+
+/** What is put in front has the range of the first character. */
+const prepend =
+  (text: string): Normalizer =>
+  (input, output) => {
+    if (input.length > 0) output.pushAll(text, input.starts[0] ?? 0, input.ends[0] ?? 0);
+    for (let at = 0; at < input.length; at++) take(input, output, at);
+  };
+
+/** Unicode's composition, within a character and its marks or a run of Hangul letters; what changes has the range of all of
+ *  them. Nothing composes beyond. */
+const composed: Normalizer = (input, output) => {
+  const text = input.toString();
+  if (text.normalize('NFC') === text) {
+    for (let at = 0; at < input.length; at++) take(input, output, at);
+    return;
+  }
+  for (const { 0: cluster, index } of text.matchAll(/[\u1100-\u11ff\uac00-\ud7af]+\p{M}*|\P{M}\p{M}*|\p{M}+/gu)) {
+    const end = index + cluster.length;
+    const changed = cluster.normalize('NFC');
+    if (changed === cluster) for (let at = index; at < end; at++) take(input, output, at);
+    else replaceRange(input, output, index, end, changed);
+  }
+};
 
 function strip(left: boolean, right: boolean): Normalizer {
   return (input, output) => {

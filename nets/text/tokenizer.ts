@@ -1,5 +1,6 @@
 /**
- * Tokenizers from Hugging Face's tokenizer.json, for encoder models (Unigram and WordPiece).
+ * Tokenizers from Hugging Face's tokenizer.json: here those of encoder models (Unigram and WordPiece), in bpe-tokenizer.ts
+ * those of language models.
  *
  * Why not a library: Hugging Face's Rust library takes 1.1 to 1.8 s for a million characters, 340 MB for XLM-R's
  * vocabulary, answers by promise only and counts code points; its JavaScript library has no offsets and takes 5 s.
@@ -20,33 +21,15 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { partsAt, type AddedTokenJson, type Part } from './added.ts';
 import { Aligned } from './aligned.ts';
+import { BpeTokenizer, type BpeTokenizerJson } from './bpe-tokenizer.ts';
 import { decoder, type DecoderJson } from './decoder.ts';
 import { model, type Model, type ModelJson } from './models.ts';
 import { cutsNothing, isWhite, normalizers, type Normalizer, type NormalizerJson } from './normalizer.ts';
 import { Pause } from './pause.ts';
 import { preTokenizer, type PreTokenizer, type PreTokenizerJson } from './pretokenizer.ts';
+import { type Encoding, type Tokenizer, Tokens } from './tokens.ts';
 
-/** Tokens of a text: ids and ranges in UTF-16 units of the JavaScript string, each `[tokens]`. */
-export interface Encoding {
-  ids: Int32Array;
-  starts: Int32Array;
-  ends: Int32Array;
-}
-
-export interface Tokenizer {
-  /** The whole text without special tokens or prefix, never truncated. Linear in the length. */
-  encode(text: string): Encoding;
-  /** The same, pausing after about every 5 ms, so that a long text doesn't hold up short ones. */
-  encodeSteps(text: string): Generator<void, Encoding>;
-  /** The text of tokens, without special ones. */
-  decode(ids: Iterable<number>): string;
-  /** Special tokens in front of every input, such as `[0]`. */
-  readonly before: Int32Array;
-  /** Special tokens behind every input, such as `[2]`. */
-  readonly after: Int32Array;
-  /** Ids are below this. */
-  readonly vocabularySize: number;
-}
+export type { Encoding, Tokenizer } from './tokens.ts';
 
 interface PostProcessorJson {
   type: string;
@@ -68,8 +51,15 @@ interface TokenizerJson {
 /** Reads `tokenizer.json` of a model folder. Throws when it uses a part that is not supported. */
 export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   const path = join(folder, 'tokenizer.json');
-  return new JsonTokenizer(JSON.parse(await readFile(path, 'utf8')) as TokenizerJson);
+  const json = JSON.parse(await readFile(path, 'utf8')) as TokenizerJson | (BpeTokenizerJson & Around);
+  return isBpe(json) ? new BpeTokenizer(json, around(json.post_processor)) : new JsonTokenizer(json);
 }
+
+interface Around {
+  post_processor: PostProcessorJson | null;
+}
+const isBpe = (json: TokenizerJson | (BpeTokenizerJson & Around)): json is BpeTokenizerJson & Around =>
+  json.model.type === 'BPE';
 
 /** Text is normalised in blocks of about this many UTF-16 units, so that the work stays in the processor's cache. */
 const BLOCK = 4096;
@@ -175,34 +165,4 @@ function around(json: PostProcessorJson | null): [number[], number[]] {
     if (found.flat().length > 0) return found;
   }
   return [[], []];
-}
-
-/** Tokens while they are found. */
-class Tokens {
-  private length = 0;
-  private ids = new Int32Array(64);
-  private starts = new Int32Array(64);
-  private ends = new Int32Array(64);
-
-  push(id: number, start: number, end: number): void {
-    if (this.length === this.ids.length) {
-      this.ids = doubled(this.ids);
-      this.starts = doubled(this.starts);
-      this.ends = doubled(this.ends);
-    }
-    this.ids[this.length] = id;
-    this.starts[this.length] = start;
-    this.ends[this.length++] = end;
-  }
-
-  encoding(): Encoding {
-    const { length } = this;
-    return { ids: this.ids.slice(0, length), starts: this.starts.slice(0, length), ends: this.ends.slice(0, length) };
-  }
-}
-
-function doubled(array: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(2 * array.length);
-  larger.set(array);
-  return larger;
 }
