@@ -54,9 +54,7 @@ function packed({ samples }: Lora, { steps, rows, tokens }: { steps: number; row
   const answers = Math.max(...rows.map(answersOf));
   const all = nothing();
   for (const row of rows) {
-    const part = { ids: [], positions: [], texts: [], places: [], targets: [], weights: [] } as ReturnType<
-      typeof blank
-    >;
+    const part = nothing();
     for (const index of row) {
       const { ids, prompt } = samples[index] ?? { ids: [], prompt: 0 };
       const at = part.ids.length;
