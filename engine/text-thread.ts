@@ -14,7 +14,7 @@ let turning = false;
 // Messages wait in the port until the tokenizer is there.
 try {
   const tokenizer = await loadTokenizer(data.folder);
-  send({ type: 'loaded', tables: tokenizer.tables });
+  if (tokenizer.tables) send({ type: 'loaded', tables: tokenizer.tables });
   port.on('message', (message: ToText) => {
     if (message.type === 'close') port.close();
     else if (message.type === 'cancel') slices.cancel(message.job);

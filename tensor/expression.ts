@@ -72,7 +72,7 @@ export interface Attributes {
   /** The number that stands for each text, by a table. */
   codes: { readonly keys: readonly string[]; readonly values: readonly number[]; readonly otherwise: number };
   matches: { readonly pattern: string };
-  split: { readonly delimiter: string };
+  splitText: { readonly delimiter: string };
   join: None;
   // shape
   reshape: None;
@@ -92,12 +92,20 @@ export interface Attributes {
   topK: { readonly k: number };
   nonZero: None;
   gather: { readonly axis: number };
+  split: { readonly axis: number; readonly sizes: readonly Dimension[] };
   scatterAdd: { readonly distinct: boolean };
   /** One result of an operator that has several. */
   output: { readonly index: number };
   // products
   matmul: { readonly transA: boolean; readonly transB: boolean; readonly alpha: number };
-  matmulNBits: { readonly bits: 4 | 8; readonly blockSize: number; readonly accuracyLevel: 0 | 1 | 4 };
+  matmulByToken: { readonly transHeads: boolean; readonly transB: boolean; readonly alpha: number };
+  matmulNBits: {
+    readonly bits: 4 | 8;
+    readonly blockSize: number;
+    readonly accuracyLevel: 0 | 1 | 4;
+    /** Whether zero points are the operand behind the scales. */
+    readonly zeros: boolean;
+  };
   gatherBlockQuantized: { readonly bits: 4 | 8; readonly blockSize: number };
   // fused
   softmaxCrossEntropy: None;

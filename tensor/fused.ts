@@ -142,11 +142,13 @@ export function rotaryEmbedding(
 }
 
 /** A weight of whole numbers of `bits` bits in blocks of `blockSize` along the inner axis, each block with its scale.
- *  values: u8 [rows, blocks, blockSize · bits / 8], the low half of a byte first, zero at 2^(bits − 1);
- *  scales: f32 [rows, blocks]. */
+ *  values: u8 [rows, blocks, blockSize · bits / 8], the low half of a byte first; scales: f32 [rows, blocks];
+ *  zeros: u8 [rows, blocks · bits / 8 rounded up], which whole number of each block is zero, packed alike; 2^(bits − 1) for
+ *  all if missing. */
 export interface BlockQuantized {
   values: Tensor;
   scales: Tensor;
+  zeros?: Tensor | undefined;
   bits: 4 | 8;
   blockSize: number;
 }
@@ -162,10 +164,11 @@ export function matmulNBits(
   require(at('matmulNBits', x.shape, -1) ===
     columns, `matmulNBits: ${show(x.shape)} against weight [${rows}, ${columns}]`);
   if (bias) vector('matmulNBits', bias, rows);
-  return expression('matmulNBits', [x, weight.values, weight.scales, ...(bias ? [bias] : [])], {
+  const { values, scales, zeros, bits, blockSize } = weight;
+  return expression('matmulNBits', [x, values, scales, ...(zeros ? [zeros] : []), ...(bias ? [bias] : [])], {
     shape: withLast(x.shape, rows),
     dtype: x.dtype,
-    attributes: { bits: weight.bits, blockSize: weight.blockSize, accuracyLevel },
+    attributes: { bits, blockSize, accuracyLevel, zeros: zeros !== undefined },
   });
 }
 
@@ -174,6 +177,7 @@ export function matmulNBits(
 export function gatherBlockQuantized(table: BlockQuantized, indices: Tensor): Tensor {
   const [rows = 0, bytes] = table.values.shape;
   const columns = (Number(bytes) * 8) / table.bits;
+  require(!table.zeros, 'gatherBlockQuantized: zero points are not supported');
   require(table.values.shape.length ===
     2, `gatherBlockQuantized: values ${show(table.values.shape)} are not rows of bytes`);
   exactly('gatherBlockQuantized', table.scales, { shape: [rows, columns / table.blockSize], dtype: 'f32' });
@@ -200,7 +204,7 @@ function exactly(operator: string, x: Tensor, { shape, dtype }: { shape: Shape; 
 
 function blocks(
   operator: string,
-  { values, scales, bits, blockSize }: BlockQuantized,
+  { values, scales, zeros, bits, blockSize }: BlockQuantized,
 ): { rows: number; columns: number } {
   const [rows, count, bytes] = values.shape;
   require(typeof rows === 'number' &&
@@ -209,5 +213,6 @@ function blocks(
     values.dtype ===
       'u8', `${operator}: ${values.dtype} ${show(values.shape)} are not blocks of ${blockSize} × ${bits} bits`);
   exactly(operator, scales, { shape: [rows, count], dtype: 'f32' });
+  if (zeros) exactly(operator, zeros, { shape: [rows, Math.ceil((count * bits) / 8)], dtype: 'u8' });
   return { rows, columns: count * blockSize };
 }

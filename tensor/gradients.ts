@@ -39,7 +39,7 @@ function pullBack(
   for (const y of ordered.toReversed()) {
     const parts = gathered.get(y);
     if (!parts || !reached.has(y) || !y.of.some(x => reached.has(x))) continue;
-    const passed = backward(total(parts), y);
+    const passed = backward(total(parts), y, x => reached.has(x));
     for (const [i, x] of y.of.entries()) {
       if (!reached.has(x)) continue;
       const part = passed[i] ?? refused(`nothing passes to its operand ${i}`);
@@ -53,8 +53,9 @@ function pullBack(
   });
 }
 
-/** The gradients of the operands from the gradient g of the result y, or why one has none; whole numbers need no reason. */
-type Rule<O extends Operator> = (g: Tensor, y: Expression<O>) => readonly Part[];
+/** The gradients of the operands from the gradient g of the result y, or why one has none; whole numbers need no reason,
+ *  nor do operands that are not `needed`. */
+type Rule<O extends Operator> = (g: Tensor, y: Expression<O>, needed: (operand: Tensor) => boolean) => readonly Part[];
 type Part = Tensor | NoRule | undefined;
 
 /** Why an operator has no rule: its result is constant wherever it has a derivative, so that nothing passes; or it is an
@@ -73,10 +74,10 @@ const isContinuous = (y: Tensor): boolean => {
 };
 const FLOATS: ReadonlySet<string> = new Set(['f64', 'f32', 'f16', 'bf16']);
 
-function backward(g: Tensor, y: Tensor): readonly Part[] {
+function backward(g: Tensor, y: Tensor, needed: (operand: Tensor) => boolean): readonly Part[] {
   // The table's row for `op` takes exactly the expression that has this `op`.
   const rule = RULES[y.op] as Rule<Operator> | NoRule;
-  if (typeof rule === 'function') return rule(g, y as Expression<Operator>);
+  if (typeof rule === 'function') return rule(g, y as Expression<Operator>, needed);
   const whole = y.op === 'output' ? first(y) : y;
   const reason = RULES[whole.op];
   const because = typeof reason === 'function' ? '' : reason.because;
@@ -194,7 +195,7 @@ export const RULES: { readonly [O in Operator]: Rule<O> | NoRule } = {
   floor: flat('it is constant between its jumps'),
   codes: discrete,
   matches: discrete,
-  split: discrete,
+  splitText: discrete,
   join: discrete,
   bitAnd: discrete,
   bitXor: discrete,
@@ -238,6 +239,7 @@ export const RULES: { readonly [O in Operator]: Rule<O> | NoRule } = {
   oneHot: discrete,
   topK: refused('gather by its indices instead'),
   nonZero: discrete,
+  split: refused('slice instead'),
   // rows of the gradient go back to where they came from
   gather: (g, { of: [table, indices], attributes: { axis } }) =>
     table && indices ? [scattered(g, { table, indices, axis })] : [],
@@ -245,13 +247,19 @@ export const RULES: { readonly [O in Operator]: Rule<O> | NoRule } = {
   output: refused('it is one of several results'),
   // C = α A B: dA = α dC Bᵀ, dB = α Aᵀ dC, each with its operand's transposition
   matmul: (g, { of: [a, b], attributes }) => (a && b ? matmulGradients(g, [a, b], attributes) : []),
+  matmulByToken: byParts(y => {
+    const { transHeads, transB, alpha } = y.attributes;
+    const a = transHeads ? t.transpose(first(y), [1, 0, 2]) : first(y);
+    return t.matmul(a, t.transpose(second(y), [1, 0, 2]), { transB, alpha });
+  }),
   // y = x Wᵀ + b: dx = dy W, with W unpacked only then
   matmulNBits: (g, y) => {
     const frozen = refused('its weight is frozen; use matmul for one that is trained');
-    const [, values, scales] = y.of;
+    const [, values, scales, ...others] = y.of;
     if (!values || !scales) return [];
-    const weight = unpacked({ values, scales, ...y.attributes }, g);
-    return [t.matmul(g, weight), frozen, frozen, g];
+    const zeros = y.attributes.zeros ? others[0] : undefined;
+    const weight = unpacked({ ...y.attributes, values, scales, zeros }, g);
+    return [t.matmul(g, weight), frozen, frozen, ...(zeros ? [frozen] : []), g];
   },
   gatherBlockQuantized: flat('its table is whole numbers'),
   // d loss / d logits = softmax − one-hot
@@ -297,11 +305,15 @@ export const RULES: { readonly [O in Operator]: Rule<O> | NoRule } = {
     positions && cosines && sines ? [rotaryEmbedding(g, { positions, cosines, sines: t.neg(sines) }, attributes)] : [],
   loop: refused('take them within its body'),
   // its inner values are computed again, not before the gradient is there
-  checkpoint: (g, { of: [, ...of], attributes }) => {
+  checkpoint: (g, { of: [, ...of], attributes }, needed) => {
     const again = of.slice(0, attributes.arguments).map(x => after(x, g));
     const captured = of.slice(attributes.arguments);
-    const wanted = [...again, ...captured];
-    return [flat('it is computed again'), ...pullBack(attributes.recompute(again), g, { wanted, independent: true })];
+    const found = pullBack(attributes.recompute(again), g, {
+      wanted: [...again, ...captured.filter(needed)],
+      independent: true,
+    });
+    const parts = captured.map(x => (needed(x) ? found[again.length + captured.filter(needed).indexOf(x)] : undefined));
+    return [flat('it is computed again'), ...found.slice(0, again.length), ...parts];
   },
   after: g => [g, flat('only its time matters')],
 };

@@ -452,7 +452,7 @@ describe('texts', () => {
   });
 
   test('texts are split, and filled up with empty ones', async () => {
-    const found = await asTexts(t.split(x, '-', 2));
+    const found = await asTexts(t.splitText(x, '-', 2));
     expect(found?.dims).toEqual([3, 2]);
     expect(found?.data).toEqual(['2024', '01', '', '', 'b', '2']);
   });

@@ -162,9 +162,9 @@ export function matches(x: Tensor, pattern: string): Tensor {
 
 /** The first `parts` of each text between delimiters, on a new last axis. At least one of the texts must have so many; ''
  *  stands where another has fewer. */
-export function split(x: Tensor, delimiter: string, parts: number): Tensor {
-  text('split', x);
-  return expression('split', [x], { shape: [...x.shape, parts], dtype: 'string', attributes: { delimiter } });
+export function splitText(x: Tensor, delimiter: string, parts: number): Tensor {
+  text('splitText', x);
+  return expression('splitText', [x], { shape: [...x.shape, parts], dtype: 'string', attributes: { delimiter } });
 }
 
 /** Texts one behind the other, with broadcasting. */
@@ -333,6 +333,41 @@ export function matmul(
   const lead = broadcast('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2));
   const shape = [...lead, at('matmul', a.shape, rows), at('matmul', b.shape, columns)];
   return expression('matmul', [a, b], { shape, dtype: a.dtype, attributes: { transA, transB, alpha } });
+}
+
+/** A times matrices that lie token by token, b [tokens, heads, size], as caches of keys and values do. With `transB`
+ *  a [heads, rows, size] gives [heads, rows, tokens], without it a [heads, rows, tokens] gives [heads, rows, size]. With
+ *  `transHeads` a itself lies by its rows: [rows, heads, …]. */
+export function matmulByToken(
+  a: Tensor,
+  b: Tensor,
+  { transHeads = false, transB = false, alpha = 1 }: { transHeads?: boolean; transB?: boolean; alpha?: number } = {},
+): Tensor {
+  const [first, second, inner] = a.shape;
+  const [heads, rows] = transHeads ? [second, first] : [first, second];
+  const [tokens, headsOfB, size] = b.shape;
+  const [shared, result] = transB ? [size, tokens] : [tokens, size];
+  require(a.shape.length === 3 &&
+    b.shape.length === 3 &&
+    heads === headsOfB &&
+    inner === shared, `matmulByToken: ${show(a.shape)} and ${transB ? 'transposed ' : ''}${show(b.shape)} do not fit`);
+  return expression('matmulByToken', sameType('matmulByToken', [a, b]), {
+    shape: [heads ?? 0, rows ?? 0, result ?? 0],
+    dtype: a.dtype,
+    attributes: { transHeads, transB, alpha },
+  });
+}
+
+/** x in parts of these lengths along an axis, all by one operator: whoever has one of them knows that all are there. */
+export function split(x: Tensor, axis: number, sizes: readonly Dimension[]): Tensor[] {
+  const place = position('split', x.shape, axis);
+  const whole = at('split', x.shape, place);
+  const numbers = sizes.every(size => typeof size === 'number') && typeof whole === 'number';
+  require(!numbers ||
+    sizes.reduce<number>((a, b) => a + Number(b), 0) === whole, `split: ${show(sizes)} do not add up to ${whole}`);
+  const { shape, dtype } = x;
+  const made = expression('split', [x], { shape: [], dtype, attributes: { axis: place, sizes } });
+  return sizes.map((size, i) => output(made, i, { shape: shape.map((d, j) => (j === place ? size : d)), dtype }));
 }
 
 // ---- helpers

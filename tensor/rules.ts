@@ -3,7 +3,7 @@ import { after } from './control.ts';
 import type { Tensor } from './expression.ts';
 import type { BlockQuantized } from './fused.ts';
 import * as t from './operators.ts';
-import { at, product } from './shape.ts';
+import { at, product, type Shape } from './shape.ts';
 
 /** d(x Φ(x)) = Φ(x) + x φ(x). */
 export function geluSlope(x: Tensor): Tensor {
@@ -62,13 +62,25 @@ export function matmulGradients(
 const asRows = (x: Tensor): Tensor => t.reshape(x, [product(x.shape.slice(0, -1)), at('matmul', x.shape, -1)]);
 
 /** A weight in blocks as f32 [rows, columns], not before g is known, so that no more than one is held at a time. */
-export function unpacked({ values: packed, scales, bits, blockSize }: BlockQuantized, g: Tensor): Tensor {
+export function unpacked({ values: packed, scales, zeros, bits, blockSize }: BlockQuantized, g: Tensor): Tensor {
   const [rows = 0, blocks = 0, bytes = 0] = packed.shape;
-  const values = after(packed, g);
-  const halves = [t.bitAnd(values, 15), t.shiftRight(values, 4)].map(half => t.reshape(half, [rows, blocks, bytes, 1]));
-  const whole = bits === 8 ? values : t.reshape(t.concat(halves, 3), [rows, blocks, blockSize]);
-  const weight = t.mul(t.sub(t.cast(whole, 'f32'), 2 ** (bits - 1)), t.reshape(scales, [rows, blocks, 1]));
+  const whole = wholes(after(packed, g), { bits, shape: [rows, blocks, bytes] });
+  const zero = zeros ? zeroPoints(zeros, { bits, blocks: Number(blocks) }) : 2 ** (bits - 1);
+  const weight = t.mul(t.sub(t.cast(whole, 'f32'), zero), t.reshape(scales, [rows, blocks, 1]));
   return t.reshape(weight, [rows, product([blocks, blockSize])]);
+}
+
+/** The whole numbers of bytes [.., bytes], in order. */
+function wholes(bytes: Tensor, { bits, shape }: { bits: 4 | 8; shape: Shape }): Tensor {
+  if (bits === 8) return bytes;
+  const halves = [t.bitAnd(bytes, 15), t.shiftRight(bytes, 4)].map(half => t.reshape(half, [...shape, 1]));
+  return t.reshape(t.concat(halves, shape.length), [...shape.slice(0, -1), 2 * Number(shape.at(-1))]);
+}
+
+/** f32 [rows, blocks, 1]. */
+function zeroPoints(zeros: Tensor, { bits, blocks }: { bits: 4 | 8; blocks: number }): Tensor {
+  const all = wholes(zeros, { bits, shape: zeros.shape });
+  return t.reshape(t.cast(t.slice(all, 1, { start: 0, length: blocks }), 'f32'), [zeros.shape[0] ?? 0, blocks, 1]);
 }
 
 export const inverted = (permutation: readonly number[]): number[] => permutation.map((_, i) => permutation.indexOf(i));

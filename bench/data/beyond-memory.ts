@@ -8,7 +8,7 @@ import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { openTables, type Operation } from '@vectorium/tables';
+import { openTables, type Operation, type Services } from '@vectorium/tables';
 import { memoryOf } from '../vectors/processes.ts';
 
 const { values: options } = parseArgs({
@@ -88,11 +88,8 @@ const cases: Case[] = [
 ];
 
 /** No operation here needs the server. */
-const noServices = {
-  embed: () => Promise.reject(new Error('no operation here embeds')),
-  chunk: () => Promise.reject(new Error('no operation here chunks')),
-  predict: () => Promise.reject(new Error('no operation here predicts')),
-};
+const refuse = () => Promise.reject(new Error('no operation here needs the server'));
+const noServices: Services = { embed: refuse, count: refuse, affords: refuse, chunk: refuse, predict: refuse };
 
 const folder = await mkdtemp(join(options.folder, 'bench-beyond-memory-'));
 const instance = await DuckDBInstance.create(':memory:', { temp_directory: join(folder, 'spill') });

@@ -103,16 +103,16 @@ async function measure(): Promise<void> {
       `${manyRows} rows as ${form} (${(text.length / 1e6).toFixed(1)} MB): ${at(times, 0.5)} ms; single rows meanwhile: p50 ${at(single, 0.5)} ms, p99 ${at(single, 0.99)} ms`,
     );
   }
-}
-
-function objectOf(row: number): Record<string, number | string> {
-  return Object.fromEntries(cells(row).map((cell, column) => [`c${column}`, cell]));
   const rows = await call<{ dataset_id: string }>('PUT', '/v2/data/upload?format=csv', table(manyRows));
   const operations = [{ type: 'enrich', params: { op: 'predict', model_id: id, probabilities: true } }];
   const from = performance.now();
   const job = JSON.stringify({ dataset_id: rows.dataset_id, operations });
   const { status } = await call<{ status: string }>('POST', '/v2/process', job, { prefer: 'wait=60' });
   console.log(`${manyRows} rows of a dataset (enrich): ${(performance.now() - from).toFixed(0)} ms, ${status}`);
+}
+
+function objectOf(row: number): Record<string, number | string> {
+  return Object.fromEntries(cells(row).map((cell, column) => [`c${column}`, cell]));
 }
 
 function table(rows: number): string {

@@ -1,9 +1,9 @@
 // Turns a model folder into an ONNX file that ONNX Runtime can load: the architecture traced, the weights left where they are.
-import { createHash, randomUUID } from 'node:crypto';
-import { readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { cast, div, input, matmul, max, reshape, slice, sum, type Tensor, toOnnx } from '@vectorium/tensor';
 import { writeSideFile } from '../weights/convert.ts';
+import { putGraph, unlessThere, versionOf } from '../weights/files.ts';
 import { findReadyOnnx, graftEncoder } from '../weights/onnx.ts';
 import { Parameters } from '../weights/parameters.ts';
 import { findTensors, type StoredTensor } from '../weights/safetensors.ts';
@@ -42,14 +42,14 @@ export async function compileEncoder(folder: string, { pooling }: { pooling: Poo
     const { bytes, dimension } = traceEncoder(config, weights, pooling);
     const side = weights.sideFile;
     if (side) await unlessThere(join(folder, side.name), path => writeSideFile(folder, side, path));
-    const path = await put(folder, bytes);
+    const path = await putGraph(folder, 'encoder', bytes);
     const precision = [...stored.keys()].some(name => name.endsWith('.q4')) ? 'q4' : 'f32';
     return { path, precision, weightBytes: weights.bytes, dimension, maxTokens: count - first };
   }
   const ready = await findReadyOnnx(folder);
   if (!ready) throw new Error(`${folder} has neither model.safetensors nor model.onnx`);
   const { bytes, ...graph } = graftEncoder(ready, pooling);
-  return { path: await put(dirname(ready), bytes), ...graph, maxTokens: count - first };
+  return { path: await putGraph(dirname(ready), 'encoder', bytes), ...graph, maxTokens: count - first };
 }
 
 /** The graph of the architecture that `config` names, with pooling. */
@@ -92,41 +92,4 @@ function pool(hidden: Tensor, mask: Tensor, pooling: Pooling): Tensor {
   const weights = cast(mask, 'f32');
   const total = reshape(matmul(reshape(weights, ['batch', 1, 'tokens']), hidden), vectors);
   return div(total, max(sum(weights, [1], true), 1));
-}
-
-/** Tells files apart that were put in the folder at different times. */
-async function versionOf(folder: string, stored: ReadonlyMap<string, StoredTensor>): Promise<string> {
-  const files = [...new Set([...stored.values()].map(tensor => tensor.file))];
-  const stats = await Promise.all(files.map(file => stat(join(folder, file))));
-  return stats.map(({ size, mtimeMs }) => `${size} ${mtimeMs}`).join();
-}
-
-/** Puts the graph into `folder` under the hash of its bytes. */
-async function put(folder: string, bytes: Uint8Array): Promise<string> {
-  const path = join(folder, `encoder-${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}.onnx`);
-  await unlessThere(path, temporary => writeFile(temporary, bytes, { flush: true }));
-  return path;
-}
-
-/** A process that was killed leaves its part behind. One that nobody has written to for an hour is nobody's. */
-async function removeAbandoned(path: string): Promise<void> {
-  const folder = dirname(path);
-  for (const name of await readdir(folder)) {
-    if (!name.startsWith(`${basename(path)}.`) || !name.endsWith('.part')) continue;
-    const found = await stat(join(folder, name)).catch(() => null);
-    if (found && Date.now() - found.mtimeMs > 3_600_000) await rm(join(folder, name), { force: true });
-  }
-}
-
-/** Lets `write` make a file that appears under `path` only when it is whole. */
-async function unlessThere(path: string, write: (temporary: string) => Promise<void>): Promise<void> {
-  if (await stat(path).catch(() => null)) return;
-  await removeAbandoned(path);
-  const temporary = `${path}.${randomUUID()}.part`;
-  try {
-    await write(temporary);
-    await rename(temporary, path);
-  } finally {
-    await rm(temporary, { force: true });
-  }
 }

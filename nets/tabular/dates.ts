@@ -14,7 +14,7 @@ import {
   scalar,
   sin,
   slice,
-  split,
+  splitText,
   strings,
   sub,
   type Tensor,
@@ -55,7 +55,7 @@ export function cyclesOf(seconds: Tensor): Tensor[] {
 
 /** What lies before and behind the first delimiter; `fill` is appended, so that every text has two parts. */
 function parts(texts: Tensor, { delimiter, fill }: { delimiter: string; fill: string }): [Tensor, Tensor] {
-  const both = split(join(texts, fill), delimiter, 2);
+  const both = splitText(join(texts, fill), delimiter, 2);
   return [part(both, 0), part(both, 1)];
 }
 
@@ -64,7 +64,7 @@ const part = (pieces: Tensor, index: number): Tensor =>
 
 /** Seconds of 'hh', 'hh:mm', 'hh:mm:ss.fff' or ''. */
 function clock(texts: Tensor): Tensor {
-  const pieces = split(join(join('0', texts), ':0:0:0'), ':', 3);
+  const pieces = splitText(join(join('0', texts), ':0:0:0'), ':', 3);
   const [hours, minutes, seconds] = [0, 1, 2].map(i => cast(part(pieces, i), 'f64')) as [Tensor, Tensor, Tensor];
   return add(add(mul(hours, 3600), mul(minutes, 60)), seconds);
 }
@@ -72,7 +72,7 @@ function clock(texts: Tensor): Tensor {
 /** Days since 1970 of 'yyyy-mm-dd' by Hinnant's "chrono-compatible low-level date algorithms": years begin in March, so that
  *  the leap day is their last. */
 function daysOf(texts: Tensor): Tensor {
-  const pieces = split(texts, '-', 3);
+  const pieces = splitText(texts, '-', 3);
   const [year, month, day] = [0, 1, 2].map(i => cast(part(pieces, i), 'i64')) as [Tensor, Tensor, Tensor];
   const early = cast(greater(3, month), 'i64');
   const years = sub(year, early);

@@ -13,6 +13,8 @@ export type NormalizerJson =
   | { type: 'Precompiled'; precompiled_charsmap: string }
   | { type: 'Replace'; pattern: { Regex: string } | { String: string }; content: string }
   | { type: 'Strip'; strip_left: boolean; strip_right: boolean }
+  | { type: 'Prepend'; prepend: string }
+  | { type: 'NFC' }
   | BertJson;
 
 interface BertJson {
@@ -28,6 +30,8 @@ export type NormalizerTables =
   | ({ type: 'Precompiled' } & PrecompiledTables)
   | { type: 'Replace'; pattern: string; content: string }
   | { type: 'Strip'; left: boolean; right: boolean }
+  | { type: 'Prepend'; text: string }
+  | { type: 'NFC' }
   | BertJson;
 
 interface PrecompiledTables {
@@ -53,6 +57,10 @@ export function normalizerTables(json: NormalizerJson | null): NormalizerTables[
     }
     case 'Strip':
       return [{ type: json.type, left: json.strip_left, right: json.strip_right }];
+    case 'Prepend':
+      return [{ type: json.type, text: json.prepend }];
+    case 'NFC':
+      return [json];
     case 'BertNormalizer':
       return [json];
     default:
@@ -68,6 +76,10 @@ export function normalizerOf(tables: NormalizerTables): Normalizer {
       return replace(tables.pattern, tables.content);
     case 'Strip':
       return strip(tables.left, tables.right);
+    case 'Prepend':
+      return prepend(tables.text);
+    case 'NFC':
+      return composed;
     case 'BertNormalizer':
       return bert(tables);
   }
@@ -207,6 +219,30 @@ function replace(pattern: string, content: string): Normalizer {
     for (; done < input.length; done++) take(input, output, done);
   };
 }
+
+/** What is put in front has the range of the first character. */
+const prepend =
+  (text: string): Normalizer =>
+  (input, output) => {
+    if (input.length > 0) output.pushAll(text, input.starts[0] ?? 0, input.ends[0] ?? 0);
+    for (let at = 0; at < input.length; at++) take(input, output, at);
+  };
+
+/** Unicode's composition, within a character and its marks or a run of Hangul letters; what changes has the range of all of
+ *  them. Nothing composes beyond. */
+const composed: Normalizer = (input, output) => {
+  const text = input.toString();
+  if (text.normalize('NFC') === text) {
+    for (let at = 0; at < input.length; at++) take(input, output, at);
+    return;
+  }
+  for (const { 0: cluster, index } of text.matchAll(/[\u1100-\u11ff\uac00-\ud7af]+\p{M}*|\P{M}\p{M}*|\p{M}+/gu)) {
+    const end = index + cluster.length;
+    const changed = cluster.normalize('NFC');
+    if (changed === cluster) for (let at = index; at < end; at++) take(input, output, at);
+    else replaceRange(input, output, index, end, changed);
+  }
+};
 
 function strip(left: boolean, right: boolean): Normalizer {
   return (input, output) => {

@@ -1,5 +1,6 @@
 /**
- * Tokenizers from Hugging Face's tokenizer.json, for encoder models (Unigram and WordPiece).
+ * Tokenizers from Hugging Face's tokenizer.json: here those of encoder models (Unigram and WordPiece), in bpe-tokenizer.ts
+ * those of language models.
  *
  * Why not a library: Hugging Face's Rust library takes 1.1 to 1.8 s for a million characters, 340 MB for XLM-R's
  * vocabulary, answers by promise only and counts code points; its JavaScript library has no offsets and takes 5 s.
@@ -20,6 +21,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { partsAt, type AddedTokenJson, type Part } from './added.ts';
 import { Aligned } from './aligned.ts';
+import { BpeTokenizer, type BpeTokenizerJson } from './bpe-tokenizer.ts';
 import { decoder, type DecoderJson } from './decoder.ts';
 import { modelOf, modelTables, type Model, type ModelJson, type ModelTables } from './models.ts';
 import {
@@ -33,32 +35,13 @@ import {
 } from './normalizer.ts';
 import { Pause } from './pause.ts';
 import { preTokenizer, type PreTokenizer, type PreTokenizerJson } from './pretokenizer.ts';
+import { type DecodingTokenizer, type Encoding, type Tokenizer, Tokens } from './tokens.ts';
 
-/** Tokens of a text: ids and ranges in UTF-16 units of the JavaScript string, each `[tokens]`. */
-export interface Encoding {
-  ids: Int32Array;
-  starts: Int32Array;
-  ends: Int32Array;
-}
+export type { DecodingTokenizer, Encoding, Tokenizer } from './tokens.ts';
 
-export interface Tokenizer {
-  /** The whole text without special tokens or prefix, never truncated. Linear in the length. */
-  encode(text: string): Encoding;
-  /** The same, pausing after about every 5 ms, so that a long text doesn't hold up short ones. */
-  encodeSteps(text: string): Generator<void, Encoding>;
-  /** Special tokens in front of every input, such as `[0]`. */
-  readonly before: Int32Array;
-  /** Special tokens behind every input, such as `[2]`. */
-  readonly after: Int32Array;
-  /** Ids are below this. */
-  readonly vocabularySize: number;
-  /** For `openTokenizer` in another thread. */
-  readonly tables: TokenizerTables;
-}
-
-export interface DecodingTokenizer extends Tokenizer {
-  /** The text of tokens, without special ones. */
-  decode(ids: Iterable<number>): string;
+export interface LoadedTokenizer extends DecodingTokenizer {
+  /** For `openTokenizer` in another thread; null for a kind that can't be had there. */
+  readonly tables: TokenizerTables | null;
 }
 
 /** All that encoding needs, as plain data whose bulk is in shared memory: sending it to a thread copies next to nothing. */
@@ -90,14 +73,15 @@ interface TokenizerJson {
 }
 
 /** Reads `tokenizer.json` of a model folder. Throws when it uses a part that is not supported. */
-export async function loadTokenizer(folder: string): Promise<DecodingTokenizer> {
+export async function loadTokenizer(folder: string): Promise<LoadedTokenizer> {
   const path = join(folder, 'tokenizer.json');
-  const json = JSON.parse(await readFile(path, 'utf8')) as TokenizerJson;
+  const json = JSON.parse(await readFile(path, 'utf8')) as TokenizerJson | (BpeTokenizerJson & Around);
+  if (isBpe(json)) return Object.assign(new BpeTokenizer(json, around(json.post_processor)), { tables: null });
   const added = json.added_tokens ?? [];
   const { pieces, tables: model } = modelTables(json.model);
   for (const { id, content } of added) pieces[id] = content;
   const [before, after] = around(json.post_processor);
-  const tokenizer = openTokenizer({
+  const tables: TokenizerTables = {
     added,
     normalizers: normalizerTables(json.normalizer),
     preTokenizer: json.pre_tokenizer,
@@ -105,15 +89,21 @@ export async function loadTokenizer(folder: string): Promise<DecodingTokenizer> 
     before,
     after,
     vocabularySize: pieces.length,
-  });
+  };
   const special = new Set(added.filter(token => token.special).map(token => token.id));
-  return Object.assign(tokenizer, { decode: decoder(json.decoder, pieces, special) });
+  return Object.assign(openTokenizer(tables), { tables, decode: decoder(json.decoder, pieces, special) });
 }
 
 /** A tokenizer that another thread has loaded. */
 export function openTokenizer(tables: TokenizerTables): Tokenizer {
   return new TablesTokenizer(tables);
 }
+
+interface Around {
+  post_processor: PostProcessorJson | null;
+}
+const isBpe = (json: TokenizerJson | (BpeTokenizerJson & Around)): json is BpeTokenizerJson & Around =>
+  json.model.type === 'BPE';
 
 /** Text is normalised in blocks of about this many UTF-16 units, so that the work stays in the processor's cache. */
 const BLOCK = 4096;
@@ -122,14 +112,12 @@ class TablesTokenizer implements Tokenizer {
   readonly before: Int32Array;
   readonly after: Int32Array;
   readonly vocabularySize: number;
-  readonly tables: TokenizerTables;
   private readonly parts: (text: string) => Iterable<Part>;
   private readonly normalizers: Normalizer[];
   private readonly preTokenizer: PreTokenizer;
   private readonly newModel: () => Model;
 
   constructor(tables: TokenizerTables) {
-    this.tables = tables;
     this.parts = partsAt(tables.added);
     this.normalizers = tables.normalizers.map(normalizerOf);
     this.preTokenizer = preTokenizer(tables.preTokenizer);
@@ -214,34 +202,4 @@ function around(json: PostProcessorJson | null): [number[], number[]] {
     if (found.flat().length > 0) return found;
   }
   return [[], []];
-}
-
-/** Tokens while they are found. */
-class Tokens {
-  private length = 0;
-  private ids = new Int32Array(64);
-  private starts = new Int32Array(64);
-  private ends = new Int32Array(64);
-
-  push(id: number, start: number, end: number): void {
-    if (this.length === this.ids.length) {
-      this.ids = doubled(this.ids);
-      this.starts = doubled(this.starts);
-      this.ends = doubled(this.ends);
-    }
-    this.ids[this.length] = id;
-    this.starts[this.length] = start;
-    this.ends[this.length++] = end;
-  }
-
-  encoding(): Encoding {
-    const { length } = this;
-    return { ids: this.ids.slice(0, length), starts: this.starts.slice(0, length), ends: this.ends.slice(0, length) };
-  }
-}
-
-function doubled(array: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(2 * array.length);
-  larger.set(array);
-  return larger;
 }

@@ -252,7 +252,7 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
       domain: 'ai.onnx.ml',
     }),
   matches: plain('RegexFullMatch', ({ attributes }) => ({ pattern: attributes.pattern })),
-  split: (scope, { shape, attributes: { delimiter } }, of) => {
+  splitText: (scope, { shape, attributes: { delimiter } }, of) => {
     const parts = scope.value('StringSplit', of, {
       attributes: { delimiter },
       outputs: [scope.fresh('StringSplit'), scope.fresh('StringSplit')],
@@ -332,6 +332,11 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
     const places = scope.value('Expand', [column, scope.shape(shape)]);
     return scope.node('ScatterElements', [base, places, values], { attributes: { axis: 0, ...attributes } });
   },
+  split: (scope, { attributes: { axis, sizes } }, [x = '']) =>
+    scope.node('Split', [x, scope.shape(sizes)], {
+      attributes: { axis },
+      outputs: sizes.map(() => scope.fresh('Split')),
+    }),
   output: (scope, { of: [whole], attributes }) => (whole ? [scope.nameOf(whole, attributes.index)] : []),
   matmul: (scope, { attributes: { transA, transB, alpha } }, of) =>
     transA || transB || alpha !== 1
@@ -340,10 +345,18 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
           domain: 'com.microsoft',
         })
       : scope.node('MatMul', of),
-  matmulNBits: (scope, tensor, [x = '', values = '', scales = '', ...bias]) => {
-    const { bits, blockSize, accuracyLevel } = tensor.attributes;
+  matmulByToken: microsoft('FusedMatMul', ({ attributes: { transHeads, transB, alpha } }) => ({
+    transBatchA: Number(transHeads),
+    transB: Number(transB),
+    transBatchB: 1,
+    alpha: { float: alpha },
+  })),
+  matmulNBits: (scope, tensor, [x = '', values = '', scales = '', ...others]) => {
+    const { bits, blockSize, accuracyLevel, zeros } = tensor.attributes;
     const [rows, inner] = [Number(tensor.shape.at(-1)), Number(tensor.of[0]?.shape.at(-1))];
-    return scope.node('MatMulNBits', bias.length > 0 ? [x, values, scales, '', '', ...bias] : [x, values, scales], {
+    const [zero = '', bias = ''] = zeros ? others : ['', ...others];
+    const inputs = [x, values, scales, zero, '', bias];
+    return scope.node('MatMulNBits', inputs.slice(0, inputs.findLastIndex(Boolean) + 1), {
       attributes: { K: inner, N: rows, bits, block_size: blockSize, accuracy_level: accuracyLevel },
       domain: 'com.microsoft',
     });

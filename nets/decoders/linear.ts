@@ -1,0 +1,30 @@
+// Linear layers of a decoder on weights that may be in blocks.
+import { add, matmul, matmulNBits, type Tensor } from '@vectorium/tensor';
+import type { Linear } from './llama.ts';
+import type { DecoderWeights, Matrix } from './weights.ts';
+
+/** x Wᵀ. Level 4 rounds x to 8 bits block by block, each row for itself; level 0 computes in f32. */
+export function multiply(x: Tensor, matrix: Matrix, accuracyLevel: 0 | 4, bias?: Tensor): Tensor {
+  if (!('op' in matrix)) return matmulNBits(x, matrix, { bias, accuracyLevel });
+  const product = matmul(x, matrix, { transB: true });
+  return bias ? add(product, bias) : product;
+}
+
+/** x Wᵀ + b, without b if the weights have none. */
+export function frozenLinear(
+  x: Tensor,
+  { parts, inner }: Linear,
+  weights: DecoderWeights,
+  accuracyLevel: 0 | 4,
+): Tensor {
+  const matrix = weights.matrix(
+    parts.map(part => ({ ...part, name: `${part.name}.weight` })),
+    inner,
+  );
+  const biases = parts.map(part => ({ ...part, name: `${part.name}.bias` }));
+  const some = biases.filter(({ name }) => weights.has(name));
+  if (some.length === 0) return multiply(x, matrix, accuracyLevel);
+  const missing = biases.find(({ name }) => !weights.has(name));
+  if (missing) throw new Error(`the weights have no tensor ${missing.name}, but ${some[0]?.name}`);
+  return multiply(x, matrix, accuracyLevel, weights.vector(...biases));
+}

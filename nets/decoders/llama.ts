@@ -1,0 +1,100 @@
+// The Llama family: Llama, SmolLM2, Mistral, Qwen2. Blocks of attention and of a gated feed-forward part, each behind a
+// norm and added to what went in (Touvron et al. 2023). One function; what differs between answering and training, how
+// attention finds its keys and how a matrix is multiplied, is given to it.
+import { add, gather, gatherBlockQuantized, mul, reshape, rmsNorm, silu, type Tensor } from '@vectorium/tensor';
+import type { DecoderConfig } from './config.ts';
+import type { DecoderWeights, Matrix, Part } from './weights.ts';
+
+/** A linear layer by its name, 'layers.0.self_attn.o_proj', or several that read the same and lie one behind the other. */
+export interface Linear {
+  readonly parts: readonly Part[];
+  readonly inner: number;
+}
+
+export interface DecoderParts {
+  /** x Wᵀ + b. */
+  linear(x: Tensor, layer: Linear): Tensor;
+  /** What attention gives for queries, keys and values that are not rotated yet, packed as `queryKeyValue` says; alike in
+   *  shape, with heads · headSize elements a token. */
+  attention(packed: Tensor, layer: number): Tensor;
+  /** The whole of a layer, for whoever wants to compute it again in the backward pass. */
+  layer?(compute: (x: Tensor) => Tensor, x: Tensor): Tensor;
+}
+
+/** The hidden states [..., hidden] of tokens that were looked up, not normalised yet (see `output`). */
+export function decoder(
+  config: DecoderConfig,
+  weights: DecoderWeights,
+  { embedded, parts }: { embedded: Tensor; parts: DecoderParts },
+): Tensor {
+  const { hidden, heads, headSize, intermediate, layers } = config;
+  const whole = parts.layer?.bind(parts) ?? ((compute, x) => compute(x));
+  let x = embedded;
+  for (let layer = 0; layer < layers; layer++) {
+    const name = `layers.${layer}`;
+    const part = (of: string, rows: number): readonly Part[] => [{ name: `${name}.${of}`, rows }];
+    x = whole(before => {
+      const packed = parts.linear(normed(before, config, { weights, name: `${name}.input_layernorm` }), {
+        parts: queryKeyValue(config, name),
+        inner: hidden,
+      });
+      const context = parts.attention(packed, layer);
+      const between = add(
+        before,
+        parts.linear(context, { parts: part('self_attn.o_proj', hidden), inner: heads * headSize }),
+      );
+      const h = normed(between, config, { weights, name: `${name}.post_attention_layernorm` });
+      const gate = parts.linear(h, { parts: part('mlp.gate_proj', intermediate), inner: hidden });
+      const up = parts.linear(h, { parts: part('mlp.up_proj', intermediate), inner: hidden });
+      const down = { parts: part('mlp.down_proj', hidden), inner: intermediate };
+      return add(between, parts.linear(mul(silu(gate), up), down));
+    }, x);
+  }
+  return x;
+}
+
+/** Logits [..., vocabulary] of hidden states. */
+export function output(x: Tensor, config: DecoderConfig, { weights, multiply }: Output): Tensor {
+  const name = config.tied ? 'embed_tokens.weight' : 'lm_head.weight';
+  const matrix = weights.table(name, [config.vocabulary, config.hidden]);
+  return multiply(normed(x, config, { weights, name: 'norm' }), matrix);
+}
+
+export interface Output {
+  weights: DecoderWeights;
+  multiply(x: Tensor, matrix: Matrix): Tensor;
+}
+
+/** Embeddings of ids. */
+export function embed(ids: Tensor, config: DecoderConfig, weights: DecoderWeights): Tensor {
+  const table = weights.table('embed_tokens.weight', [config.vocabulary, config.hidden]);
+  if ('op' in table) return gather(table, ids);
+  const { values, scales, bits, blockSize } = table;
+  // The same bytes in the shape that lookups want; a reshape of a weight is done once, when the session starts.
+  return gatherBlockQuantized(
+    { values: reshape(values, [config.vocabulary, (config.hidden * bits) / 8]), scales, bits, blockSize },
+    ids,
+  );
+}
+
+/** Queries, keys and values of a token as heads / keyValueHeads groups of queries, one of keys and one of values, each
+ *  [keyValueHeads, headSize]: a group has the queries that go to different keys, so that every group, whatever it is,
+ *  multiplies a cache head by head without being moved. */
+export function queryKeyValue({ heads, keyValueHeads, headSize }: DecoderConfig, layer: string): Part[] {
+  const order = Int32Array.from({ length: heads * headSize }, (_, row) => {
+    const [head, within] = [Math.floor(row / headSize), row % headSize];
+    const [group, key] = [Math.floor(head / keyValueHeads), head % keyValueHeads];
+    return (key * (heads / keyValueHeads) + group) * headSize + within;
+  });
+  return [
+    { name: `${layer}.self_attn.q_proj`, rows: heads * headSize, order },
+    { name: `${layer}.self_attn.k_proj`, rows: keyValueHeads * headSize },
+    { name: `${layer}.self_attn.v_proj`, rows: keyValueHeads * headSize },
+  ];
+}
+
+const normed = (
+  x: Tensor,
+  { hidden, epsilon }: DecoderConfig,
+  { weights, name }: { weights: DecoderWeights; name: string },
+): Tensor => rmsNorm(x, weights.vector({ name: `${name}.weight`, rows: hidden }), epsilon);

@@ -1,0 +1,105 @@
+// What the tests of decoders share: a cache in plain arrays, and runs of the graphs on it.
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { DecoderConfig } from './config.ts';
+import { attentionBias, cacheNames } from './inference.ts';
+
+/** Keys and values of one text, layer by layer. */
+export class Cache {
+  length = 0;
+  readonly #config: DecoderConfig;
+  readonly #rows: { key: Float32Array; value: Float32Array }[];
+
+  constructor(config: DecoderConfig, capacity: number) {
+    this.#config = config;
+    const size = capacity * this.#rowSize;
+    this.#rows = Array.from({ length: config.layers }, () => ({
+      key: new Float32Array(size),
+      value: new Float32Array(size),
+    }));
+  }
+
+  get #rowSize(): number {
+    return this.#config.keyValueHeads * this.#config.headSize;
+  }
+
+  /** Inputs of all rows from `first` on together with `tokens` new ones, and the places of these as outputs. */
+  tensors(text: number, { first, tokens }: { first: number; tokens: number }) {
+    const feeds: Record<string, Tensor> = {};
+    const fetches: Record<string, Tensor> = {};
+    const { keyValueHeads, headSize } = this.#config;
+    const end = this.length + tokens;
+    const rows = (all: Float32Array, from: number) =>
+      new Tensor('float32', all.subarray(from * this.#rowSize, end * this.#rowSize), [
+        end - from,
+        keyValueHeads,
+        headSize,
+      ]);
+    for (const [layer, { key, value }] of this.#rows.entries()) {
+      const names = cacheNames(layer, text);
+      feeds[names.key.input] = rows(key, first);
+      feeds[names.value.input] = rows(value, first);
+      fetches[names.key.output] = rows(key, this.length);
+      fetches[names.value.output] = rows(value, this.length);
+    }
+    return { feeds, fetches };
+  }
+}
+
+/** Runs `ids` behind what the cache has; the logits of each of them. */
+export async function runPrompt(
+  session: InferenceSession,
+  cache: Cache,
+  { config, ids }: { config: DecoderConfig; ids: readonly number[] },
+): Promise<Float32Array[]> {
+  const tokens = ids.length;
+  const positions = ids.map((_, i) => cache.length + i);
+  const { feeds, fetches } = cache.tensors(0, { first: 0, tokens });
+  const total = cache.length + tokens;
+  const bias = attentionBias(positions, { first: 0, total, window: config.window });
+  const { logits } = await session.run(
+    {
+      ids: whole(ids),
+      positions: whole(positions),
+      bias: new Tensor('float32', bias, [tokens, total]),
+      wanted: whole(ids.map((_, i) => i)),
+      ...feeds,
+    },
+    { logits: null, ...fetches },
+  );
+  cache.length += tokens;
+  return rowsOf(logits, config.vocabulary);
+}
+
+/** Runs one token of each text; the logits of each. */
+export async function runTogether(
+  session: InferenceSession,
+  caches: readonly Cache[],
+  { config, ids }: { config: DecoderConfig; ids: readonly number[] },
+): Promise<Float32Array[]> {
+  const all = caches.map((cache, text) => {
+    const first = config.window === null ? 0 : Math.max(0, cache.length + 1 - config.window);
+    return cache.tensors(text, { first, tokens: 1 });
+  });
+  const { logits } = await session.run(
+    {
+      ids: whole(ids),
+      positions: whole(caches.map(({ length }) => length)),
+      ...Object.assign({}, ...all.map(({ feeds }) => feeds)),
+    },
+    { logits: null, ...Object.assign({}, ...all.map(({ fetches }) => fetches)) },
+  );
+  for (const cache of caches) cache.length++;
+  return rowsOf(logits, config.vocabulary);
+}
+
+export const greatest = (values: Float32Array): number =>
+  values.reduce((best, value, i) => (value > (values[best] ?? -Infinity) ? i : best), 0);
+
+const whole = (values: readonly number[]): Tensor =>
+  new Tensor('int64', BigInt64Array.from(values, BigInt), [values.length]);
+
+function rowsOf(tensor: Tensor | undefined, columns: number): Float32Array[] {
+  const data = tensor?.data;
+  if (!(data instanceof Float32Array)) throw new Error('the graph gives no f32');
+  return Array.from({ length: data.length / columns }, (_, i) => data.slice(i * columns, (i + 1) * columns));
+}
