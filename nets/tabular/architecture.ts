@@ -14,6 +14,7 @@ import {
   normal,
   reshape,
   type Setting,
+  type Shape,
   slice,
   sub,
   type Tensor,
@@ -156,5 +157,5 @@ export function linearStart(next: NextDraw, inner: number, outer: number): Linea
 export const evenly = (draw: Draw, shape: readonly number[], bound: number): Tensor =>
   mul(sub(uniform(draw, shape), 0.5), 2 * bound);
 
-export const ones = (shape: readonly number[]): Tensor => filled(shape, 1);
+export const ones = (shape: Shape): Tensor => filled(shape, 1);
 export const none = (shape: readonly number[]): Tensor => filled(shape, 0);

@@ -30,8 +30,8 @@ export function probabilitiesOf(logits: Tensor, temperature: number): Tensor {
 }
 
 /** The most probable class of [rows, classes] as f64 [rows]. */
-export const mostProbable = (probabilities: Tensor): Tensor =>
-  reshape(cast(topK(probabilities, 1).indices, 'f64'), [probabilities.shape[0] ?? 0]);
+export const mostProbable = (shares: Tensor): Tensor =>
+  reshape(cast(topK(shares, 1).indices, 'f64'), [shares.shape[0] ?? 0]);
 
 /** The number itself, f64 [rows], from outputs [rows, members, 1]: the members' mean, and not beyond what training saw. */
 export function numberOf(outputs: Tensor, target: Extract<Target, { kind: 'number' }>): Tensor {

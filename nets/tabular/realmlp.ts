@@ -2,7 +2,6 @@
 // Data" (NeurIPS 2024).
 import {
   add,
-  concat,
   cos,
   dropout,
   log,
@@ -15,34 +14,27 @@ import {
   selu,
   sub,
   type Tensor,
-  transpose,
 } from '@vectorium/tensor';
 import {
   type Architecture,
   beside,
   embeddingStart,
-  evenly,
   flatWidth,
   none,
-  type NextDraw,
   numberOf,
   numericOf,
   ones,
   othersOf,
   type Sizes,
 } from './architecture.ts';
+import { EMBEDDED, embedNumbers, type Periodic, periodicStart } from './periodic.ts';
 import type { TabularPlan } from './types.ts';
-
-/** Frequencies of an embedded number, and the values that it becomes (itself among them). */
-const FREQUENCIES = 16;
-const EMBEDDED = 4;
 
 interface Layer {
   [name: string]: Tensor;
   weight: Tensor;
   bias: Tensor;
 }
-type Periodic = { frequency: Tensor; phase: Tensor; weight: Tensor; bias: Tensor };
 type Weights = {
   embedding: Tensor[];
   /** One, or none where there are no numbers or too many. */
@@ -105,25 +97,6 @@ export function realmlp({ layout, outputs }: Sizes, { settings, target }: Tabula
 /** x W / √in + b, so that one learning rate suits every width ("neural tangent parametrisation"). */
 function scaledLinear(x: Tensor, { weight, bias }: Layer): Tensor {
   return add(matmul(x, weight, { alpha: 1 / Math.sqrt(Number(weight.shape[0])) }), bias);
-}
-
-function periodicStart(columns: number, next: NextDraw): Periodic {
-  const bound = 1 / Math.sqrt(FREQUENCIES);
-  return {
-    frequency: mul(normal(next(), [columns, 1, FREQUENCIES]), 0.1),
-    phase: evenly(next(), [columns, 1, FREQUENCIES], Math.PI),
-    weight: evenly(next(), [columns, FREQUENCIES, EMBEDDED - 1], bound),
-    bias: evenly(next(), [columns, 1, EMBEDDED - 1], bound),
-  };
-}
-
-/** Each number as itself and a linear map of cosines of it: [rows, columns] → [rows, 4 · columns]. */
-function embedNumbers(x: Tensor, { frequency, phase, weight, bias }: Periodic): Tensor {
-  const [rows = 0, columns = 0] = x.shape;
-  const own = reshape(transpose(x, [1, 0]), [columns, rows, 1]);
-  const waves = cos(add(mul(own, mul(frequency, 2 * Math.PI)), phase));
-  const embedded = concat([add(matmul(waves, weight), bias), own], 2);
-  return reshape(transpose(embedded, [1, 0, 2]), [rows, Number(columns) * EMBEDDED]);
 }
 
 /** ½ (1 − cos(2π log₂(1 + 15 t))): four cosines, each twice as long as the one before. */
