@@ -114,11 +114,12 @@ test('predict gives typed columns', async () => {
   expect(outputs[0]?.columns[1]?.type).toBe('DOUBLE');
 });
 
+const asked = (kind: string) =>
+  bench.run("SELECT 'a' AS x", [enrich('predict', { model_id: 'm', inputs: ['x'], input_kinds: { x: kind } })], {
+    services: { predict: rows => Promise.resolve(rows.map(() => ({ prediction: 'yes' }))) },
+  });
+
 test('predict refuses a column of another kind than the model takes', async () => {
-  const asked = (kind: string) =>
-    bench.run("SELECT 'a' AS x", [enrich('predict', { model_id: 'm', inputs: ['x'], input_kinds: { x: kind } })], {
-      services: { predict: rows => Promise.resolve(rows.map(() => ({ prediction: 'yes' }))) },
-    });
   expect((await asked('text')).rows).toEqual([{ x: 'a', prediction: 'yes' }]);
   for (const kind of ['number', 'boolean', 'date'])
     await expect(asked(kind)).rejects.toMatchObject({ code: 'WRONG_TYPE', param: 'operations[0].params.inputs' });
