@@ -2,6 +2,7 @@
 // the plan, so that whole rows are neither held nor sorted to choose among them, and stay in their order.
 import { BOOLEAN, DuckDBScalarFunction, INTEGER } from '@duckdb/node-api';
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { hasBytes } from './tally.ts';
 
 /** 128 MiB of bits. */
 export const mostChoosableRows = 2 ** 30;
@@ -57,9 +58,4 @@ function register(
 
 function hasIntegers(vector: object): vector is { items: Int32Array } {
   return 'items' in vector && vector.items instanceof Int32Array;
-}
-
-/** Vectors of booleans keep a byte a row here. */
-function hasBytes(vector: object): vector is { dataView: DataView } {
-  return 'dataView' in vector && vector.dataView instanceof DataView;
 }

@@ -4,7 +4,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TableError } from '../errors.ts';
-import { describeParquet } from '../ingest/parquet.ts';
+import { describeParquet, groupRows, rowBytesOf } from '../ingest/parquet.ts';
 import type { OperationReport, Processed, ProcessJob, Row, RunOptions, Services, Value } from '../types.ts';
 import { runBatches } from './batches.ts';
 import { checkOperations } from './check.ts';
@@ -58,6 +58,8 @@ class Processing {
   #plans: Planned[] = [];
   /** Operations, and a share of the next. */
   #done = 0;
+  #mostRowBytes: number | null = null;
+  readonly #reading = { query: (sql: string) => this.#connection.runAndReadAll(sql) };
 
   constructor(connection: DuckDBConnection, job: ProcessJob, services: Services, run: RunOptions) {
     this.#connection = connection;
@@ -186,9 +188,8 @@ class Processing {
     const { sql, counted, rowsOut } = render(this.#source, this.#plans, tally);
     const limited = limit === undefined ? sql : `SELECT * FROM (${sql}) LIMIT ${limit}`;
     const [first = this.#prepared.length, last = first] = [this.#plans[0]?.index, this.#plans.at(-1)?.index];
-    await tally?.begin();
     const final = await this.#watched([first, last + 1], () => this.#write(limited, path, compression));
-    const counts = (await tally?.end()) ?? new Map<string, number>();
+    const countOf = (counter: number): number => tally?.countOf(counter) ?? 0;
     let rows = this.#source.rows;
     for (const planned of this.#plans) {
       const report = this.#reports[planned.index];
@@ -198,19 +199,31 @@ class Processing {
       const before = rows;
       const counter = rowsOut.get(planned);
       const known = planned.plan.kind === 'filter' ? planned.plan.rowsOut : undefined;
-      if (!keepsRows(planned.plan)) rows = known ?? (counter === undefined ? final : (counts.get(counter) ?? 0));
+      if (!keepsRows(planned.plan)) rows = known ?? (counter === undefined ? final : countOf(counter));
       report.rowsOut = rows;
-      const cells = (counted.get(planned) ?? []).map(({ name, counter: of }) => [name, counts.get(of) ?? 0] as const);
+      const cells = (counted.get(planned) ?? []).map(({ name, counter: of }) => [name, countOf(of)] as const);
       this.#noteCounts(report, planned, { cells, gone: before - rows });
     }
     return final;
+  }
+
+  /** Of a row of the source and one of each dataset beside it: what is joined is as wide. */
+  async #rowBytes(): Promise<number> {
+    if (this.#mostRowBytes === null) {
+      this.#mostRowBytes = 0;
+      for (const path of [this.#job.source, ...Object.values(this.#job.datasets)]) {
+        this.#mostRowBytes += await rowBytesOf(this.#reading, path);
+      }
+    }
+    return this.#mostRowBytes;
   }
 
   /** The file appears whole or not at all. Answers its number of rows. */
   async #write(sql: string, path: string, compression: 'zstd' | 'lz4'): Promise<number> {
     const temporary = `${path}.tmp`;
     try {
-      const copy = `COPY (${sql}) TO ${literal(temporary)} (FORMAT parquet, COMPRESSION ${compression}, USE_TMP_FILE false)`;
+      const group = groupRows({ columns: this.#columns().length, rowBytes: await this.#rowBytes() });
+      const copy = `COPY (${sql}) TO ${literal(temporary)} (FORMAT parquet, COMPRESSION ${compression}, ROW_GROUP_SIZE ${group}, USE_TMP_FILE false)`;
       const result = await this.#connection.runAndReadAll(copy);
       await rename(temporary, path);
       return Number(result.getRowsJson()[0]?.[0] ?? 0);
@@ -299,7 +312,7 @@ class Processing {
   }
 
   async #outputColumns(path: string): Promise<Processed['outputs'][number]['columns']> {
-    return describeParquet({ query: sql => this.#connection.runAndReadAll(sql) }, path);
+    return describeParquet(this.#reading, path);
   }
 
   /** Tells the progress of a statement that takes the operations from one number to another. */

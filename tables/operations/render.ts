@@ -27,9 +27,9 @@ export interface Source {
 export interface Rendered {
   sql: string;
   /** The counters of each plan, by the names of what is counted. */
-  counted: Map<Planned, { name: string; counter: string }[]>;
+  counted: Map<Planned, { name: string; counter: number }[]>;
   /** The counter of the rows that come out of a plan. */
-  rowsOut: Map<Planned, string>;
+  rowsOut: Map<Planned, number>;
 }
 
 /** A name that no column of a user may begin with. */
@@ -55,9 +55,13 @@ export function render(source: Source, plans: readonly Planned[], tally: Tally |
     const all = [...flagged, ...more];
     if (!tally || all.length + counting.length === 0) return;
     const kept = list([...columns.map(({ name }) => identifier(name)), ...(hasRow ? [row] : [])]);
-    const result = tally.count(sql, kept, { rows: counting.length > 0, flags: all.map(({ flag }) => flag) });
+    const result = tally.count(
+      sql,
+      kept,
+      all.map(({ flag }) => flag),
+    );
     for (const [index, { planned, name }] of all.entries()) {
-      const counter = result.flags[index] ?? '';
+      const counter = result.flags[index] ?? 0;
       counted.set(planned, [...(counted.get(planned) ?? []), { name, counter }]);
     }
     for (const planned of counting) rowsOut.set(planned, result.rows);
@@ -71,7 +75,7 @@ export function render(source: Source, plans: readonly Planned[], tally: Tally |
       const more = plan.kind === 'filter' ? Object.entries(plan.counts ?? {}) : [];
       count(
         before,
-        more.map(([name, condition]) => ({ planned, name, flag: condition })),
+        more.map(([name, condition]) => ({ planned, name, flag: `coalesce(${condition}, false)` })),
       );
     }
     if (!hasRow && plan.kind === 'query' && plan.needsRow === true) {
