@@ -2,7 +2,8 @@
 import { exportFile } from './export.ts';
 import { ingest } from './ingest/ingest.ts';
 import type { JobKind } from './job.ts';
-import { checkOperations, processOperations } from './operations/process.ts';
+import { checkOperations } from './operations/check.ts';
+import { processOperations } from './operations/process.ts';
 import type { Kind } from './protocol.ts';
 import { profile } from './profile.ts';
 import { readRows } from './rows.ts';

@@ -14,6 +14,17 @@ import type { RunOptions, Services } from './types.ts';
 
 export type Lane = 'short' | 'long';
 
+/**
+ * Without these, the two allocators in a process keep hundreds of megabytes that DuckDB's threads have freed: glibc, and the jemalloc
+ * within DuckDB, which would wait a second before it gives a page back, and then for a thread that asks it for more.
+ */
+const keepNothingFreed = {
+  MALLOC_ARENA_MAX: '1',
+  MALLOC_TRIM_THRESHOLD_: '1048576',
+  MALLOC_MMAP_THRESHOLD_: '1048576',
+  DUCKDB_JE_MALLOC_CONF: 'dirty_decay_ms:0,muzzy_decay_ms:0',
+};
+
 export interface PoolOptions {
   /** How many jobs of each lane run at once. */
   places: Record<Lane, number>;
@@ -143,9 +154,8 @@ export class Pool {
   #start(): Worker {
     const child = fork(this.#options.entry ?? new URL('tables-process.ts', import.meta.url), {
       serialization: 'advanced',
-      // Nothing that the server's environment holds is a job's business. Without these, glibc keeps hundreds of megabytes
-      // that DuckDB's threads have freed.
-      env: { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '1048576', MALLOC_MMAP_THRESHOLD_: '1048576' },
+      // Nothing that the server's environment holds is a job's business.
+      env: keepNothingFreed,
       execArgv: ['--max-old-space-size=1024', '--disable-warning=ExperimentalWarning'],
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });

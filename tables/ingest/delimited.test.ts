@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { duckdb, leftovers, workshop } from '../testing.ts';
 
 const shop = await workshop();
+const modest = await workshop({ memoryBytes: 2 ** 27 });
 const types = (columns: { name: string; type: string }[]) =>
   Object.fromEntries(columns.map(({ name, type }) => [name, type]));
 
@@ -225,4 +226,14 @@ test.each<[string, string | Uint8Array, string, Record<string, unknown>?]>([
 ])('%s is refused and leaves nothing', async (_what, content, code, options) => {
   await expect(shop.take(content, 'csv', options)).rejects.toMatchObject({ code });
   expect(await leftovers(shop)).toEqual([]);
+});
+
+test('a table with more columns than there is memory for is refused with their number', async () => {
+  const columns = Array.from({ length: 3000 }, (_, index) => index);
+  const text = [columns.map(index => `name_${index}`), columns, columns].map(cells => cells.join(',')).join('\n');
+  await expect(modest.take(text, 'csv')).rejects.toMatchObject({
+    code: 'OUT_OF_MEMORY',
+    message: 'A table of 3000 columns needs more than the 128 MiB that a job has here',
+  });
+  expect(await leftovers(modest)).toEqual([]);
 });

@@ -1,5 +1,5 @@
 // Files of delimited text: csv, tsv, and dialects that the request describes.
-import { TableError } from '../errors.ts';
+import { fromAny, TableError } from '../errors.ts';
 import type { JobContext } from '../job.ts';
 import { list, literal } from '../sql.ts';
 import type { Rejected } from '../types.ts';
@@ -86,6 +86,27 @@ function endsLinesInManyWays(error: unknown): boolean {
 
 async function ingestLines(path: string, dialect: Dialect, context: JobContext, target: string): Promise<Written> {
   const found = await sniff(path, dialect, context);
+  try {
+    return await ingestFound(path, { dialect, found }, context, target);
+  } catch (error) {
+    if (found.columns < wideColumns || fromAny(error).code !== 'OUT_OF_MEMORY') throw error;
+    const megabytes = Math.floor(context.settings.memoryBytes / 2 ** 20);
+    throw new TableError(
+      'OUT_OF_MEMORY',
+      `A table of ${found.columns} columns needs more than the ${megabytes} MiB that a job has here`,
+    );
+  }
+}
+
+/** DuckDB holds some 2,000 rows of all columns at once, several times. */
+const wideColumns = 500;
+
+async function ingestFound(
+  path: string,
+  { dialect, found }: { dialect: Dialect; found: Found },
+  context: JobContext,
+  target: string,
+): Promise<Written> {
   const { names, notes: renamed } = uniqueNames(
     found.header
       ? await headerNames(path, found, context)

@@ -5,7 +5,7 @@ import { identifier, literal } from '../sql.ts';
 import type { Written } from './delimited.ts';
 import { lookAtHead } from './look.ts';
 import { uniqueNames } from './names.ts';
-import { writeParquet } from './parquet.ts';
+import { rowBytesOf, writeParquet } from './parquet.ts';
 import { refuseEmpty } from './text-table.ts';
 
 export async function ingestParquet(source: string, context: JobContext, target: string): Promise<Written> {
@@ -20,12 +20,7 @@ export async function ingestParquet(source: string, context: JobContext, target:
       const value = /^U?HUGEINT$/.test(String(row[1])) ? `CAST(${column} AS DECIMAL(38,0))` : column;
       return `${value} AS ${identifier(names[index] ?? '')}`;
     });
-    const total =
-      (
-        await context.query(`SELECT sum(total_uncompressed_size)::DOUBLE, max(num_rows)::DOUBLE
-      FROM parquet_metadata(${literal(source)}), parquet_file_metadata(${literal(source)})`)
-      ).getRows()[0] ?? [];
-    const rowBytes = Number(total[0] ?? 0) / Math.max(1, Number(total[1] ?? 0));
+    const rowBytes = await rowBytesOf(context, source);
     const rows = await writeParquet(context, `SELECT ${selected.join(', ')} FROM ${file}`, target, {
       columns: names.length,
       rowBytes,

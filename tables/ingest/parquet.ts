@@ -13,19 +13,37 @@ const maxGroupCells = 16 * 2 ** 20;
 const maxDictionaryBytes = 2 ** 20;
 const maxDictionariesBytes = 16 * 2 ** 20;
 
-/** Writes a query's rows in their order; answers how many. `rowBytes` is about what a row takes. */
+/** What is known about the rows that go into a file. `rowBytes` is about what one takes. */
+export interface RowShape {
+  columns: number;
+  rowBytes: number;
+}
+
+/** How many rows a group shall have, so that writing one takes little memory. */
+export function groupRows({ columns, rowBytes }: RowShape): number {
+  const rows = Math.min(maxGroupRows, maxGroupBytes / Math.max(1, rowBytes), maxGroupCells / Math.max(1, columns));
+  // DuckDB stores vectors of rows: groups are multiples of them.
+  return Math.max(minGroupRows, Math.floor(rows / minGroupRows) * minGroupRows);
+}
+
+/** What the rows of a Parquet file take before compression. */
+export async function rowBytesOf({ query }: Pick<JobContext, 'query'>, path: string): Promise<number> {
+  const answer = await query(`SELECT sum(total_uncompressed_size)::DOUBLE, max(num_rows)::DOUBLE
+    FROM parquet_metadata(${literal(path)}), parquet_file_metadata(${literal(path)})`);
+  const [bytes, rows] = answer.getRows()[0] ?? [];
+  return Number(bytes ?? 0) / Math.max(1, Number(rows ?? 0));
+}
+
+/** Writes a query's rows in their order; answers how many. */
 export async function writeParquet(
   { query }: Pick<JobContext, 'query'>,
   select: string,
   target: string,
-  shape: { columns: number; rowBytes: number },
+  shape: RowShape,
 ): Promise<number> {
-  const rows = Math.min(maxGroupRows, maxGroupBytes / Math.max(1, shape.rowBytes), maxGroupCells / shape.columns);
-  // DuckDB stores vectors of rows: groups are multiples of them.
-  const groupRows = Math.max(minGroupRows, Math.floor(rows / minGroupRows) * minGroupRows);
   const dictionaryBytes = Math.floor(Math.min(maxDictionaryBytes, maxDictionariesBytes / shape.columns));
   const answer = await query(
-    `COPY (${select}) TO ${literal(target)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE ${groupRows},
+    `COPY (${select}) TO ${literal(target)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE ${groupRows(shape)},
       STRING_DICTIONARY_PAGE_SIZE_LIMIT ${dictionaryBytes}, USE_TMP_FILE false)`,
   );
   return Number(answer.getRows()[0]?.[0] ?? 0);

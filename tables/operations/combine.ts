@@ -204,13 +204,16 @@ const join: Definition = {
         .map(({ mine, other }) => `l.${identifier(mine.name)} = r.${identifier(other.name)}`)
         .join(' AND ');
       if (how === 'semi' || how === 'anti') {
+        const from = (left: string): string =>
+          `FROM ${left} l ${how.toUpperCase()} JOIN ${right.sql} r ON ${condition}`;
         return {
           kind: 'query',
           rows: 'any',
           row: 'kept',
           needsRow: true,
           scrambles: true,
-          sql: ({ from }) => `SELECT l.* FROM ${from} l ${how.toUpperCase()} JOIN ${right.sql} r ON ${condition}`,
+          sql: input => `SELECT l.* ${from(input.from)}`,
+          choice: input => `SELECT l.${input.row} ${from(input.from)}`,
         };
       }
       const keys = new Map(pairs.map(({ mine, other }) => [mine.name, other.name]));

@@ -32,8 +32,14 @@ export interface MapPlan {
 export interface FilterPlan {
   kind: 'filter';
   where: string;
+  /** The condition looks at the row column. */
+  needsRow?: boolean;
   /** Conditions over the rows that go in, counted for the details. */
   counts?: Record<string, string>;
+  /** How many rows come out, where that is known before. */
+  rowsOut?: number;
+  /** Name in the details of the rows that went. */
+  droppedAs?: string;
   details?: Details;
 }
 
@@ -45,6 +51,11 @@ export interface QueryPlan extends RowEffect {
   row: 'kept' | 'new';
   /** The rows may come in any order, which the row column then restores. */
   scrambles?: boolean;
+  /**
+   * For a plan whose rows are some of those that go in, as they were: a SELECT of their row column, in any order. It may be run before
+   * and in the plan's stead, since it needs fewer columns.
+   */
+  choice?: (input: Input) => string;
   /** Name in the details of the rows that went. */
   droppedAs?: string;
   details?: Details;

@@ -2,7 +2,8 @@ import { assert, asyncProperty, pre, string } from 'fast-check';
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ProcessJob } from '../types.ts';
-import { checkOperations, processOperations } from './process.ts';
+import { checkOperations } from './check.ts';
+import { processOperations } from './process.ts';
 import { identifier, literal } from './sql.ts';
 import { clean, openBench, transform } from './testing.ts';
 import type { Bench } from './testing.ts';
@@ -247,4 +248,29 @@ test('what runs too far fails alone, and leaves no output', async () => {
   );
   expect(readdirSync(bench.folder).filter(name => name.startsWith('output'))).toEqual([]);
   expect(await bench.query('SELECT 1 AS x')).toEqual([{ x: 1 }]);
+});
+
+test.each([
+  [clean('deduplicate', { columns: ['k'] })],
+  [clean('deduplicate', { columns: ['k', 'name'], keep: 'last' })],
+  [clean('deduplicate', { columns: ['k'], order_by: ['-name'] })],
+  [clean('deduplicate', { columns: ['k'], keep: 'last', order_by: ['name'], where: 'id % 3 > 0' })],
+  [clean('deduplicate', { columns: ['k'], where: 'id % 3 > 0' })],
+  [transform('join', { dataset_id: 'others', on: ['k'], how: 'semi' })],
+  [transform('join', { dataset_id: 'others', on: ['k'], how: 'anti' })],
+])('rows are the same whether they are chosen before the query or within it: %#', async operation => {
+  const sql =
+    "SELECT i AS id, CASE WHEN i % 11 > 0 THEN (i * 7919) % 997 END AS k, 'name ' || (i % 7) AS name FROM range(30000) r(i)";
+  const datasets = { others: await bench.file('SELECT i AS k FROM range(0, 900, 2) r(i)') };
+  const around = [
+    transform('filter', { where: 'id % 5 > 0' }),
+    operation,
+    transform('filter', { where: 'id % 7 > 0' }),
+  ];
+  const before = await bench.run(sql, around, { datasets });
+  // What changes the order of rows ends what may be chosen before; this order is the rows' own.
+  const within = await bench.run(sql, [transform('sort', { by: 'id' }), ...around], { datasets });
+  expect(before.rows.length).toBeGreaterThan(100);
+  expect(before.rows).toEqual(within.rows);
+  expect(before.report).toEqual(within.report.slice(1));
 });

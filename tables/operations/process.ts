@@ -1,97 +1,28 @@
-// Checks and runs a list of operations on a dataset: as few queries as can be, each result a Parquet file that appears whole or not at
-// all, and a report that was counted on the way.
+// Runs a list of operations on a dataset: as few queries as can be, each result a Parquet file that appears whole or not at all, and a
+// report that was counted on the way.
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fromAny, TableError } from '../errors.ts';
+import { TableError } from '../errors.ts';
+import { describeParquet, groupRows, rowBytesOf } from '../ingest/parquet.ts';
 import type { OperationReport, Processed, ProcessJob, Row, RunOptions, Services, Value } from '../types.ts';
 import { runBatches } from './batches.ts';
-import { createCompiler, firstLine, prepare } from './compile.ts';
+import { checkOperations } from './check.ts';
+import { chooseRows, mostChoosableRows } from './choice.ts';
+import { createCompiler, prepare } from './compile.ts';
 import type { Compiler, Prepared } from './compile.ts';
-import type { BatchPlan, SplitPlan, Step } from './plan.ts';
+import { tableError } from './failures.ts';
+import type { BatchPlan, QueryPlan, SplitPlan } from './plan.ts';
 import { keepsRows, render, row } from './render.ts';
 import type { Planned, Source } from './render.ts';
 import { identifier, list, literal } from './sql.ts';
 import type { TypedColumn } from './sql.ts';
+import { rowsOfFile, sourceOfFile } from './source.ts';
 import { createTally } from './tally.ts';
 import { toRows } from '../values.ts';
 
 /** Of JSON: a preview ends with the row that reaches this, as a page of rows does. */
 const mostPreviewCharacters = 8 * 1024 * 1024;
-/** A `clean` without `op`. */
-const automatic = 'clean';
-
-/** So many cells may be looked at by a check: a fraction of a second. */
-const mostCheckedCells = 500_000;
-
-/**
- * Throws TableError for the first operation that can't be run on these files. Reads schemas, and of small files also the rows where
- * they decide which columns or types there will be.
- */
-export async function checkOperations(
-  connection: DuckDBConnection,
-  job: Pick<ProcessJob, 'source' | 'operations' | 'datasets'>,
-): Promise<void> {
-  const prepared = prepare(job.operations);
-  const compiler = createCompiler(connection, job);
-  let columns: readonly TypedColumn[] = await compiler.columnsOfFile(job.source);
-  const rows = await rowsOfFile(connection, job.source);
-  /** The query so far, while its rows may be looked at. */
-  let seen: Planned[] | null = rows * columns.length <= mostCheckedCells ? [] : null;
-  const source = sourceOfFile(job.source, columns, rows);
-  /** After an automatic cleaning: the columns keep their names, and nobody knows what types they will have. */
-  let typesAreOpen = false;
-  for (const [index, operation] of prepared.entries()) {
-    try {
-      const decidesByData = operation.op === automatic || operation.definition.opens?.(operation.params) === true;
-      const ask: Step['ask'] = async sql => {
-        if (!decidesByData || !seen) return [];
-        const query = `SELECT *, row_number() OVER () AS ${row} FROM (${render(source, seen, null).sql})`;
-        return toRows(await connection.runAndReadAll(sql({ from: `(${query})`, row })));
-      };
-      const blind = !decidesByData || !seen;
-      const plan = await compiler.plan(operation, { index, columns, ask, blind, services: null });
-      if (plan.kind === 'split') mustBeLast(index, prepared);
-      else if (plan.kind === 'batches') {
-        columns = [...columns, ...(await columnsOfBatches(plan))];
-        seen = null;
-      } else if (!decidesByData || seen) {
-        const settled = await compiler.settle(plan, index, columns);
-        columns = settled.at(-1)?.after ?? columns;
-        seen?.push(...settled);
-      } else if (operation.op === automatic) typesAreOpen = true;
-      // What comes after depends on what is in the data: it is checked when that is known, before any output.
-      else return;
-    } catch (cause) {
-      const error = tableError(cause);
-      const holdsForAnyType = error instanceof TableError && error.code === 'UNKNOWN_COLUMN';
-      if (typesAreOpen && !holdsForAnyType) return;
-      throw error;
-    }
-  }
-}
-
-function mustBeLast(index: number, prepared: readonly Prepared[]): void {
-  if (index + 1 === prepared.length) return;
-  const place = `operations[${index}]`;
-  throw new TableError('INVALID_PARAMS', `${place}: split_dataset must be the last operation`, place);
-}
-
-async function columnsOfBatches(plan: BatchPlan): Promise<TypedColumn[]> {
-  const columns = await plan.columns(() => Promise.resolve([]), '');
-  return columns.map(({ name, sql }) => ({
-    name,
-    type:
-      sql === 'a.vector'
-        ? 'FLOAT[]'
-        : sql === 'a.number'
-          ? 'INTEGER'
-          : sql.startsWith('from_json')
-            ? 'VARCHAR[]'
-            : 'VARCHAR',
-  }));
-}
-
 export async function processOperations(
   connection: DuckDBConnection,
   job: ProcessJob,
@@ -112,22 +43,6 @@ export async function processOperations(
   }
 }
 
-async function rowsOfFile(connection: DuckDBConnection, path: string): Promise<number> {
-  const counted = await connection.runAndReadAll(`SELECT count(*)::DOUBLE FROM read_parquet(${literal(path)})`);
-  return Number(counted.getRows()[0]?.[0] ?? 0);
-}
-
-function sourceOfFile(path: string, columns: readonly TypedColumn[], rows: number): Source {
-  const names = columns.map(({ name }) => identifier(name));
-  return {
-    columns,
-    sql: withRow =>
-      `SELECT ${list([...names, ...(withRow ? [`file_row_number AS ${row}`] : [])])} FROM read_parquet(${literal(path)}${withRow ? ', file_row_number = true' : ''})`,
-    scrambled: false,
-    rows,
-  };
-}
-
 /** One run. `source` and `plans` are the query that isn't run yet. */
 class Processing {
   readonly #connection: DuckDBConnection;
@@ -141,6 +56,10 @@ class Processing {
   /** The file that `source` is, when it is one. */
   #file: string | null = null;
   #plans: Planned[] = [];
+  /** Operations, and a share of the next. */
+  #done = 0;
+  #mostRowBytes: number | null = null;
+  readonly #reading = { query: (sql: string) => this.#connection.runAndReadAll(sql) };
 
   constructor(connection: DuckDBConnection, job: ProcessJob, services: Services, run: RunOptions) {
     this.#connection = connection;
@@ -164,7 +83,7 @@ class Processing {
     await this.#begin(this.#job.source);
     for (const [index, prepared] of this.#prepared.entries()) {
       this.#run.signal?.throwIfAborted();
-      this.#run.onProgress?.(index / (this.#prepared.length + 1));
+      this.#progress(index);
       if (prepared.definition.asks?.(prepared.params) === true) await this.#materialise(index);
       const columns = this.#columns();
       const plan = await this.#compiler.plan(prepared, {
@@ -183,7 +102,11 @@ class Processing {
         };
       }
       if (plan.kind === 'batches') await this.#batches(plan, index);
-      else this.#plans.push(...(await this.#compiler.settle(plan, index, columns)));
+      else {
+        for (const planned of await this.#compiler.settle(plan, index, columns)) {
+          this.#plans.push(await this.#chosen(planned));
+        }
+      }
       this.#noteColumns(index, columns);
     }
     if (this.#job.preview !== undefined) {
@@ -230,18 +153,43 @@ class Processing {
     await this.#begin(path);
   }
 
+  /** A plan that only chooses among the rows of a file gives way to its choice; what stands between is computed again for it. */
+  async #chosen(planned: Planned): Promise<Planned> {
+    const { plan, index, before, after } = planned;
+    if (plan.kind !== 'query' || !plan.choice || this.#file === null || this.#source.rows > mostChoosableRows)
+      return planned;
+    if (this.#plans.some(({ plan: earlier }) => earlier.kind === 'query')) return planned;
+    const number = { name: 'number', type: 'BIGINT' };
+    const choice: QueryPlan = { kind: 'query', rows: 'any', row: 'new', needsRow: true, sql: plan.choice };
+    const { sql } = render(this.#source, [...this.#plans, { plan: choice, index, before, after: [number] }], null);
+    const { condition, count } = await this.#watched([index, index + 1], () =>
+      chooseRows(this.#connection, { select: sql, rows: this.#source.rows }),
+    );
+    const { droppedAs, details } = plan;
+    const where = condition(row);
+    return {
+      plan: {
+        kind: 'filter',
+        where,
+        needsRow: true,
+        rowsOut: count,
+        ...(droppedAs !== undefined && { droppedAs }),
+        ...(details && { details }),
+      },
+      index,
+      before,
+      after,
+    };
+  }
+
   /** Runs the query into a file. */
   async #copy(path: string, compression: 'zstd' | 'lz4', limit?: number): Promise<number> {
     const tally = this.#job.preview === undefined ? createTally(this.#connection) : null;
     const { sql, counted, rowsOut } = render(this.#source, this.#plans, tally);
     const limited = limit === undefined ? sql : `SELECT * FROM (${sql}) LIMIT ${limit}`;
-    const timer = this.#watch();
-    let final: number;
-    try {
-      final = await this.#write(limited, path, compression);
-    } finally {
-      clearInterval(timer);
-    }
+    const [first = this.#prepared.length, last = first] = [this.#plans[0]?.index, this.#plans.at(-1)?.index];
+    const final = await this.#watched([first, last + 1], () => this.#write(limited, path, compression));
+    const countOf = (counter: number): number => tally?.countOf(counter) ?? 0;
     let rows = this.#source.rows;
     for (const planned of this.#plans) {
       const report = this.#reports[planned.index];
@@ -249,19 +197,33 @@ class Processing {
       const isFirst = this.#plans.find(({ index }) => index === planned.index) === planned;
       if (isFirst) report.rowsIn = rows;
       const before = rows;
-      const slot = rowsOut.get(planned);
-      if (!keepsRows(planned.plan)) rows = slot === undefined ? final : (tally?.counts(slot)[0] ?? 0);
+      const counter = rowsOut.get(planned);
+      const known = planned.plan.kind === 'filter' ? planned.plan.rowsOut : undefined;
+      if (!keepsRows(planned.plan)) rows = known ?? (counter === undefined ? final : countOf(counter));
       report.rowsOut = rows;
-      this.#noteCounts(report, planned, { counts: counted, tally, gone: before - rows });
+      const cells = (counted.get(planned) ?? []).map(({ name, counter: of }) => [name, countOf(of)] as const);
+      this.#noteCounts(report, planned, { cells, gone: before - rows });
     }
     return final;
+  }
+
+  /** Of a row of the source and one of each dataset beside it: what is joined is as wide. */
+  async #rowBytes(): Promise<number> {
+    if (this.#mostRowBytes === null) {
+      this.#mostRowBytes = 0;
+      for (const path of [this.#job.source, ...Object.values(this.#job.datasets)]) {
+        this.#mostRowBytes += await rowBytesOf(this.#reading, path);
+      }
+    }
+    return this.#mostRowBytes;
   }
 
   /** The file appears whole or not at all. Answers its number of rows. */
   async #write(sql: string, path: string, compression: 'zstd' | 'lz4'): Promise<number> {
     const temporary = `${path}.tmp`;
     try {
-      const copy = `COPY (${sql}) TO ${literal(temporary)} (FORMAT parquet, COMPRESSION ${compression}, USE_TMP_FILE false)`;
+      const group = groupRows({ columns: this.#columns().length, rowBytes: await this.#rowBytes() });
+      const copy = `COPY (${sql}) TO ${literal(temporary)} (FORMAT parquet, COMPRESSION ${compression}, ROW_GROUP_SIZE ${group}, USE_TMP_FILE false)`;
       const result = await this.#connection.runAndReadAll(copy);
       await rename(temporary, path);
       return Number(result.getRowsJson()[0]?.[0] ?? 0);
@@ -273,26 +235,15 @@ class Processing {
 
   #noteCounts(
     report: OperationReport,
-    planned: Planned,
-    {
-      counts,
-      tally,
-      gone,
-    }: {
-      counts: Map<Planned, { slot: number; names: string[] }>;
-      tally: ReturnType<typeof createTally> | null;
-      gone: number;
-    },
+    { plan }: Planned,
+    { cells, gone }: { cells: (readonly [string, number])[]; gone: number },
   ): void {
-    const { plan } = planned;
     const details: Record<string, Value> = named(plan.details);
-    const own = counts.get(planned);
-    own?.names.forEach((name, position) => {
-      const count = tally?.counts(own.slot)[position + 1] ?? 0;
+    for (const [name, count] of cells) {
       if (plan.kind === 'filter') details[name] = count;
       else report.cellsChanged[name] = (report.cellsChanged[name] ?? 0) + count;
-    });
-    if (plan.kind === 'query' && plan.droppedAs !== undefined) details[plan.droppedAs] = gone;
+    }
+    if (plan.kind !== 'map' && plan.droppedAs !== undefined) details[plan.droppedAs] = gone;
     if (Object.keys(details).length > 0) report.details = Object.assign(named(report.details), details);
   }
 
@@ -322,7 +273,7 @@ class Processing {
           type: String(column['column_type']),
         })),
       signal: this.#run.signal,
-      onProgress: fraction => this.#run.onProgress?.((index + fraction) / (this.#prepared.length + 1)),
+      onProgress: fraction => this.#progress(index + fraction),
     });
     this.#file = null;
     const report = this.#reports[index];
@@ -361,37 +312,31 @@ class Processing {
   }
 
   async #outputColumns(path: string): Promise<Processed['outputs'][number]['columns']> {
-    const columns = await this.#compiler.columnsOfFile(path);
-    const counts = columns.map(({ name }, index) => `(count(*) - count(${identifier(name)}))::DOUBLE AS n${index}`);
-    const [nulls] = await this.#query(`SELECT ${list(counts)} FROM read_parquet(${literal(path)})`);
-    return columns.map((column, index) => ({ ...column, nulls: Number(nulls?.[`n${index}`] ?? 0) }));
+    return describeParquet(this.#reading, path);
   }
 
-  #watch(): NodeJS.Timeout {
-    const first = Math.min(...this.#plans.map(({ index }) => index), this.#prepared.length);
-    return setInterval(() => {
+  /** Tells the progress of a statement that takes the operations from one number to another. */
+  async #watched<Result>([from, to]: readonly [number, number], run: () => Promise<Result>): Promise<Result> {
+    const timer = setInterval(() => {
       const share = Math.max(0, this.#connection.progress.percentage) / 100;
-      const last = (this.#plans.at(-1)?.index ?? first) + 1;
-      this.#run.onProgress?.((first + share * (last - first)) / (this.#prepared.length + 1));
+      this.#progress(from + share * (to - from));
     }, 500);
+    try {
+      return await run();
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  /** Never less than before. */
+  #progress(operations: number): void {
+    if (operations <= this.#done) return;
+    this.#done = operations;
+    this.#run.onProgress?.(operations / (this.#prepared.length + 1));
   }
 }
 
 /** For names that users chose: nothing is in it, not even what all objects have (`constructor`). */
 function named<Entry>(entries: Readonly<Record<string, Entry>> = {}): Record<string, Entry> {
   return Object.assign<Record<string, Entry>, Readonly<Record<string, Entry>>>(Object.create(null), entries);
-}
-
-/**
- * What DuckDB says while it computes is the user's to know, but for trouble with files and with itself; a place of ours in it becomes the
- * place of the error.
- */
-function tableError(error: unknown): unknown {
-  if (error instanceof TableError || !(error instanceof Error)) return error;
-  const kind = /^([A-Z][A-Za-z ]+) Error: /.exec(error.message);
-  if (!kind || ['IO', 'INTERNAL', 'FATAL', 'Permission'].includes(kind[1] ?? '')) return error;
-  if (kind[1] === 'Out of Memory') return fromAny(error);
-  const message = error.message.slice(kind[0].length);
-  const place = /^operations\[\d+\]\.params[^:]*/.exec(message)?.[0];
-  return new TableError('OPERATION_FAILED', place === undefined ? firstLine(error) : message, place);
 }

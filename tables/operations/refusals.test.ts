@@ -1,7 +1,7 @@
 // Parameters that contradict each other or the columns are refused with their place; values that no statistic is made of do no harm.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Operation, Services } from '../types.ts';
-import { checkOperations } from './process.ts';
+import { checkOperations } from './check.ts';
 import { clean, enrich, openBench, transform } from './testing.ts';
 import type { Bench } from './testing.ts';
 

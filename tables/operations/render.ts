@@ -24,16 +24,11 @@ export interface Source {
   rows: number;
 }
 
-/** Which slots hold what, for one plan. */
-interface Counted {
-  slot: number;
-  names: string[];
-}
-
 export interface Rendered {
   sql: string;
-  counted: Map<Planned, Counted>;
-  /** Where the rows that come out of a plan were counted. */
+  /** The counters of each plan, by the names of what is counted. */
+  counted: Map<Planned, { name: string; counter: number }[]>;
+  /** The counter of the rows that come out of a plan. */
   rowsOut: Map<Planned, number>;
 }
 
@@ -41,16 +36,48 @@ export interface Rendered {
 export const rowName = '\u0001row';
 export const row = identifier(rowName);
 const fresh = (index: number): string => identifier(`\u0001new${index}`);
+const mark = (index: number): string => identifier(`\u0001changed${index}`);
 
 /** The query; with a tally, one that also counts what can't be known without. */
 export function render(source: Source, plans: readonly Planned[], tally: Tally | null): Rendered {
-  const counted = new Map<Planned, Counted>();
-  const rowsOut = new Map<Planned, number>();
+  const counted: Rendered['counted'] = new Map();
+  const rowsOut: Rendered['rowsOut'] = new Map();
+  /** What the next tally shall count. Flags stay columns until then, so that there are few barriers. */
+  let flagged: { planned: Planned; name: string; flag: string }[] = [];
+  let counting: Planned[] = [];
   let hasRow = source.scrambled || needsRow(plans, 0);
   let scrambled = source.scrambled;
   let sql = source.sql(hasRow);
+  const flags = (): string[] => flagged.map(({ flag }) => flag);
+
+  /** Counts what waits for it, before rows go or move. */
+  function count(columns: readonly TypedColumn[], more: typeof flagged = []) {
+    const all = [...flagged, ...more];
+    if (!tally || all.length + counting.length === 0) return;
+    const kept = list([...columns.map(({ name }) => identifier(name)), ...(hasRow ? [row] : [])]);
+    const result = tally.count(
+      sql,
+      kept,
+      all.map(({ flag }) => flag),
+    );
+    for (const [index, { planned, name }] of all.entries()) {
+      const counter = result.flags[index] ?? 0;
+      counted.set(planned, [...(counted.get(planned) ?? []), { name, counter }]);
+    }
+    for (const planned of counting) rowsOut.set(planned, result.rows);
+    [flagged, counting] = [[], []];
+    sql = result.sql;
+  }
+
   plans.forEach((planned, index) => {
     const { plan, before, after } = planned;
+    if (plan.kind !== 'map') {
+      const more = plan.kind === 'filter' ? Object.entries(plan.counts ?? {}) : [];
+      count(
+        before,
+        more.map(([name, condition]) => ({ planned, name, flag: `coalesce(${condition}, false)` })),
+      );
+    }
     if (!hasRow && plan.kind === 'query' && plan.needsRow === true) {
       // Only behind a plan that gave the rows a new order: at the source there is a cheaper one.
       sql = `SELECT *, row_number() OVER () AS ${row} FROM (${sql})`;
@@ -60,56 +87,42 @@ export function render(source: Source, plans: readonly Planned[], tally: Tally |
       sql = `SELECT * FROM (${sql}) ORDER BY ${row}`;
       scrambled = false;
     }
-    if (plan.kind === 'filter') {
-      const flags = Object.entries(plan.counts ?? {});
-      if (tally && flags.length > 0) {
-        const result = tally.count(
-          sql,
-          flags.map(([, flag]) => `coalesce(${flag}, false)`),
-        );
-        counted.set(planned, { slot: result.slot, names: flags.map(([name]) => name) });
-        sql = result.sql;
-      }
-      sql = `SELECT * FROM (${sql}) WHERE ${plan.where}`;
-    } else if (plan.kind === 'map') {
-      const kept = hasRow ? [row] : [];
-      if (tally && plan.changes.length > 0) {
-        const position = new Map(plan.changes.map((name, place) => [name, place]));
-        const added = plan.columns.flatMap(({ name, sql: expression }) => {
-          const place = position.get(name);
-          return place === undefined ? [] : [`${expression} AS ${fresh(place)}`];
-        });
-        const flags = plan.changes.map((name, place) => changed(name, fresh(place), before, after));
-        const outs = plan.columns.map(({ name, sql: expression }) => {
-          const place = position.get(name);
-          return `${place === undefined ? expression : fresh(place)} AS ${identifier(name)}`;
-        });
-        const result = tally.count(`SELECT *, ${list(added)} FROM (${sql})`, flags, list([...outs, ...kept]));
-        counted.set(planned, { slot: result.slot, names: plan.changes });
-        sql = result.sql;
-      } else {
-        const outs = plan.columns.map(({ name, sql: expression }) => `${expression} AS ${identifier(name)}`);
-        sql = `SELECT ${list([...outs, ...kept])} FROM (${sql})`;
-      }
+    if (plan.kind === 'filter') sql = `SELECT * FROM (${sql}) WHERE ${plan.where}`;
+    else if (plan.kind === 'map') {
+      const changes = tally ? plan.changes : [];
+      const position = new Map(changes.map((name, place) => [name, place]));
+      const cells = plan.columns.map(({ name, sql: expression }) => {
+        const place = position.get(name);
+        return { name, expression, made: place === undefined ? null : fresh(place) };
+      });
+      const made = cells.flatMap(({ expression, made: as }) => (as === null ? [] : [`${expression} AS ${as}`]));
+      const outs = cells.map(({ name, expression, made: as }) => `${as ?? expression} AS ${identifier(name)}`);
+      const marks = changes.map((name, place) => ({
+        planned,
+        name,
+        flag: mark(flagged.length + place),
+        sql: changed(name, fresh(place), before, after),
+      }));
+      const marked = marks.map(({ sql: expression, flag: as }) => `${expression} AS ${as}`);
+      const from = made.length === 0 ? `(${sql})` : `(SELECT *, ${list(made)} FROM (${sql}))`;
+      sql = `SELECT ${list([...outs, ...(hasRow ? [row] : []), ...flags(), ...marked])} FROM ${from}`;
+      flagged = [...flagged, ...marks];
     } else {
       const input: Input = { from: `(${sql})`, row: hasRow ? row : null };
       sql = plan.sql(input);
       hasRow = hasRow && plan.row === 'kept';
       scrambled = hasRow && (scrambled || plan.scrambles === true);
     }
-    if (tally && mustCount(plans, index)) {
-      const result = tally.count(sql, []);
-      rowsOut.set(planned, result.slot);
-      sql = result.sql;
-    }
+    if (tally && mustCount(plans, index)) counting.push(planned);
     if (hasRow && !scrambled && !needsRow(plans, index + 1)) {
-      const columns = list(after.map(({ name }) => identifier(name)));
+      const columns = list([...after.map(({ name }) => identifier(name)), ...flags()]);
       sql = `SELECT ${columns} FROM (${sql})`;
       hasRow = false;
     }
   });
+  const last = plans.at(-1)?.after ?? source.columns;
+  count(last);
   if (hasRow) {
-    const last = plans.at(-1)?.after ?? source.columns;
     sql = `SELECT ${list(last.map(({ name }) => identifier(name)))} FROM (${sql})${scrambled ? ` ORDER BY ${row}` : ''}`;
   }
   return { sql, counted, rowsOut };
@@ -122,17 +135,18 @@ export function keepsRows(plan: SqlPlan): boolean {
 /** Whether a plan from there on wants the row column before one gives the rows a new order. */
 function needsRow(plans: readonly Planned[], from: number): boolean {
   for (const { plan } of plans.slice(from)) {
-    if (plan.kind !== 'query') continue;
+    if (plan.kind === 'map') continue;
     if (plan.needsRow === true) return true;
-    if (plan.row === 'new') return false;
+    if (plan.kind === 'query' && plan.row === 'new') return false;
   }
   return false;
 }
 
-/** Rows that come out of a plan are counted unless it passes all on, or the end of the query tells. */
+/** Rows that come out of a plan are counted unless it passes all on, or tells itself how many, or the end of the query does. */
 function mustCount(plans: readonly Planned[], index: number): boolean {
   const planned = plans[index];
   if (!planned || keepsRows(planned.plan)) return false;
+  if (planned.plan.kind === 'filter' && planned.plan.rowsOut !== undefined) return false;
   return plans.slice(index + 1).some(({ plan }) => !keepsRows(plan));
 }
 

@@ -143,6 +143,9 @@ export function deduplicateBy(
 ): Plan {
   const among = where === undefined ? '' : `, coalesce(${where}, false)`;
   const others = where === undefined ? '' : ` OR NOT coalesce(${where}, false)`;
+  const alone = (row: string): string =>
+    where === undefined ? '' : `, CASE WHEN coalesce(${where}, false) THEN NULL ELSE ${row} END`;
+  const names = list(keys.map(({ name }) => identifier(name)));
   // The last of an order is the first of its reverse; with ties the later row is the last.
   const inOrder = (row: string): string =>
     keep === 'first' ? list([...orders, row]) : list([...orders.map(reversed), `${row} DESC`]);
@@ -153,11 +156,14 @@ export function deduplicateBy(
     needsRow: true,
     scrambles: true,
     ...(droppedAs === undefined ? {} : { droppedAs }),
+    // Whoever has nobody before is the first. With row_number() = 1 DuckDB would make an aggregate of it that holds whole rows in memory
+    // and can't spill them.
     sql: ({ from, row }) =>
-      // Whoever has nobody before is the first. With row_number() = 1 DuckDB would make an aggregate of it that holds whole rows in
-      // memory and can't spill them.
-      `SELECT * FROM ${from} QUALIFY NOT lag(true, 1, false) OVER (PARTITION BY ${list(keys.map(({ name }) => identifier(name)))}${among} ` +
-      `ORDER BY ${inOrder(String(row))})${others}`,
+      `SELECT * FROM ${from} QUALIFY NOT lag(true, 1, false) OVER (PARTITION BY ${names}${among} ORDER BY ${inOrder(String(row))})${others}`,
+    choice: ({ from, row }) =>
+      orders.length > 0
+        ? `SELECT ${row} FROM ${from} QUALIFY NOT lag(true, 1, false) OVER (PARTITION BY ${names}${among} ORDER BY ${inOrder(String(row))})${others}`
+        : `SELECT ${keep === 'first' ? 'min' : 'max'}(${row}) FROM ${from} GROUP BY ${names}${alone(String(row))}`,
   };
 }
 
