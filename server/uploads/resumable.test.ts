@@ -2,7 +2,7 @@
 import { fork } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,10 +10,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { ApiError } from '../http/index.ts';
-import { openParts, startServer, type TestParts, type TestServer } from '../http/testing.ts';
-import { openStorage, type Storage } from '../storage/index.ts';
-import { createUploads, type Room, type Uploads, type UploadsOptions } from './index.ts';
-import { mountEcho, roomOf } from './testing.ts';
+import { openParts, type TestParts, type TestServer } from '../http/testing.ts';
+import type { Uploads, UploadsOptions } from './index.ts';
+import { type Doors, filesBelow, openDoors, roomOf } from './testing.ts';
 
 const path = '/api/v2/data/uploads';
 const file = randomBytes(2_500_000);
@@ -22,8 +21,7 @@ const version = { 'tus-resumable': '1.0.0' };
 const bytesType = { 'content-type': 'application/offset+octet-stream' };
 let parts: TestParts;
 let folder: string;
-let storage: Storage;
-let uploads: Uploads;
+let opened: Doors;
 let server: TestServer;
 
 beforeAll(async () => {
@@ -39,22 +37,13 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function start(options: Partial<UploadsOptions> = {}, room?: Room): Promise<void> {
-  storage = await openStorage({ folder });
-  uploads = createUploads({ storage, folder: join(folder, 'resumable'), ...options });
-  server = await startServer(parts, app => mountEcho(app, uploads, room));
+async function start(options: Partial<UploadsOptions> = {}, more: Parameters<typeof openDoors>[2] = {}): Promise<void> {
+  opened = await openDoors({ parts, folder }, options, more);
+  ({ server } = opened);
 }
 
-async function stop(): Promise<void> {
-  await server.close();
-  await uploads.close();
-  await storage.close();
-}
-
-async function leftovers(): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries.filter(entry => entry.isFile() && !entry.name.includes('lock')).map(entry => entry.name);
-}
+const stop = () => opened.stop();
+const leftovers = () => filesBelow(folder);
 
 function metadataOf(fields: Record<string, string>): string {
   return Object.entries(fields)
@@ -209,7 +198,7 @@ it('refuses at the beginning what would be refused at the end', async () => {
 
 it('counts unfinished uploads against the room of the account', async () => {
   await stop();
-  await start({}, roomOf(4_000_000));
+  await start({}, { room: roomOf(4_000_000) });
   const place = await begin();
   const second = await create();
   expect(second.status).toBe(413);
@@ -232,15 +221,12 @@ it('drops a file that is refused for what it is, and keeps one that the server c
     ['SERVICE_UNAVAILABLE', file.length - 1],
   ] as const) {
     await stop();
-    storage = await openStorage({ folder });
-    const real = createUploads({ storage, folder: join(folder, 'resumable') });
-    const failing: Uploads = {
+    const change = (real: Uploads): Uploads => ({
       ...real,
       resume: (exchange, room) =>
         real.resume(exchange, room, async () => Promise.reject(new ApiError(code, { message: 'no' }))),
-    };
-    uploads = failing;
-    server = await startServer(parts, app => mountEcho(app, failing));
+    });
+    await start({}, { change });
     const place = await begin();
     expect(await (await patch(place, 0, file)).json()).toMatchObject({ code, message: 'no' });
     expect(await offsetOf(place)).toBe(left);

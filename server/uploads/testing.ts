@@ -1,13 +1,14 @@
 // A server whose upload routes give back what they received, for tests and measurements.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AnswerOf, routes } from '@vectorium/contract';
 import { type App, ApiError, mount, Raw } from '../http/index.ts';
 import type { Context } from '../http/index.ts';
-import { openParts, startServer } from '../http/testing.ts';
+import { openParts, startServer, type TestParts, type TestServer } from '../http/testing.ts';
 import { openStorage } from '../storage/index.ts';
-import { createUploads, type ReceivedUpload, type Room, type Uploads } from './index.ts';
+import { createUploads, type ReceivedUpload, type Room, type Uploads, type UploadsOptions } from './index.ts';
 
 /** A room of so many bytes. */
 export function roomOf(limit: number): Room {
@@ -47,6 +48,38 @@ export function mountEcho(app: App, uploads: Uploads, room: Room = roomOf(Infini
   mount(app, routes.getResumableUpload, resume);
   mount(app, routes.continueResumableUpload, resume);
   mount(app, routes.deleteResumableUpload, resume);
+}
+
+/** The routes on a folder that may have been used before, until they are stopped. */
+export interface Doors {
+  server: TestServer;
+  stop(): Promise<void>;
+}
+
+export async function openDoors(
+  { parts, folder }: { parts: TestParts; folder: string },
+  options: Partial<UploadsOptions> = {},
+  { room, change = same }: { room?: Room | undefined; change?: (uploads: Uploads) => Uploads } = {},
+): Promise<Doors> {
+  const storage = await openStorage({ folder });
+  const uploads = createUploads({ storage, folder: join(folder, 'resumable'), ...options });
+  const server = await startServer(parts, app => mountEcho(app, change(uploads), room));
+  return {
+    server,
+    async stop() {
+      await server.close();
+      await uploads.close();
+      await storage.close();
+    },
+  };
+}
+
+const same = (uploads: Uploads): Uploads => uploads;
+
+/** Names of the files below a folder that are no locks. */
+export async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries.filter(entry => entry.isFile() && !entry.name.includes('lock')).map(entry => entry.name);
 }
 
 /** The same as a server of its own, on a storage folder that may have been used before. */

@@ -1,24 +1,22 @@
 // Files through every door of a real server: whole and exact, or refused with a place and nothing left.
 import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes, randomInt } from 'node:crypto';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { openParts, startServer, type TestParts, type TestServer } from '../http/testing.ts';
-import { openStorage, type Storage } from '../storage/index.ts';
-import { createUploads, type Room, type Uploads, type UploadsOptions } from './index.ts';
-import { mountEcho, roomOf } from './testing.ts';
+import { openParts, type TestParts, type TestServer } from '../http/testing.ts';
+import type { Room, UploadsOptions } from './index.ts';
+import { type Doors, filesBelow, openDoors, roomOf } from './testing.ts';
 
 const path = '/api/v2/data/upload';
 const boundary = 'a boundary';
 const hostileBodies = 600;
 let parts: TestParts;
 let folder: string;
-let storage: Storage;
-let uploads: Uploads;
+let opened: Doors;
 let server: TestServer;
 
 beforeAll(async () => {
@@ -28,32 +26,24 @@ afterAll(() => parts.close());
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'vectorium-uploads-'));
-  storage = await openStorage({ folder });
   await start();
 });
 afterEach(async () => {
-  await server.close();
-  await uploads.close();
-  await storage.close();
+  await opened.stop();
   await rm(folder, { recursive: true });
 });
 
-async function start(options: Partial<UploadsOptions> = {}, room?: Room): Promise<void> {
-  uploads = createUploads({ storage, folder: join(folder, 'resumable'), ...options });
-  server = await startServer(parts, app => mountEcho(app, uploads, room));
+async function start(options: Partial<UploadsOptions> = {}, room?: Room, place = folder): Promise<void> {
+  opened = await openDoors({ parts, folder: place }, options, { room });
+  ({ server } = opened);
 }
 
-async function restart(options: Partial<UploadsOptions>, room?: Room): Promise<void> {
-  await server.close();
-  await uploads.close();
-  await start(options, room);
+async function restart(options: Partial<UploadsOptions>, room?: Room, place?: string): Promise<void> {
+  await opened.stop();
+  await start(options, room, place);
 }
 
-/** Files below the storage's folder that are no locks. */
-async function leftovers(): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries.filter(entry => entry.isFile() && !entry.name.includes('.lock')).map(entry => entry.name);
-}
+const leftovers = () => filesBelow(folder);
 
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
@@ -385,18 +375,13 @@ afterAll(async () => {
 
 describe.skipIf(!mounted)(`a disk${mounted ? '' : ': SKIPPED, only root may mount one'}`, () => {
   it('that is really full is told of, and has room again at once', async () => {
-    await server.close();
-    const small = await openStorage({ folder: tiny });
-    const limits = { minFreeBytes: 0 };
-    uploads = createUploads({ storage: small, folder: join(tiny, 'resumable'), limits });
-    server = await startServer(parts, app => mountEcho(app, uploads));
+    await restart({ limits: { minFreeBytes: 0 } }, undefined, tiny);
     for (const file of [randomBytes(20_000_000), randomBytes(9_000_000)]) {
       const answer = await server.post(path, jsonOf(file));
       expect(await answer.json()).toMatchObject({ code: 'STORAGE_FULL' });
       expect(answer.status).toBe(507);
     }
     expect((await server.post(path, jsonOf(randomBytes(5_000_000)))).status).toBe(200);
-    await small.close();
   });
 });
 

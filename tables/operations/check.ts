@@ -5,11 +5,11 @@ import type { ProcessJob } from '../types.ts';
 import { toRows } from '../values.ts';
 import { createCompiler, prepare } from './compile.ts';
 import type { Prepared } from './compile.ts';
-import { tableError } from './failure.ts';
-import { rowsOfFile, sourceOfFile } from './file.ts';
+import { tableError } from './failures.ts';
 import type { BatchPlan, Step } from './plan.ts';
 import { render, row } from './render.ts';
 import type { Planned } from './render.ts';
+import { rowsOfFile, sourceOfFile } from './source.ts';
 import type { TypedColumn } from './sql.ts';
 
 /** A `clean` without `op`. */

@@ -11,13 +11,13 @@ import { checkOperations } from './check.ts';
 import { chooseRows, mostChoosableRows } from './choice.ts';
 import { createCompiler, prepare } from './compile.ts';
 import type { Compiler, Prepared } from './compile.ts';
+import { tableError } from './failures.ts';
 import type { BatchPlan, QueryPlan, SplitPlan } from './plan.ts';
-import { tableError } from './failure.ts';
-import { rowsOfFile, sourceOfFile } from './file.ts';
 import { keepsRows, render, row } from './render.ts';
 import type { Planned, Source } from './render.ts';
 import { identifier, list, literal } from './sql.ts';
 import type { TypedColumn } from './sql.ts';
+import { rowsOfFile, sourceOfFile } from './source.ts';
 import { createTally } from './tally.ts';
 import { toRows } from '../values.ts';
 

@@ -1,4 +1,4 @@
-// What DuckDB says of an operation, as an error that names the place.
+// What DuckDB says against operations, as errors for whoever asked for them.
 import { fromAny, TableError } from '../errors.ts';
 import { firstLine } from './compile.ts';
 

@@ -1,4 +1,4 @@
-// A Parquet file as where a query begins.
+// A Parquet file as the beginning of a query.
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { row } from './render.ts';
 import type { Source } from './render.ts';
