@@ -1,7 +1,7 @@
 // Every fused operator, run in ONNX Runtime, against the plain arithmetic that it stands for.
 import { describe, expect, test } from 'vitest';
 import * as fused from './fused.ts';
-import { constant, div, input, integers, mul } from './operators.ts';
+import { constant, div, input, integers, mul, reshape } from './operators.ts';
 import {
   build,
   evaluate,
@@ -222,6 +222,20 @@ describe('weights in blocks of 4 bits', () => {
     const exact = product(values([6, columns], x.data), swapped(plain));
     const expected = build([2, 3, rows], ([b = 0, s = 0, r = 0]) => pick(exact, [3 * b + s, r]) + pick(bias, [r]));
     expectClose(await evaluate(whole, { x, bias }), expected, tolerance);
+  });
+
+  test('matmulNBits takes zero points', async () => {
+    const zeros = constant(Uint8Array.from({ length: rows }, (_, i) => 16 * (i + 3) + 2 * i));
+    const zeroOf = (row: number, block: number) => (block === 0 ? (2 * row) & 15 : row + 3);
+    const weight = { ...blocks([rows, columns / blockSize, blockSize / 2]), zeros: reshape(zeros, [rows, 1]) };
+    const shifted = build([rows, columns], ([r = 0, c = 0]) => {
+      const block = Math.floor(c / blockSize);
+      return pick(plain, [r, c]) + (8 - zeroOf(r, block)) * pick(scales, [r, block]);
+    });
+    const x = noise(1, 3, columns);
+    const exact = product(values([3, columns], x.data), swapped(shifted));
+    const whole = fused.matmulNBits(sequence('x', columns), weight);
+    expectClose(await evaluate(whole, { x }), values([1, 3, rows], exact.data), 1e-5);
   });
 
   test('gatherBlockQuantized looks rows up', async () => {

@@ -56,13 +56,14 @@ const product = (transA: boolean, transB: boolean): Record<string, Case> => ({
 });
 
 /** A frozen weight [3, 64] in blocks of 32. */
-const quantised = (bits: 4 | 8): Case => ({
+const quantised = (bits: 4 | 8, withZeros = false): Case => ({
   shapes: ({ m, n }) => [[n, m, 64], [3]],
   of: ([x, bias]) => {
     const bytes = Uint8Array.from({ length: 3 * 8 * bits }, (_, i) => (i * 37 + 11) % 256);
     const scales = Float32Array.from({ length: 6 }, (_, i) => (i + 1) / 2 ** bits);
     const weight = { values: t.constant(bytes, [3, 2, 4 * bits]), scales: t.constant(scales, [3, 2]) };
-    return fused.matmulNBits(must(x), { ...weight, bits, blockSize: 32 }, { bias });
+    const zeros = withZeros ? t.constant(Uint8Array.from([0x39, 0x84, 0x0f]), [3, 1]) : undefined;
+    return fused.matmulNBits(must(x), { ...weight, zeros, bits, blockSize: 32 }, { bias });
   },
 });
 
@@ -211,6 +212,21 @@ const CASES: Record<string, Case> = {
   },
   matmulNBits: quantised(4),
   'matmulNBits of 8 bits': quantised(8),
+  'matmulNBits with zero points': quantised(4, true),
+  matmulByToken: {
+    shapes: ({ m, n, k }) => [
+      [2, m, k],
+      [n, 2, k],
+    ],
+    of: ([a, b]) => t.matmulByToken(must(a), must(b), { transB: true, alpha: 0.3 }),
+  },
+  'matmulByToken by its rows': {
+    shapes: ({ m, n, k }) => [
+      [m, 2, n],
+      [n, 2, k],
+    ],
+    of: ([a, b]) => t.matmulByToken(must(a), must(b), { transHeads: true }),
+  },
   checkpoint: two((a, b) => checkpoint(x => t.exp(t.mul(t.sin(must(x)), b)), t.square(a))),
 };
 

@@ -271,6 +271,50 @@ describe('reductions and selection', () => {
     expectClose(await evaluate(t.logSoftmax(named), { x }), map(softmax(x), Math.log));
   });
 
+  test('split gives all parts, of lengths that are known now or when the graph runs', async () => {
+    const [first, second] = t.split(t.input('x', [3, 5]), 1, [2, 3]);
+    const [left, right] = t.split(t.input('x', ['a', 5]), 0, [1, 'b']);
+    if (!first || !second || !left || !right) throw new Error('a split in two has two parts');
+    expectClose(
+      await evaluate(second, { x }),
+      build([3, 3], ([r = 0, c = 0]) => pick(x, [r, c + 2])),
+    );
+    expectClose(
+      await evaluate(first, { x }),
+      build([3, 2], ([r = 0, c = 0]) => pick(x, [r, c])),
+    );
+    const rest = t.add(right, t.mul(t.input('y', ['b', 1]), 0));
+    expectClose(
+      await evaluate(rest, { x, y: noise(2, 1) }),
+      build([2, 5], ([r = 0, c = 0]) => pick(x, [r + 1, c])),
+    );
+  });
+
+  test('matmulByToken multiplies each head by its own part of every token', async () => {
+    const [heads, rows, tokens, size] = [2, 3, 4, 5];
+    const [keys, query, share] = [noise(tokens, heads, size), noise(rows, heads, size), noise(heads, rows, tokens)];
+    const cache = t.input('keys', ['tokens', heads, size]);
+    const scores = t.matmulByToken(t.input('query', ['rows', heads, size]), cache, {
+      transHeads: true,
+      transB: true,
+      alpha: 0.5,
+    });
+    const sum = (length: number, of: (i: number) => number) =>
+      Array.from({ length }, (_, i) => of(i)).reduce((a, b) => a + b, 0);
+    expectClose(
+      await evaluate(scores, { query, keys }),
+      build([heads, rows, tokens], ([h = 0, r = 0, token = 0]) =>
+        sum(size, i => 0.5 * pick(query, [r, h, i]) * pick(keys, [token, h, i])),
+      ),
+    );
+    expectClose(
+      await evaluate(t.matmulByToken(t.input('share', [heads, 'rows', 'tokens']), cache), { share, keys }),
+      build([heads, rows, size], ([h = 0, r = 0, i = 0]) =>
+        sum(tokens, token => pick(share, [h, r, token]) * pick(keys, [token, h, i])),
+      ),
+    );
+  });
+
   test('topK gives the greatest and where they are', async () => {
     const { values: greatest, indices } = t.topK(named, 2);
     const order = (r: number) => [0, 1, 2, 3, 4].toSorted((a, b) => pick(x, [r, b]) - pick(x, [r, a]));
@@ -394,6 +438,11 @@ describe('errors name the operator and both shapes', () => {
     [() => t.pad(a, 2, { start: 2, length: 385 }), 'pad: [batch, tokens, 384] from 2 is beyond 385 along axis 2'],
     [() => t.where(a, 1, 0), 'where: a condition is bool, not f32 [batch, tokens, 384]'],
     [() => t.oneHot(a, 3), 'oneHot: indices are integers, not f32'],
+    [() => t.split(a, 2, [300, 80]), 'split: [300, 80] do not add up to 384'],
+    [
+      () => t.matmulByToken(f32('q', [3, 2, 8]), f32('k', [5, 3, 4])),
+      'matmulByToken: [3, 2, 8] and [5, 3, 4] do not fit',
+    ],
     [() => t.topK(a, 400), 'topK: 400 of the last axis of [batch, tokens, 384]'],
     [() => t.constant(new Float32Array(3), [2]), 'constant: 3 values for shape [2]'],
     [

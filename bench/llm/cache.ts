@@ -19,7 +19,7 @@ import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 
 const [LAYERS, GROUPS, KEYS, SIZE] = [30, 3, 3, 64] as const;
 const CONTEXTS = [128, 512, 2048];
-const ROUNDS = 12;
+const ROUNDS = 8;
 
 interface Form {
   name: string;

@@ -29,7 +29,7 @@ export async function openLlama(modelPath: string) {
   const llama = await getLlama({ gpu: false, build: 'never', logLevel: 'error', maxThreads: 2 });
   const model = await llama.loadModel({ modelPath });
   const tokens = (count: number): number[] =>
-    model.tokenize('The quick brown fox jumps over the lazy dog. '.repeat(count / 4)).slice(0, count);
+    model.tokenize('The quick brown fox jumps over the lazy dog. '.repeat(Math.ceil(count / 4))).slice(0, count);
   const context = (sequences: number, contextSize: number) =>
     model.createContext({ contextSize, sequences, threads: 2, batchSize: 512 });
 
