@@ -296,8 +296,6 @@ describe('reductions and selection', () => {
       transB: true,
       alpha: 0.5,
     });
-    const sum = (length: number, of: (i: number) => number) =>
-      Array.from({ length }, (_, i) => of(i)).reduce((a, b) => a + b, 0);
     expectClose(
       await evaluate(scores, { query, keys }),
       build([heads, rows, tokens], ([h = 0, r = 0, token = 0]) =>
@@ -476,3 +474,8 @@ test('broadcasting does not depend on the order', () => {
     }),
   );
 });
+
+/** Of the values at 0 to length − 1. */
+function sum(length: number, of: (i: number) => number): number {
+  return Array.from({ length }, (_, i) => of(i)).reduce((a, b) => a + b, 0);
+}
