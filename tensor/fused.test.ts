@@ -226,11 +226,10 @@ describe('weights in blocks of 4 bits', () => {
 
   test('matmulNBits takes zero points', async () => {
     const zeros = constant(Uint8Array.from({ length: rows }, (_, i) => 16 * (i + 3) + 2 * i));
-    const zeroOf = (row: number, block: number) => (block === 0 ? (2 * row) & 15 : row + 3);
     const weight = { ...blocks([rows, columns / blockSize, blockSize / 2]), zeros: reshape(zeros, [rows, 1]) };
     const shifted = build([rows, columns], ([r = 0, c = 0]) => {
       const block = Math.floor(c / blockSize);
-      return pick(plain, [r, c]) + (8 - zeroOf(r, block)) * pick(scales, [r, block]);
+      return pick(plain, [r, c]) + (8 - (block === 0 ? (2 * r) & 15 : r + 3)) * pick(scales, [r, block]);
     });
     const x = noise(1, 3, columns);
     const exact = product(values([3, columns], x.data), swapped(shifted));

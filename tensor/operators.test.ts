@@ -299,8 +299,6 @@ describe('reductions and selection', () => {
       transB: true,
       alpha: 0.5,
     });
-    const sum = (length: number, of: (i: number) => number) =>
-      Array.from({ length }, (_, i) => of(i)).reduce((a, b) => a + b, 0);
     expectClose(
       await evaluate(scores, { query, keys }),
       build([heads, rows, tokens], ([h = 0, r = 0, token = 0]) =>
@@ -529,3 +527,8 @@ test('numbers that are none, and whole numbers below', async () => {
 
 const numbersOf = (tensor: OrtTensor | undefined): number[] =>
   Array.from<unknown, number>((tensor?.data ?? []) as ArrayLike<unknown>, Number);
+
+/** Of the values at 0 to length − 1. */
+function sum(length: number, of: (i: number) => number): number {
+  return Array.from({ length }, (_, i) => of(i)).reduce((a, b) => a + b, 0);
+}

@@ -68,8 +68,8 @@ const forms: Form[] = [
   },
 ];
 
-const noise = (length: number) => Float32Array.from({ length }, (_, i) => Math.sin(i * 12.9898));
-const tensor = (shape: readonly number[]) => new OrtTensor('float32', noise(shape.reduce((a, b) => a * b, 1)), shape);
+const filled = (length: number) => new Float32Array(length).fill(0.01);
+const tensor = (shape: readonly number[]) => new OrtTensor('float32', filled(shape.reduce((a, b) => a * b, 1)), shape);
 
 const sessions = await Promise.all(
   forms.map(({ shape, attend }) => {
