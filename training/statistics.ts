@@ -136,8 +136,11 @@ function describe({ name, kind }: Candidate, counts: Counts): Feature | string {
   const quantiles = [min, ...quantilesOf(values).slice(1, -1), max];
   let mean = 0;
   for (const [i, value] of values.entries()) mean += (value - mean) / (i + 1);
-  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(1, values.length);
-  return { name, kind: kind === 'date' ? 'date' : 'number', quantiles, mean, deviation: Math.sqrt(variance), nulls };
+  // Squares of very large numbers would be beyond f64.
+  const scale = Math.max(Math.abs(min), Math.abs(max)) || 1;
+  const squares = values.reduce((sum, value) => sum + ((value - mean) / scale) ** 2, 0);
+  const deviation = scale * Math.sqrt(squares / Math.max(1, values.length));
+  return { name, kind: kind === 'date' ? 'date' : 'number', quantiles, mean, deviation, nulls };
 }
 
 /** At evenly spaced probabilities, between two values by their distance. */
