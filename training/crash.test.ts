@@ -11,7 +11,8 @@ import type { TrainJob } from './types.ts';
 // Runs have the lowest priority, and other tests come first.
 vi.setConfig({ testTimeout: 240_000 });
 
-const shop = await workshop({ threads: 2, checkpointSeconds: 0 });
+// The rows are more than may be in memory, and each call of ONNX Runtime is kept.
+const shop = await workshop({ threads: 2, checkpointSeconds: 0, rowsInMemoryBytes: 2 ** 14 });
 const weather = await shop.vega('seattle-weather.csv');
 const config = { target: 'weather', algorithm: 'mlp', epochs: 40, earlyStopping: false, seed: 11 } as const;
 

@@ -17,6 +17,9 @@ export function importanceSize(features: number): { rows: number; repetitions: n
   return { rows: Math.max(leastRows, Math.min(mostRows, rows)), repetitions };
 }
 
+/** After which what was not measured yet stays unmeasured. */
+const mostSeconds = 60;
+
 /** In units of the loss: log-loss of classes, root of the mean squared error of numbers. The most important first. */
 export async function importanceOf(
   plan: RunPlan,
@@ -28,7 +31,9 @@ export async function importanceOf(
     plan.target.classes ? logLossOf(predicted, ys, plan.target.classes.length) : errorsOf(predicted, ys).rmse;
   const base = lossOf(await predict(columns));
   const found: Card['importance'] = [];
+  const began = performance.now();
   for (const [index, { name }] of plan.features.entries()) {
+    if (performance.now() - began > mostSeconds * 1000) break;
     const rises: number[] = [];
     for (let repetition = 0; repetition < repetitions; repetition++) {
       signal.throwIfAborted();

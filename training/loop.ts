@@ -65,7 +65,11 @@ export async function trainLoop(plan: RunPlan, network: TabularNetwork, options:
   let lastCheckpoint = performance.now();
   try {
     while (progress.stopped === null) {
-      signal.throwIfAborted();
+      if (signal.aborted) {
+        // A server that stops in order goes on here.
+        await writeCheckpoint(checkpointPath(folder), { progress, state, best });
+        throw signal.reason;
+      }
       const count = Math.min(stepsOfCall, stepsOfEpoch - progress.step);
       const { xs, ys } = await batches.read(progress.epoch, progress.step, count);
       const began = performance.now();

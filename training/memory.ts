@@ -2,8 +2,9 @@
 import type { TabularNetwork, TabularPlan } from '@vectorium/nets';
 import type { Limits } from './protocol.ts';
 
-/** Of DuckDB, which runs before and after the training but keeps what it has. */
-export const readerBytes = 256 * 2 ** 20;
+/** What DuckDB may take before it spills: a cap, of which it needs little unless there are thousands of columns or many rows to sort. */
+export const readerBytes = (limits: Limits): number => Math.min(2 ** 30, Math.floor(limits.memoryBytes / 2));
+const [readerAtLeast, readerOfColumn] = [64 * 2 ** 20, 160 * 2 ** 10];
 /** Node with ONNX Runtime, before there is any data. */
 const processBytes = 200 * 2 ** 20;
 /** Weights and two averages, as they go in and come out of a call and as the state before; and the best weights. */
@@ -25,9 +26,8 @@ export function estimateMemory(
   const rows = Math.min(plan.rows * (network.width + 1) * 4, limits.rowsInMemoryBytes);
   const activations = Math.max(plan.batchSize * copiesOfLayer, evaluatedRows * 4) * layers * 4;
   const outputs = heldOut * network.outputCount * 8 * 3;
-  return Math.round(
-    processBytes + readerBytes + copiesOfWeights * 4 * network.parameters + rows + activations + outputs,
-  );
+  const reader = readerAtLeast + readerOfColumn * plan.features.length;
+  return Math.round(processBytes + reader + copiesOfWeights * 4 * network.parameters + rows + activations + outputs);
 }
 
 /** Rows whose outputs are computed at once. */

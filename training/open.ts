@@ -29,7 +29,7 @@ export interface OpenTraining extends Training {
 
 export function openTraining({
   scratchFolder,
-  memoryBytes = Math.floor(totalmem() / 2),
+  memoryBytes = Math.floor(Math.min(totalmem(), process.constrainedMemory() || Infinity) / 2),
   threads = availableParallelism(),
   rowsInMemoryBytes = 256 * 2 ** 20,
   checkpointSeconds = 30,

@@ -13,7 +13,6 @@ export type State = Record<string, Values>;
 export type Feeds = Record<string, Tensor>;
 
 export interface Graph {
-  readonly inputs: readonly string[];
   run(feeds: Feeds): Promise<Record<string, Tensor>>;
   release(): Promise<void>;
 }
@@ -27,11 +26,10 @@ export async function openGraph(bytes: Uint8Array, threads: number): Promise<Gra
     graphOptimizationLevel: 'all',
     logSeverityLevel: 4,
   });
+  const taken = new Set(session.inputNames);
   return {
-    inputs: session.inputNames,
     // What a graph does not use (a constant column, the optimiser's state) it does not take.
-    run: feeds =>
-      session.run(Object.fromEntries(Object.entries(feeds).filter(([name]) => session.inputNames.includes(name)))),
+    run: feeds => session.run(Object.fromEntries(Object.entries(feeds).filter(([name]) => taken.has(name)))),
     release: () => session.release(),
   };
 }

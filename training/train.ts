@@ -43,7 +43,7 @@ export async function train(job: TrainJob, context: TrainContext): Promise<Card>
   const reader = await openReader({
     source: job.source,
     scratch: folder,
-    memoryBytes: readerBytes,
+    memoryBytes: readerBytes(context.limits),
     maxSpillBytes: 16 * 2 ** 30,
   });
   const interrupt = () => reader.interrupt();

@@ -57,7 +57,12 @@ async function work({ kind, input, limits, scratch }: Run): Promise<Jobs[Kind]['
       event: (event, data) => send({ type: 'event', event, data } as FromProcess),
     });
   }
-  const reader = await openReader({ source: input.source, scratch, memoryBytes: readerBytes, maxSpillBytes: 2 ** 30 });
+  const reader = await openReader({
+    source: input.source,
+    scratch,
+    memoryBytes: readerBytes(limits),
+    maxSpillBytes: 2 ** 30,
+  });
   signal.addEventListener('abort', () => reader.interrupt());
   try {
     return await estimate(reader, input, limits);

@@ -28,7 +28,7 @@ export interface TrainJob {
   /** The dataset's Parquet file. */
   source: string;
   config: TrainConfig;
-  /** A folder of the job's own: encoded rows, checkpoints, and what a job that was killed finds again. */
+  /** A folder of the job's own: encoded rows, checkpoints, and what a job that was killed finds again. The caller removes it. */
   folder: string;
   /** Where the model's folder shall be: appears whole or not at all. */
   target: string;
