@@ -114,15 +114,15 @@ test('predict gives typed columns', async () => {
   expect(outputs[0]?.columns[1]?.type).toBe('DOUBLE');
 });
 
-const asked = (kind: string) =>
+const predictedOf = (kind: string) =>
   bench.run("SELECT 'a' AS x", [enrich('predict', { model_id: 'm', inputs: ['x'], input_kinds: { x: kind } })], {
     services: { predict: rows => Promise.resolve(rows.map(() => ({ prediction: 'yes' }))) },
   });
 
 test('predict refuses a column of another kind than the model takes', async () => {
-  expect((await asked('text')).rows).toEqual([{ x: 'a', prediction: 'yes' }]);
+  expect((await predictedOf('text')).rows).toEqual([{ x: 'a', prediction: 'yes' }]);
   for (const kind of ['number', 'boolean', 'date'])
-    await expect(asked(kind)).rejects.toMatchObject({ code: 'WRONG_TYPE', param: 'operations[0].params.inputs' });
+    await expect(predictedOf(kind)).rejects.toMatchObject({ code: 'WRONG_TYPE', param: 'operations[0].params.inputs' });
 });
 
 const dot = (x: number[], y: number[]): number => x.reduce((sum, value, index) => sum + value * (y[index] ?? 0), 0);
