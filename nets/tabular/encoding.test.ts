@@ -124,7 +124,9 @@ describe('a model answers as it does in Python', () => {
 
   test.each(['classes', 'number'] as const)('of %s', async kind => {
     const table = tableOf(kind, { rows: 20 });
-    const network = createTabular(planTabular(table, { algorithm: 'tabm', settings: { width: 16, members: 4 } }));
+    const network = createTabular(
+      planTabular(table, { algorithm: 'tabm', settings: { width: 16, members: 4, periodic: true } }),
+    );
     const found = await run(network.model(await plainWeights(network), { temperature: 1.5 }), table.columns);
     for (const [name, { dims, data }] of Object.entries(found)) {
       const expected = answers[`${kind}.${name}`];
