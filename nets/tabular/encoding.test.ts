@@ -49,6 +49,11 @@ describe('numbers', () => {
     expect((await encodedRows(features, { n: doubles([1.7e15 + 2]) }))[0]?.[0]).toBeCloseTo(bent(1), 5);
   });
 
+  test('that are mostly infinite do no harm', async () => {
+    const features: Feature[] = [{ ...number, quantiles: [0, 1, Infinity, Infinity, Infinity], nulls: 0 }];
+    expect(await encodedRows(features, { n: doubles([0, Infinity, -1]) })).toEqual([[0], [0], [0]]);
+  });
+
   test('that are constant, or always missing, are left out', () => {
     expect(
       informative([
