@@ -302,13 +302,13 @@ describe('reductions and selection', () => {
     expectClose(
       await evaluate(scores, { query, keys }),
       build([heads, rows, tokens], ([h = 0, r = 0, token = 0]) =>
-        sum(size, i => 0.5 * pick(query, [r, h, i]) * pick(keys, [token, h, i])),
+        sumOf(size, i => 0.5 * pick(query, [r, h, i]) * pick(keys, [token, h, i])),
       ),
     );
     expectClose(
       await evaluate(t.matmulByToken(t.input('share', [heads, 'rows', 'tokens']), cache), { share, keys }),
       build([heads, rows, size], ([h = 0, r = 0, i = 0]) =>
-        sum(tokens, token => pick(share, [h, r, token]) * pick(keys, [token, h, i])),
+        sumOf(tokens, token => pick(share, [h, r, token]) * pick(keys, [token, h, i])),
       ),
     );
   });
@@ -529,6 +529,6 @@ const numbersOf = (tensor: OrtTensor | undefined): number[] =>
   Array.from<unknown, number>((tensor?.data ?? []) as ArrayLike<unknown>, Number);
 
 /** Of the values at 0 to length − 1. */
-function sum(length: number, of: (i: number) => number): number {
+function sumOf(length: number, of: (i: number) => number): number {
   return Array.from({ length }, (_, i) => of(i)).reduce((a, b) => a + b, 0);
 }
