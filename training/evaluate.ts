@@ -36,15 +36,16 @@ export async function openHeldOut(
 ): Promise<HeldOut> {
   const { width, members, outputCount } = network;
   const { target } = plan;
+  const atOnce = evaluatedRows(network);
   return {
     labels: await readLabels(folder, part),
     async predict(weights) {
       const predicted = new Float64Array(rows * outputCount);
       const file = await open(rowsPath(folder, part));
       try {
-        for (let first = 0; first < rows; first += evaluatedRows) {
+        for (let first = 0; first < rows; first += atOnce) {
           signal.throwIfAborted();
-          const count = Math.min(evaluatedRows, rows - first);
+          const count = Math.min(atOnce, rows - first);
           const stored = new Float32Array(count * (width + 1));
           await readWhole(file, stored, first * (width + 1) * 4);
           const x = new Float32Array(count * width);

@@ -22,13 +22,19 @@ export function estimateMemory(
     const value = plan.settings[name];
     return typeof value === 'number' ? value : 1;
   };
-  const layers = network.members * setting('width') * (setting('depth') + 1) + network.width * 2;
+  const layers = network.members * setting('width') * (setting('depth') + 1);
   const rows = Math.min(plan.rows * (network.width + 1) * 4, limits.rowsInMemoryBytes);
-  const activations = Math.max(plan.batchSize * copiesOfLayer, evaluatedRows * 4) * layers * 4;
+  const training = plan.batchSize * copiesOfLayer * (layers + valuesOfRow(network));
+  const activations = 4 * Math.max(training, 2 * evaluatedRows(network) * valuesOfRow(network));
   const outputs = heldOut * network.outputCount * 8 * 3;
   const reader = readerAtLeast + readerOfColumn * plan.features.length;
   return Math.round(processBytes + reader + copiesOfWeights * 4 * network.parameters + rows + activations + outputs);
 }
 
-/** Rows whose outputs are computed at once. */
-export const evaluatedRows = 2048;
+/** f32 that the network holds for one row: waves of its numbers, and for each member its layers, of which it keeps two at a time. */
+const valuesOfRow = ({ members, width }: TabularNetwork): number => 16 * width + members * (4 * width + 512);
+const [evaluatedAtLeast, evaluatedAtMost, evaluatedValues] = [64, 2048, 2 ** 24];
+
+/** Rows whose outputs are computed at once: about 64 MiB. */
+export const evaluatedRows = (network: TabularNetwork): number =>
+  Math.max(evaluatedAtLeast, Math.min(evaluatedAtMost, Math.floor(evaluatedValues / valuesOfRow(network))));

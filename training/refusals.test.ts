@@ -11,6 +11,7 @@ import type { ModelKind, TrainConfig } from './types.ts';
 vi.setConfig({ testTimeout: 240_000 });
 
 const shop = await workshop();
+const tight = await workshop({ memoryBytes: 2 ** 26 });
 const limits = { memoryBytes: 2 ** 33, threads: 1, rowsInMemoryBytes: 2 ** 28, checkpointSeconds: 30 };
 const words = 'the quick brown fox jumps over a lazy dog while seven wizards juggle vexed quartz'.split(' ');
 const sentence = (i: number) => Array.from({ length: 8 }, (_, j) => words[(i * (j + 3) + j) % words.length]).join(' ');
@@ -121,7 +122,6 @@ test('what is of no use is left out where no features are named', async () => {
 });
 
 test('a run that needs more memory than it may have is refused', async () => {
-  const tight = await workshop({ memoryBytes: 2 ** 26 });
   const job = {
     kind: 'classification' as const,
     source,

@@ -24,7 +24,7 @@ export interface MeasureOptions {
 
 export async function measure(
   reader: Reader,
-  { plan, model }: { plan: RunPlan; model: Uint8Array },
+  { plan, model, atOnce }: { plan: RunPlan; model: Uint8Array; atOnce: number },
   options: MeasureOptions,
 ): Promise<{ metrics: Record<string, unknown>; importance: Card['importance'] }> {
   const graph = await openGraph(model, plan.threads);
@@ -38,7 +38,7 @@ export async function measure(
   try {
     for await (const raw of rawRows(reader, plan, options)) {
       options.signal.throwIfAborted();
-      predicted.set(await predict(graph, plan, raw.columns), done * outputs);
+      predicted.set(await predict(graph, raw.columns, { plan, atOnce }), done * outputs);
       labels.set(raw.ys, done);
       if (done < wanted) {
         const first = Array.from({ length: Math.min(raw.rows, wanted - done) }, (_, row) => row);
@@ -49,7 +49,7 @@ export async function measure(
     }
     const importance = await importanceOf(plan, { ...joined(kept), signal: options.signal }, async columns => {
       await turn();
-      return predict(graph, plan, columns);
+      return predict(graph, columns, { plan, atOnce });
     });
     return {
       metrics: plan.target.classes ? ofClasses(predicted, labels, plan.target.classes) : ofNumbers(predicted, labels),
@@ -60,12 +60,30 @@ export async function measure(
   }
 }
 
-async function predict(graph: Graph, plan: RunPlan, columns: RawColumn[]): Promise<Float64Array> {
-  const results = await graph.run(rawFeeds(plan, columns));
-  if (plan.target.classes) return Float64Array.from(floatsOf(results, 'probabilities'));
-  const data = results['prediction']?.data;
-  if (!(data instanceof Float64Array)) throw new Error('the model gives no f64 prediction');
-  return data;
+/** Probabilities [rows, classes], or numbers [rows]. */
+async function predict(
+  graph: Graph,
+  columns: RawColumn[],
+  { plan, atOnce }: { plan: RunPlan; atOnce: number },
+): Promise<Float64Array> {
+  const outputs = plan.target.classes?.length ?? 1;
+  const rows = rowsIn(columns);
+  const predicted = new Float64Array(rows * outputs);
+  for (let first = 0; first < rows; first += atOnce) {
+    const part = Array.from({ length: Math.min(atOnce, rows - first) }, (_, i) => first + i);
+    const own = part.length === rows ? columns : columns.map(column => pickRows(column, part));
+    const results = await graph.run(rawFeeds(plan, own));
+    const values = plan.target.classes ? floatsOf(results, 'probabilities') : results['prediction']?.data;
+    if (!(values instanceof Float32Array || values instanceof Float64Array))
+      throw new Error('the model gives no f64 prediction');
+    predicted.set(values, first * outputs);
+  }
+  return predicted;
+}
+
+function rowsIn([first]: RawColumn[]): number {
+  if (!first) return 0;
+  return 'vectors' in first ? first.vectors.length / first.dimension : first.data.length;
 }
 
 function ofClasses(

@@ -6,6 +6,7 @@ import { heldOut, rowsSql, splitRows } from './split.ts';
 import { workshop } from './testing.ts';
 import { chooseTarget } from './target.ts';
 
+const shop = await workshop();
 const sum = (counts: number[]) => counts.reduce((total, count) => total + count, 0);
 
 test('classes have their shares, at least one row of each is left, and a test part comes when there is enough', () => {
@@ -31,7 +32,6 @@ test('classes have their shares, at least one row of each is left, and a test pa
 });
 
 test('rows are where their numbers say, for this seed', async () => {
-  const shop = await workshop();
   const source = await shop.vega('birdstrikes.csv');
   const reader = await openReader({ source, scratch: shop.folder, memoryBytes: 2 ** 28, maxSpillBytes: 2 ** 20 });
   const target = await chooseTarget(reader, 'classification', { target: 'Effect Amount of damage' });

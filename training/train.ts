@@ -12,7 +12,7 @@ import { openHeldOut } from './evaluate.ts';
 import { readIfThere, syncFolder, writeWhole } from './files.ts';
 import { trainLoop } from './loop.ts';
 import type { Trained } from './loop.ts';
-import { readerBytes } from './memory.ts';
+import { evaluatedRows, readerBytes } from './memory.ts';
 import { makePlan } from './plan.ts';
 import type { RunPlan } from './plan.ts';
 import type { Limits } from './protocol.ts';
@@ -151,7 +151,9 @@ async function finish(
   const { rows } = plan.split;
   const part = rows.test > 0 ? 'test' : rows.validation > 0 ? 'validation' : null;
   const dimension = job.encoder?.dimension ?? 0;
-  const results = part && (await measure(reader, { plan, model }, { folder, dimension, part, signal }));
+  const results =
+    part &&
+    (await measure(reader, { plan, model, atOnce: evaluatedRows(network) }, { folder, dimension, part, signal }));
   const partial = `${target}.part`;
   await rm(partial, { recursive: true, force: true });
   await mkdir(partial, { recursive: true });
