@@ -28,11 +28,11 @@ const blocksOfGroup = 16;
 /** From so many steps an epoch on, the rows that fill no batch are left to the next epoch. */
 const leastSteps = 10;
 
-/** How many steps an epoch has, and of how many rows: in short epochs batches are a little smaller, so that all rows take part. */
+/** How many steps an epoch has, and of how many rows: in short epochs the last batch is filled up with the epoch's first rows, so that
+ *  all rows take part and a batch is as large as it was asked for. */
 export function stepsOf(rows: number, batch: number): { steps: number; batch: number } {
   if (rows >= leastSteps * batch) return { steps: Math.floor(rows / batch), batch };
-  const steps = Math.ceil(rows / batch);
-  return { steps, batch: Math.floor(rows / steps) };
+  return { steps: Math.ceil(rows / batch), batch: Math.min(batch, rows) };
 }
 
 export class Batches {
@@ -60,10 +60,10 @@ export class Batches {
 
   /** `count` steps of an epoch from `step` on: `xs` [count, batch, width], `ys` [count, batch]. */
   async read(epoch: number, step: number, count: number): Promise<{ xs: Float32Array; ys: Float32Array }> {
-    const { width, batch } = this.#options;
+    const { width, batch, rows } = this.#options;
     const [xs, ys] = [new Float32Array(count * batch * width), new Float32Array(count * batch)];
     for (let i = 0; i < count * batch; i++) {
-      const place = step * batch + i;
+      const place = (step * batch + i) % rows;
       const found = this.#groupOf(epoch, place);
       const group = found instanceof Promise ? await found : found;
       const start = (group.rows[place - group.first] ?? 0) * (width + 1);
