@@ -49,6 +49,11 @@ describe('numbers', () => {
     expect((await encodedRows(features, { n: doubles([1.7e15 + 2]) }))[0]?.[0]).toBeCloseTo(bent(1), 5);
   });
 
+  test('that are mostly infinite do no harm', async () => {
+    const features: Feature[] = [{ ...number, quantiles: [0, 1, Infinity, Infinity, Infinity], nulls: 0 }];
+    expect(await encodedRows(features, { n: doubles([0, Infinity, -1]) })).toEqual([[0], [0], [0]]);
+  });
+
   test('that are constant, or always missing, are left out', () => {
     expect(
       informative([
@@ -124,7 +129,9 @@ describe('a model answers as it does in Python', () => {
 
   test.each(['classes', 'number'] as const)('of %s', async kind => {
     const table = tableOf(kind, { rows: 20 });
-    const network = createTabular(planTabular(table, { algorithm: 'tabm', settings: { width: 16, members: 4 } }));
+    const network = createTabular(
+      planTabular(table, { algorithm: 'tabm', settings: { width: 16, members: 4, periodic: true } }),
+    );
     const found = await run(network.model(await plainWeights(network), { temperature: 1.5 }), table.columns);
     for (const [name, { dims, data }] of Object.entries(found)) {
       const expected = answers[`${kind}.${name}`];

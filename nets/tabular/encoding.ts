@@ -118,7 +118,8 @@ function scale(raw: Tensor, features: readonly Scaled[]): Tensor {
   const scaled = mul(sub(raw, middles), factors);
   const bounded = cast(max(min(scaled, 1e6), -1e6), 'f32');
   const bent = div(bounded, sqrt(add(square(mul(bounded, 1 / 3)), 1)));
-  return where(isNaN(raw), 0, bent);
+  // Also where infinite values leave no scale.
+  return where(isNaN(scaled), 0, bent);
 }
 
 /** One over the distance of the quartiles, or over half of the range where they are equal; 0 for a constant. */

@@ -35,7 +35,14 @@ export function planTabular(
   const algorithm = choices.algorithm ?? 'tabm';
   const batchSize = choices.batchSize ?? batchOf(rows);
   const { numeric, width } = layoutOf(features);
-  const defaults = DEFAULTS[algorithm]({ target, numeric, width, stepsOfEpoch: Math.ceil(rows / batchSize) });
+  const defaults = DEFAULTS[algorithm]({
+    target,
+    rows,
+    numeric,
+    width,
+    batchSize,
+    stepsOfEpoch: Math.ceil(rows / batchSize),
+  });
   const epochs = choices.epochs ?? defaults.epochs;
   return {
     algorithm,
@@ -67,11 +74,16 @@ const bounded = (feature: Feature): Feature =>
 
 /** Numbers beyond which waves of each cost more than they bring. */
 const LARGEST_PERIODIC = 128;
+/** Rows for each number below which waves fit noise: on twelve small tables they helped where there were more, and did harm
+ *  where there were fewer. */
+const ROWS_OF_PERIODIC = 50;
 
 interface Shape {
   target: Target;
+  rows: number;
   numeric: number;
   width: number;
+  batchSize: number;
   stepsOfEpoch: number;
 }
 type Defaults = (shape: Shape) => Pick<TabularPlan, 'epochs' | 'learningRate' | 'patience' | 'settings'>;
@@ -109,9 +121,10 @@ const DEFAULTS: Readonly<Record<Algorithm, Defaults>> = {
   }),
   // Sizes that two cores get through in a minute or two at 10,000 rows. More members help small tables most; with very wide
   // rows each of them costs a pass over all columns.
-  tabm: ({ numeric, width, stepsOfEpoch }) => ({
+  tabm: ({ rows, numeric, width, batchSize, stepsOfEpoch }) => ({
     epochs: epochsOf(stepsOfEpoch, { steps: 20_000, most: 256 }),
-    learningRate: 1e-3,
+    // By the square root of the batch, whose noise shrinks as much.
+    learningRate: Math.min(2e-3, 1e-3 * Math.sqrt(batchSize / 32)),
     patience: 20,
     settings: {
       members: width > 1000 ? 4 : 16,
@@ -119,7 +132,7 @@ const DEFAULTS: Readonly<Record<Algorithm, Defaults>> = {
       depth: 2,
       dropout: 0.1,
       weightDecay: 3e-4,
-      periodic: numeric <= LARGEST_PERIODIC,
+      periodic: numeric <= LARGEST_PERIODIC && rows >= ROWS_OF_PERIODIC * numeric,
     },
   }),
 };

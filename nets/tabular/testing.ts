@@ -35,7 +35,7 @@ export function tableOf(kind: Target['kind'], { rows = 60, numbers = 3 } = {}): 
   const features: Feature[] = [];
   const columns: Record<string, Tensor> = {};
   for (let i = 0; i < numbers; i++) {
-    const values = of(row => (i === 0 ? 4 : i === 1 && row % 5 === 0 ? NaN : noise(row * numbers + i) * 10 ** i));
+    const values = of(row => (i === 0 ? 4 : i === 1 && row % 5 === 0 ? NaN : noise(row * numbers + i) * 10 ** (i % 5)));
     const sorted = values.filter(value => !Number.isNaN(value)).toSorted((a, b) => a - b);
     const quantiles = [0, 0.25, 0.5, 0.75, 1].map(share => sorted[Math.floor(share * (sorted.length - 1))] ?? NaN);
     features.push({ name: `n${i}`, kind: 'number', quantiles, mean: 0, deviation: 1, nulls: rows - sorted.length });
