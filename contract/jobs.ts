@@ -68,6 +68,17 @@ const getJob = defineRoute({
   },
 });
 
+/** What routes take and give that answer with the events of a job. */
+export const eventStream = {
+  query: z.object({
+    limit: withDefault(wholeNumber(1, 1000), 100),
+    after: optional(wholeNumber(0, 2_147_483_647).meta({ description: 'The `id` of the last event that you have.' })),
+  }),
+  contentType: 'text/event-stream',
+  answer: z.string(),
+  alternatives: { 'application/json': '`{"data": [{"id", "event", "data", "created_at"}], "has_more"}`' },
+} as const;
+
 const getJobEvents = defineRoute({
   ...common,
   family: 'read',
@@ -79,13 +90,7 @@ const getJobEvents = defineRoute({
   description:
     'Server-sent events: those that happened, then those that happen, until the job has ended. `id` numbers them; `Last-Event-ID` (or `after`) goes on after that one. A comment every 15 seconds keeps the connection. With `Accept: application/json`, those that happened, as a page.',
   params: identity,
-  query: z.object({
-    limit: withDefault(wholeNumber(1, 1000), 100),
-    after: optional(wholeNumber(0, 2_147_483_647).meta({ description: 'The `id` of the last event that you have.' })),
-  }),
-  contentType: 'text/event-stream',
-  answer: z.string(),
-  alternatives: { 'application/json': '`{"data": [{"id", "event", "data", "created_at"}], "has_more"}`' },
+  ...eventStream,
   errors: ['INVALID_PARAMETER', 'JOB_NOT_FOUND'],
 });
 

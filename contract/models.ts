@@ -2,7 +2,7 @@
 // first two.
 import { z } from 'zod';
 import { line, optional, wholeNumber, withDefault } from './fields.ts';
-import { jobStatuses } from './jobs.ts';
+import { eventStream, jobStatuses } from './jobs.ts';
 import { type Route, defineRoute } from './route.ts';
 import { maxPredictRows, predictData } from './rows.ts';
 
@@ -359,13 +359,7 @@ const getModelEvents = defineRoute({
   description:
     'The events of its job, as `/api/v2/jobs/{id}/events`: `started` with the rows and the size of the model, `epoch` with losses and metrics, `progress`, `status`.',
   params: identity,
-  query: z.object({
-    limit: withDefault(wholeNumber(1, 1000), 100),
-    after: optional(wholeNumber(0, 2_147_483_647).meta({ description: 'The `id` of the last event that you have.' })),
-  }),
-  contentType: 'text/event-stream',
-  answer: z.string(),
-  alternatives: { 'application/json': '`{"data": [{"id", "event", "data", "created_at"}], "has_more"}`' },
+  ...eventStream,
   errors: ['INVALID_PARAMETER', 'MODEL_NOT_FOUND', 'JOB_NOT_FOUND'],
 });
 
