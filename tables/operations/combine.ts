@@ -77,6 +77,7 @@ const aggregate: Definition = {
         rows: 'any',
         row: 'new',
         needsRow: metrics.some(({ fn }) => fn === 'first' || fn === 'last'),
+        takesAll: true,
         sql: ({ from, row }) => {
           const cells = made.map(({ name, sql }) => `${sql(String(row))} AS ${identifier(name)}`);
           // With HAVING it is one group also where no metric is an aggregate, which is then refused.
@@ -130,6 +131,7 @@ const pivot: Definition = {
         rows: 'any',
         row: 'new',
         needsRow: fn === 'first' || fn === 'last',
+        takesAll: true,
         sql: ({ from, row }) => {
           const call = metricFunctions[fn]?.(x, String(row)) ?? 'NULL';
           const cells = values.map(
@@ -264,7 +266,7 @@ const union: Definition = {
       const columns = list(selectAll(other.columns));
       const all = (from: string): string =>
         `SELECT ${list(selectAll(step.columns))} FROM ${from} UNION ALL BY NAME SELECT ${columns} FROM ${other.sql}`;
-      const result = { kind: 'query', rows: 'any', row: 'new', needsOrder: true } as const;
+      const result = { kind: 'query', rows: 'any', row: 'new', needsOrder: true, takesAll: true } as const;
       if (how === 'all') return { ...result, sql: ({ from }) => all(from) };
       return {
         ...result,

@@ -51,6 +51,8 @@ export interface QueryPlan extends RowEffect {
   row: 'kept' | 'new';
   /** The rows may come in any order, which the row column then restores. */
   scrambles?: boolean;
+  /** It has no condition that could be asked of the rows before it: all that go in are looked at. */
+  takesAll?: boolean;
   /**
    * For a plan whose rows are some of those that go in, as they were: a SELECT of their row column, in any order. It may be run before
    * and in the plan's stead, since it needs fewer columns.

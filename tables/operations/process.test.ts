@@ -157,6 +157,30 @@ test('counts are true however the optimiser likes to move filters', async () => 
   report.slice(1).forEach(({ rowsIn }, index) => expect(rowsIn).toBe(report[index]?.rowsOut));
 });
 
+test.each([
+  { what: 'sort', step: transform('sort', { by: '-id' }) },
+  { what: 'deduplicate', step: clean('deduplicate', { columns: ['id'] }) },
+  { what: 'fill', step: clean('fill_nulls', { columns: ['t'], strategy: 'forward' }) },
+  { what: 'join', step: transform('join', { dataset_id: 'o', on: 'k', how: 'left' }) },
+  { what: 'union', step: transform('union', { dataset_id: 'p' }) },
+])('a filter behind $what changes no count before it', async ({ step }) => {
+  const sql = "SELECT i AS id, CASE WHEN i % 4 = 0 THEN ' x ' ELSE 'y' END AS t, i % 3 AS k FROM range(30000) r(i)";
+  const datasets = {
+    o: await bench.file('SELECT range AS k FROM range(3)'),
+    p: await bench.file("SELECT 1::BIGINT AS id, 'y' AS t, 1::BIGINT AS k LIMIT 0"),
+  };
+  const operations = [
+    clean('trim'),
+    transform('filter', { where: 'k < 2' }),
+    step,
+    transform('filter', { where: 'id >= 20000' }),
+    transform('filter', { where: 'k = 1 AND id < 29000' }),
+  ];
+  const { report } = await bench.run(sql, operations, { datasets });
+  expect(report[0]?.cellsChanged).toEqual({ t: 7500 });
+  expect(report.map(({ rowsOut }) => rowsOut)).toEqual([30000, 20000, 20000, 6666, 3000]);
+});
+
 test('names with quotes, dots and any Unicode pass through every kind of parameter', async () => {
   await assert(
     asyncProperty(

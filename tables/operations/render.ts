@@ -37,6 +37,9 @@ export const rowName = '\u0001row';
 export const row = identifier(rowName);
 const fresh = (index: number): string => identifier(`\u0001new${index}`);
 const mark = (index: number): string => identifier(`\u0001changed${index}`);
+const guard = identifier('\u0001guard');
+/** All rows in their order, which no condition behind is asked before; but one thread alone passes them on. */
+const barrier = 'TABLESAMPLE SYSTEM(100 PERCENT)';
 
 /** The query; with a tally, one that also counts what can't be known without. */
 export function render(source: Source, plans: readonly Planned[], tally: Tally | null): Rendered {
@@ -47,6 +50,10 @@ export function render(source: Source, plans: readonly Planned[], tally: Tally |
   let counting: Planned[] = [];
   let hasRow = source.scrambled || needsRow(plans, 0);
   let scrambled = source.scrambled;
+  /** Rows are counted somewhere before. */
+  let counts = false;
+  /** The column is there, which conditions ask first so that they aren't asked before rows are counted. */
+  let guarded = false;
   let sql = source.sql(hasRow);
   const flags = (): string[] => flagged.map(({ flag }) => flag);
 
@@ -55,18 +62,27 @@ export function render(source: Source, plans: readonly Planned[], tally: Tally |
     const all = [...flagged, ...more];
     if (!tally || all.length + counting.length === 0) return;
     const kept = list([...columns.map(({ name }) => identifier(name)), ...(hasRow ? [row] : [])]);
-    const result = tally.count(
-      sql,
-      kept,
-      all.map(({ flag }) => flag),
-    );
+    const result = tally.count(guarded ? `SELECT * FROM (${sql}) WHERE ${guard}` : sql, {
+      columns: kept,
+      flags: all.map(({ flag }) => flag),
+      guard,
+    });
     for (const [index, { planned, name }] of all.entries()) {
       const counter = result.flags[index] ?? 0;
       counted.set(planned, [...(counted.get(planned) ?? []), { name, counter }]);
     }
     for (const planned of counting) rowsOut.set(planned, result.rows);
     [flagged, counting] = [[], []];
+    [counts, guarded] = [true, true];
     sql = result.sql;
+  }
+
+  /** Before a query of its own. The guard is asked in any case: a column that nobody needs isn't computed. */
+  function dropGuard(columns: readonly TypedColumn[], { takesAll = false }: QueryPlan): void {
+    if (!counts || (takesAll && !guarded)) return;
+    const kept = list([...columns.map(({ name }) => identifier(name)), ...(hasRow ? [row] : [])]);
+    sql = `SELECT ${kept} FROM (${sql})${takesAll ? '' : ` ${barrier}`}${guarded ? ` WHERE ${guard}` : ''}`;
+    guarded = false;
   }
 
   plans.forEach((planned, index) => {
@@ -78,6 +94,7 @@ export function render(source: Source, plans: readonly Planned[], tally: Tally |
         more.map(([name, condition]) => ({ planned, name, flag: `coalesce(${condition}, false)` })),
       );
     }
+    if (plan.kind === 'query') dropGuard(before, plan);
     if (!hasRow && plan.kind === 'query' && plan.needsRow === true) {
       // Only behind a plan that gave the rows a new order: at the source there is a cheaper one.
       sql = `SELECT *, row_number() OVER () AS ${row} FROM (${sql})`;
@@ -87,8 +104,13 @@ export function render(source: Source, plans: readonly Planned[], tally: Tally |
       sql = `SELECT * FROM (${sql}) ORDER BY ${row}`;
       scrambled = false;
     }
-    if (plan.kind === 'filter') sql = `SELECT * FROM (${sql}) WHERE ${plan.where}`;
-    else if (plan.kind === 'map') {
+    if (plan.kind === 'filter') {
+      if (counts && !guarded) {
+        sql = `SELECT *, random() >= 0 AS ${guard} FROM (${sql})`;
+        guarded = true;
+      }
+      sql = `SELECT * FROM (${sql}) WHERE ${guarded ? `CASE WHEN ${guard} THEN ${plan.where} ELSE false END` : plan.where}`;
+    } else if (plan.kind === 'map') {
       const changes = tally ? plan.changes : [];
       const position = new Map(changes.map((name, place) => [name, place]));
       const cells = plan.columns.map(({ name, sql: expression }) => {
@@ -105,7 +127,7 @@ export function render(source: Source, plans: readonly Planned[], tally: Tally |
       }));
       const marked = marks.map(({ sql: expression, flag: as }) => `${expression} AS ${as}`);
       const from = made.length === 0 ? `(${sql})` : `(SELECT *, ${list(made)} FROM (${sql}))`;
-      sql = `SELECT ${list([...outs, ...(hasRow ? [row] : []), ...flags(), ...marked])} FROM ${from}`;
+      sql = `SELECT ${list([...outs, ...(hasRow ? [row] : []), ...(guarded ? [guard] : []), ...flags(), ...marked])} FROM ${from}`;
       flagged = [...flagged, ...marks];
     } else {
       const input: Input = { from: `(${sql})`, row: hasRow ? row : null };
@@ -115,15 +137,16 @@ export function render(source: Source, plans: readonly Planned[], tally: Tally |
     }
     if (tally && mustCount(plans, index)) counting.push(planned);
     if (hasRow && !scrambled && !needsRow(plans, index + 1)) {
-      const columns = list([...after.map(({ name }) => identifier(name)), ...flags()]);
+      const columns = list([...after.map(({ name }) => identifier(name)), ...(guarded ? [guard] : []), ...flags()]);
       sql = `SELECT ${columns} FROM (${sql})`;
       hasRow = false;
     }
   });
   const last = plans.at(-1)?.after ?? source.columns;
   count(last);
-  if (hasRow) {
-    sql = `SELECT ${list(last.map(({ name }) => identifier(name)))} FROM (${sql})${scrambled ? ` ORDER BY ${row}` : ''}`;
+  if (hasRow || guarded) {
+    const kept = list(last.map(({ name }) => identifier(name)));
+    sql = `SELECT ${kept} FROM (${sql})${guarded ? ` WHERE ${guard}` : ''}${scrambled ? ` ORDER BY ${row}` : ''}`;
   }
   return { sql, counted, rowsOut };
 }

@@ -104,6 +104,7 @@ function fillFromNeighbours(
         row: 'kept',
         needsRow: true,
         scrambles: true,
+        takesAll: true,
         sql: ({ from, row }) => {
           const added = columns.map(
             ({ name }, index) =>
@@ -155,6 +156,7 @@ export function deduplicateBy(
     row: 'kept',
     needsRow: true,
     scrambles: true,
+    takesAll: true,
     ...(droppedAs === undefined ? {} : { droppedAs }),
     // Whoever has nobody before is the first. With row_number() = 1 DuckDB would make an aggregate of it that holds whole rows in memory
     // and can't spill them.

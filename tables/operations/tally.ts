@@ -1,16 +1,15 @@
 // Counts rows and changed cells while the one query runs, so that the report costs no second pass.
 //
-// `tally(slot, flag, …)` is a function of ours in DuckDB: always true, it stands in a WHERE and counts the rows that pass and, for each
-// flag, those for which it is true. DuckDB calls it once for some 2,000 rows, which costs about 20 µs and makes its thread wait for
-// JavaScript's; so there is one call for as many operations as can be. Two barriers keep the optimiser from moving filters or joins past
-// it (the counts would then be of other rows): a sample of 100 % of the chunks, which keeps all rows and their order, and which no
-// filter is pushed through.
+// `tally(slot, flag, …)` is a function of ours in DuckDB: always true, it counts the rows that it is called for and, for each flag, those
+// for which it is true. DuckDB calls it once for some 2,000 rows, which costs about 20 µs and makes its thread wait for JavaScript's; so
+// there is one call for as many operations as can be. Its answer is a column, the guard, that later conditions must ask first: since it
+// is volatile, the optimiser doesn't move them past it (the counts would then be of other rows).
 import { BOOLEAN, DuckDBScalarFunction, INTEGER } from '@duckdb/node-api';
 import type { DuckDBConnection } from '@duckdb/node-api';
 
 export interface Tally {
-  /** A SELECT of `columns` from the same rows, which are counted, each flag for itself. Flags are never null. */
-  count(from: string, columns: string, flags: readonly string[]): TalliedRows;
+  /** A SELECT of `columns` and of `guard` from the same rows, which are counted, each flag for itself. Flags are never null. */
+  count(from: string, options: { columns: string; flags: readonly string[]; guard: string }): TalliedRows;
   /** What a counter has counted. */
   countOf(counter: number): number;
 }
@@ -22,7 +21,6 @@ export interface TalliedRows {
   flags: number[];
 }
 
-const barrier = 'TABLESAMPLE SYSTEM(100 PERCENT)';
 let functions = 0;
 
 export function createTally(connection: DuckDBConnection): Tally {
@@ -54,10 +52,10 @@ export function createTally(connection: DuckDBConnection): Tally {
     }),
   );
   return {
-    count(from, columns, flags) {
+    count(from, { columns, flags, guard }) {
       const rows = counts.push(0, ...flags.map(() => 0)) - flags.length - 1;
       const call = [`${rows}::INTEGER`, ...flags].join(', ');
-      const sql = `SELECT * FROM (SELECT ${columns} FROM (${from}) ${barrier} WHERE ${name}(${call})) ${barrier}`;
+      const sql = `SELECT ${columns}, ${name}(${call}) AS ${guard} FROM (${from})`;
       return { sql, rows, flags: flags.map((_, index) => rows + 1 + index) };
     },
     countOf: counter => counts[counter] ?? 0,

@@ -89,6 +89,7 @@ const sort: Definition = {
         row: 'new',
         // Equal rows stay in their order, and a recipe gives the same again.
         needsRow: true,
+        takesAll: true,
         sql: ({ from, row }) =>
           `SELECT ${list(selectAll(step.columns))} FROM ${from} ORDER BY ${list([...keys, String(row)])}`,
       };
