@@ -240,9 +240,9 @@ class ThreadedEngine implements Engine {
       const next = nextTurn(
         this.#models.values(),
         this.#servedUpTo,
-        model => model.queue.size > 0 && model.idleSession !== undefined && !this.#gathers(model),
+        model => model.queue.size > 0 && model.idleSession(false) !== undefined && !this.#gathers(model),
       );
-      const session = next?.idleSession;
+      const session = next?.idleSession(this.#running === 0 && next.queue.size === 1);
       if (!next || !session) break;
       void this.#run(next, session);
     }

@@ -1,22 +1,24 @@
 // Which models are in memory: loads a session where work waits for one, makes room for it, and lets go of what nobody uses.
 //
-// A model gets a further session when it has work waiting while all of its sessions run and a worker is free. Weights are counted
-// against the memory budget from before they are read.
+// A model's first session computes with two threads, for the text that comes alone. When more waits it gets others of one thread, up to as
+// many as there are workers: sessions of several threads that run at one time take the cores from each other (on two cores 64 callers
+// lose a fifth). Weights are counted against the memory budget from before they are read.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Alarm } from './alarm.ts';
+import { availableCores } from './cores.ts';
 import { EngineError, engineError } from './errors.ts';
 import type { Model } from './model.ts';
 import { chooseVictims } from './residency.ts';
 import { Session } from './session.ts';
-import type { ModelHandle } from './types.ts';
 
 /** How often a load that waits for room looks again. */
 const roomPollMs = 100;
 const extraSessionPauseMs = 10_000;
+const threadsAlone = Math.min(2, availableCores());
 
 export interface LoaderOptions {
   models: ReadonlyMap<string, Model>;
-  /** Sessions of one model at most. */
+  /** Batches at one time. */
   workers: number;
   memoryBudgetBytes: number;
   idleUnloadMs: number;
@@ -66,7 +68,7 @@ export class Loader {
 
   /** Whether a further session of the model may be tried. */
   mayGrow(model: Model): boolean {
-    return !model.loadingSession && model.sessions.length < this.#workers && Date.now() >= model.nextExtraAt;
+    return !model.loadingSession && lanes(model).length < this.#workers && Date.now() >= model.nextExtraAt;
   }
 
   /** Starts nothing by itself from now on. */
@@ -105,8 +107,8 @@ export class Loader {
       return false;
     }
     if (model.sessions.length === 0) return waiting || (model.restart && !this.#closing);
-    const allRun = model.sessions.every(session => session.state === 'running');
-    return waiting && allRun && free > 0 && this.mayGrow(model);
+    if (!waiting || !this.mayGrow(model) || lanes(model).some(({ state }) => state !== 'running')) return false;
+    return model.sessions.some(({ state, threads }) => state === 'running' && threads > 1) || free > 0;
   }
 
   /** Loads a session. The first one of a model that fails to load fails all who wait for it. */
@@ -117,7 +119,9 @@ export class Loader {
       if (extra) model.nextExtraAt = Date.now() + extraSessionPauseMs;
     };
     const started = performance.now();
-    const session: Session = new Session(`${handle.id} session`, sessionData(handle), reason => {
+    const { folder, pooling, normalize } = handle;
+    const threads = extra || this.#workers === 1 ? 1 : threadsAlone;
+    const session: Session = new Session(`${handle.id} session`, { folder, pooling, normalize, threads }, reason => {
       this.lost++;
       this.#log('engine.worker_lost', { model: handle.id, thread: 'session', step: session.state, reason });
       model.backoff.failed(Date.now());
@@ -223,10 +227,7 @@ export class Loader {
   }
 }
 
-function sessionData({
-  folder,
-  pooling,
-  normalize,
-}: ModelHandle): Pick<ModelHandle, 'folder' | 'pooling' | 'normalize'> {
-  return { folder, pooling, normalize };
+/** The sessions that run beside each other. */
+function lanes(model: Model): Session[] {
+  return model.sessions.filter(({ threads }) => threads === 1);
 }

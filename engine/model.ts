@@ -51,8 +51,10 @@ export class Model {
     return this.sessions.reduce((sum, session) => sum + session.bytes, 0);
   }
 
-  get idleSession(): Session | undefined {
-    return this.sessions.find(session => session.state === 'idle' && !session.leaving);
+  /** For a batch that runs `alone` the one of several threads, where there is a choice, and otherwise one of a single thread. */
+  idleSession(alone: boolean): Session | undefined {
+    const idle = this.sessions.filter(session => session.state === 'idle' && !session.leaving);
+    return idle.find(({ threads }) => threads > 1 === alone) ?? idle[0];
   }
 
   get loadingSession(): Session | undefined {

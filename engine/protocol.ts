@@ -55,6 +55,8 @@ export interface SessionThreadData {
   folder: string;
   pooling: 'mean' | 'first';
   normalize: boolean;
+  /** That one run of the session is spread over. */
+  threads: number;
 }
 
 /** Each is answered before the next is sent. */

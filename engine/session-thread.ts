@@ -2,7 +2,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { compileEncoder } from '@vectorium/nets';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { availableCores } from './cores.ts';
 import { normalize, sumSpans } from './late.ts';
 import type { FromSession, SessionThreadData, ToSession } from './protocol.ts';
 
@@ -10,12 +9,6 @@ const port = parentPort;
 if (!port) throw new Error('session-thread.ts runs in a worker thread');
 const data: SessionThreadData = workerData;
 let session: InferenceSession | null = null;
-/**
- * There are as many sessions as cores, so one thread each would do while all are busy; the second is for the caller who is
- * alone. Measured on two cores: mixed texts of one caller go through about a third faster; with 64 callers mixed texts lose
- * and short ones gain a few percent, which is within the noise.
- */
-const threads = Math.min(2, availableCores());
 
 port.on('message', (message: ToSession) => {
   answer(message).catch((error: unknown) => {
@@ -29,7 +22,7 @@ async function answer(message: ToSession): Promise<void> {
       return send({ type: 'compiled', graph: await compileEncoder(data.folder, { pooling: data.pooling }) });
     case 'create':
       session = await InferenceSession.create(message.path, {
-        intraOpNumThreads: threads,
+        intraOpNumThreads: data.threads,
         interOpNumThreads: 1,
         // Threads that spin while they wait are quicker alone, but take the cores from the other session and the database. So they
         // spin just long enough to be there for the next operator: one text of 16 tokens takes a millisecond less than when they

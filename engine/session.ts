@@ -18,11 +18,13 @@ export class Session {
   /** Counted against the memory budget from before the weights are read. */
   bytes = 0;
   readonly startedAt = Date.now();
+  readonly threads: number;
   readonly #thread: Thread<ToSession, FromSession>;
   #pending: { resolve: (answer: FromSession) => void; reject: (error: EngineError) => void } | null = null;
   #lost: EngineError | null = null;
 
   constructor(name: string, data: SessionThreadData, onLost: (reason: string) => void) {
+    this.threads = data.threads;
     this.#thread = new Thread('./session-thread.ts', {
       name,
       data,

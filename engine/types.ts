@@ -92,7 +92,7 @@ export interface ModelStatus {
   state: 'unloaded' | 'loading' | 'ready' | 'failing';
   /** What is under way while `loading`: tracing the graph, waiting for room, or creating the session. */
   loading: { step: 'compile' | 'room' | 'create'; forMs: number } | null;
-  /** Weights × sessions. */
+  /** Weights × sessions: one for a text that comes alone, and one for each worker once they are all busy. */
   residentBytes: number;
   sessions: number;
   precision: 'f32' | 'q8' | 'q4' | null;
