@@ -1,6 +1,6 @@
-"""Trains the peers with their default settings on a table of tables.py, and prints their scores as JSON lines.
+"""Trains peers with their default settings on a table of tables.py, and prints their scores as JSON lines.
 
-    python peers.py TABLE SEEDS THREADS
+    python peers.py TABLE SEED THREADS SYSTEM…
 """
 
 import json
@@ -10,7 +10,14 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import torch
 from lightgbm import LGBMClassifier, LGBMRegressor
+from pytabkit import (
+    RealMLP_TD_Classifier,
+    RealMLP_TD_Regressor,
+    TabM_D_Classifier,
+    TabM_D_Regressor,
+)
 from sklearn.compose import TransformedTargetRegressor, make_column_selector, make_column_transformer
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
@@ -27,6 +34,7 @@ from xgboost import XGBClassifier, XGBRegressor
 
 warnings.filterwarnings("ignore")
 THREADS = int(sys.argv[3])
+torch.set_num_threads(THREADS)
 
 
 def frame_of(table):
@@ -58,12 +66,25 @@ def plain(estimator):
     return make_pipeline(columns, estimator)
 
 
+def network(estimator):
+    """Takes categories, but no missing numbers."""
+    numbers = make_column_selector(dtype_include=float)
+    columns = make_column_transformer(
+        (SimpleImputer(strategy="median", add_indicator=True), numbers),
+        remainder="passthrough",
+        verbose_feature_names_out=False,
+    )
+    return make_pipeline(columns.set_output(transform="pandas"), estimator)
+
+
 CLASSIFIERS = {
     "HistGradientBoosting": lambda s: HistGradientBoostingClassifier(random_state=s, categorical_features="from_dtype"),
     "RandomForest": lambda s: plain(RandomForestClassifier(random_state=s, n_jobs=THREADS)),
     "MLP": lambda s: plain(MLPClassifier(random_state=s)),
     "XGBoost": lambda s: XGBClassifier(random_state=s, n_jobs=THREADS, enable_categorical=True),
     "LightGBM": lambda s: LGBMClassifier(random_state=s, n_jobs=THREADS, verbose=-1),
+    "RealMLP (pytabkit)": lambda s: network(RealMLP_TD_Classifier(random_state=s, n_threads=THREADS, device="cpu")),
+    "TabM (pytabkit)": lambda s: network(TabM_D_Classifier(random_state=s, n_threads=THREADS, device="cpu")),
 }
 REGRESSORS = {
     "HistGradientBoosting": lambda s: HistGradientBoostingRegressor(random_state=s, categorical_features="from_dtype"),
@@ -72,6 +93,8 @@ REGRESSORS = {
     "MLP": lambda s: TransformedTargetRegressor(plain(MLPRegressor(random_state=s)), transformer=StandardScaler()),
     "XGBoost": lambda s: XGBRegressor(random_state=s, n_jobs=THREADS, enable_categorical=True),
     "LightGBM": lambda s: LGBMRegressor(random_state=s, n_jobs=THREADS, verbose=-1),
+    "RealMLP (pytabkit)": lambda s: network(RealMLP_TD_Regressor(random_state=s, n_threads=THREADS, device="cpu")),
+    "TabM (pytabkit)": lambda s: network(TabM_D_Regressor(random_state=s, n_threads=THREADS, device="cpu")),
 }
 
 
@@ -94,10 +117,10 @@ x, y = frame_of(table), np.array(table["target"])
 test = np.zeros(len(y), bool)
 test[table["test"]] = True
 estimators = CLASSIFIERS if table["task"] == "classification" else REGRESSORS
-for name, make in estimators.items():
-    for seed in range(int(sys.argv[2])):
-        begin = time.time()
-        model = make(seed).fit(x[~test], y[~test])
-        seconds = time.time() - begin
-        line = {"table": table["name"], "system": name, "seed": seed, "seconds": seconds}
-        print(json.dumps({**line, **scores(table, model, x[test], y[test])}), flush=True)
+seed = int(sys.argv[2])
+for name in sys.argv[4:]:
+    begin = time.time()
+    model = estimators[name](seed).fit(x[~test], y[~test])
+    seconds = time.time() - begin
+    line = {"table": table["name"], "system": name, "seed": seed, "seconds": seconds}
+    print(json.dumps({**line, **scores(table, model, x[test], y[test])}), flush=True)
