@@ -91,7 +91,7 @@ describe('jobs whose process is killed', () => {
   it('on PGlite, at random moments, end once each and go on from their checkpoints', { timeout: 240_000 }, async () => {
     const place = await newPlace();
     const said: string[] = [];
-    for (let round = 0; round < 7; round++) {
+    for (let round = 0; round < 4; round++) {
       const { child, lines, ready } = start(place, 6);
       await ready;
       // On a busy machine too, jobs get somewhere in each round: three deaths without a checkpoint between them would end them.

@@ -11,7 +11,7 @@ import { createKeys } from '../keys/index.ts';
 import { loadPlans, picodollarsPerUsd } from '../plans/index.ts';
 
 const program = fileURLToPath(new URL('./settle-until-killed.ts', import.meta.url));
-const kills = 8;
+const kills = 5;
 
 it(`keeps every acknowledged charge exactly once through ${kills} kills`, { timeout: 240_000 }, async () => {
   const folder = await testFolder();
