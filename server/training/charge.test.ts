@@ -55,8 +55,11 @@ async function training({ seconds = 1000, resumeFrom = null }: { seconds?: numbe
     event: () => {},
     checkpoint: async state => void checkpoints.push(state),
   });
-  const run = <Result>(work: (signal: AbortSignal) => Promise<Result>, from: unknown = resumeFrom) =>
-    metered({ ledger, caller, job: jobOf(from), modelId: 'model_x', route: '/train' }, work);
+  const run = <Result>(
+    work: (signal: AbortSignal) => Promise<Result>,
+    from: unknown = resumeFrom,
+    options: { sliceSeconds?: number } = {},
+  ) => metered({ ledger, caller, job: jobOf(from), modelId: 'model_x', route: '/train', ...options }, work);
   const spentSeconds = async () => {
     const left = (await parts.accounts.get(account.id))?.balancePicodollars ?? 0n;
     return Number((creditPicodollars - left) / secondPicodollars);
@@ -91,4 +94,11 @@ test('a balance that does not cover a minute is refused before anything is done'
   });
   await expect(refused).rejects.toMatchObject({ code: 'INSUFFICIENT_BALANCE' });
   expect([worked, await spentSeconds()]).toEqual([false, 0]);
+});
+
+test('a training whose money runs out ends, and has paid for what it had', async () => {
+  const { run, spentSeconds } = await training({ seconds: 2 });
+  const endless = run(async signal => sleep(30_000, undefined, { signal }), null, { sliceSeconds: 1 });
+  await expect(endless).rejects.toMatchObject({ code: 'INSUFFICIENT_BALANCE' });
+  expect(await spentSeconds()).toBe(2);
 });

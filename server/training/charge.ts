@@ -10,8 +10,6 @@ import type { Caller } from '../keys/index.ts';
 import type { Ledger } from '../usage/index.ts';
 import { reserve } from '../vectors/index.ts';
 
-const sliceSeconds = 60;
-
 interface Checkpoint {
   slices: number;
 }
@@ -22,11 +20,12 @@ export interface Metered {
   job: RunningJob;
   modelId: string;
   route: string;
+  sliceSeconds?: number;
 }
 
 /** Runs `work` as long as it is paid for. `alive` in it makes durable that the job got on. */
 export async function metered<Result>(
-  { ledger, caller, job, modelId, route }: Metered,
+  { ledger, caller, job, modelId, route, sliceSeconds = 60 }: Metered,
   work: (signal: AbortSignal, alive: () => void) => Promise<Result>,
 ): Promise<Result> {
   const price = caller.account.plan.trainingSecondPicodollars;

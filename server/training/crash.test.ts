@@ -60,42 +60,49 @@ async function ready(server: Server, key: string, id: string): Promise<Shown> {
 
 const onnx = (files: Shown['files']) => files.find(({ name }) => name === 'model.onnx')?.sha256;
 
-test('a training that is killed twice ends with the model of one that was not', { timeout: 240_000 }, async () => {
-  let server = await spawnServer(data, running);
-  const { id: accountId, key } = await server.account();
-  const { body } = await server.upload<{ dataset_id: string }>(key, table(1500));
-  const whole = await ready(server, key, await train(server, key, body.dataset_id));
-  const killed = await train(server, key, body.dataset_id);
-  for (const epochs of [2, 5]) {
-    while ((await look(server, key, killed)).curves.length < epochs) await sleep(20);
-    expect((await look(server, key, killed)).status).toBe('running');
-    await server.kill();
-    server = await spawnServer(data, running);
-  }
-  const shown = await ready(server, key, killed);
-  expect(shown.curves.map(({ epoch }) => epoch)).toEqual(whole.curves.map(({ epoch }) => epoch));
-  expect(shown.curves.map(each => each.training_loss)).toEqual(whole.curves.map(each => each.training_loss));
-  expect(onnx(shown.files)).toBe(onnx(whole.files));
-  const downloaded = await server.fetch(`/v2/models/${killed}/download?format=onnx`, key);
-  const bytes = Buffer.from(await downloaded.arrayBuffer());
-  expect(createHash('sha256').update(bytes).digest('hex')).toBe(onnx(shown.files));
+test(
+  'a training that is killed and stopped ends with the model of one that was not',
+  { timeout: 240_000 },
+  async () => {
+    let server = await spawnServer(data, running);
+    const { id: accountId, key } = await server.account();
+    const { body } = await server.upload<{ dataset_id: string }>(key, table(1500));
+    const whole = await ready(server, key, await train(server, key, body.dataset_id));
+    const killed = await train(server, key, body.dataset_id);
+    for (const { epochs, end } of [
+      { epochs: 2, end: 'kill' },
+      { epochs: 5, end: 'stop' },
+    ] as const) {
+      while ((await look(server, key, killed)).curves.length < epochs) await sleep(20);
+      expect((await look(server, key, killed)).status).toBe('running');
+      await server[end]();
+      server = await spawnServer(data, running);
+    }
+    const shown = await ready(server, key, killed);
+    expect(shown.curves.map(({ epoch }) => epoch)).toEqual(whole.curves.map(({ epoch }) => epoch));
+    expect(shown.curves.map(each => each.training_loss)).toEqual(whole.curves.map(each => each.training_loss));
+    expect(onnx(shown.files)).toBe(onnx(whole.files));
+    const downloaded = await server.fetch(`/v2/models/${killed}/download?format=onnx`, key);
+    const bytes = Buffer.from(await downloaded.arrayBuffer());
+    expect(createHash('sha256').update(bytes).digest('hex')).toBe(onnx(shown.files));
 
-  const asked = {
-    model_id: killed,
-    input: {
-      data: [
-        { left: 90, right: 90 },
-        { left: 3, right: 4, colour: 'red' },
-      ],
-    },
-  };
-  const predicted = await server.ask<{ predictions: string[] }>('POST', '/v2/models/predict', key, asked);
-  expect(predicted.body.predictions).toEqual(['high', 'low']);
-  expect(await readdir(join(data.path, 'jobs'))).toEqual([]);
-  const kept = await readdir(join(data.path, 'storage', 'objects', 'models', accountId));
-  expect(kept).toHaveLength(2);
+    const asked = {
+      model_id: killed,
+      input: {
+        data: [
+          { left: 90, right: 90 },
+          { left: 3, right: 4, colour: 'red' },
+        ],
+      },
+    };
+    const predicted = await server.ask<{ predictions: string[] }>('POST', '/v2/models/predict', key, asked);
+    expect(predicted.body.predictions).toEqual(['high', 'low']);
+    expect(await readdir(join(data.path, 'jobs'))).toEqual([]);
+    const kept = await readdir(join(data.path, 'storage', 'objects', 'models', accountId));
+    expect(kept).toHaveLength(2);
 
-  await server.ask('DELETE', `/v2/models/${killed}`, key);
-  expect(await readdir(join(data.path, 'storage', 'objects', 'models', accountId))).toHaveLength(1);
-  await server.stop();
-});
+    await server.ask('DELETE', `/v2/models/${killed}`, key);
+    expect(await readdir(join(data.path, 'storage', 'objects', 'models', accountId))).toHaveLength(1);
+    await server.stop();
+  },
+);
