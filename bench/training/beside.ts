@@ -48,14 +48,16 @@ async function compare(): Promise<void> {
     if (status !== 'running') throw new Error(`the training had ended before the load: ${String(status)}`);
     await call('POST', `/v2/models/${id}/cancel`);
   }
-  const of = (rounds: number[][], fraction: number) => median(rounds.map(times => percentile(times, fraction)));
-  const line = (name: string, rounds: number[][]) =>
-    console.log(`| ${name} | ${of(rounds, 0.5).toFixed(1)} | ${of(rounds, 0.99).toFixed(1)} |`);
   console.log('| | p50, ms | p99, ms |\n| --- | --: | --: |');
-  line('alone', idle);
-  line('beside a training', beside);
+  console.log(line('alone', idle));
+  console.log(line('beside a training', beside));
   const ratio = median(idle.map((times, round) => percentile(beside[round] ?? [], 0.99) / percentile(times, 0.99)));
   console.log(`\nThe p99 beside a training is ${ratio.toFixed(2)} of the one alone (median of the rounds' ratios).`);
+}
+
+function line(name: string, rounds: number[][]): string {
+  const [middle, late] = [0.5, 0.99].map(share => median(rounds.map(times => percentile(times, share))).toFixed(1));
+  return `| ${name} | ${middle} | ${late} |`;
 }
 
 /** Starts a training that lasts longer than the load, and waits until its steps run. */
@@ -103,7 +105,7 @@ async function call(method: string, path: string, body?: string): Promise<Record
 function table(rows: number): string {
   const names = Array.from({ length: columns }, (_, column) => `c${column}`);
   const lines = Array.from({ length: rows }, (_, row) => {
-    const cells = names.map((_, column) => ((row * 7919 + column * 104_729) % 10_007) / 100);
+    const cells = Array.from(names.keys(), column => ((row * 7919 + column * 104_729) % 10_007) / 100);
     return [...cells, (cells[0] ?? 0) > 50 === row % 7 > 0 ? 'yes' : 'no'].join();
   });
   return [[...names, 'label'].join(), ...lines].join('\n');
