@@ -1,5 +1,5 @@
 // What an operator may set, read from environment variables; docs/configuration.md is the table for people.
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type WebhookTargets, webhookTargets } from './jobs/index.ts';
 import { type OidcSettings, type SignUpMode, signUpModes } from './people/index.ts';
 
@@ -15,6 +15,10 @@ export interface Settings {
   trustProxy: boolean | string | undefined;
   /** Where browsers find the server, for links and for what a proxy in front doesn't tell. */
   publicUrl: string | undefined;
+  /** What the console's build has made; without it the server's first page is the reference. */
+  consoleFolder: string;
+  /** What the console's build has made; without it the server's first page is the reference. */
+  consoleFolder: string;
   people: { signUp: SignUpMode; oidc: OidcSettings | undefined };
   mail: { smtpUrl: string | undefined; from: string };
   /** Days that entries of the audit log are kept. */
@@ -82,6 +86,7 @@ export function readSettings(environment: Environment): Settings {
     corsOrigins: text('VECTORIUM_CORS_ORIGINS')?.split(/[\s,]+/),
     trustProxy: proxies(text('VECTORIUM_TRUST_PROXY')),
     publicUrl: origin('VECTORIUM_PUBLIC_URL', text('VECTORIUM_PUBLIC_URL')),
+    consoleFolder: join(import.meta.dirname, '..', 'console', 'dist'),
     people: { signUp: oneOf('VECTORIUM_SIGN_UP', signUpModes), oidc: oidc(text) },
     mail: { smtpUrl: text('SMTP_URL'), from: text('VECTORIUM_MAIL_FROM') ?? 'Vectorium <vectorium@localhost>' },
     auditRetentionDays: number('VECTORIUM_AUDIT_DAYS', 365, [1, 36_500]),
