@@ -17,9 +17,10 @@ export interface Settings {
   publicUrl: string | undefined;
   /** What the console's build has made; without it the server's first page is the reference. */
   consoleFolder: string;
-  /** What the console's build has made; without it the server's first page is the reference. */
-  consoleFolder: string;
   people: { signUp: SignUpMode; oidc: OidcSettings | undefined };
+  payments: { stripeSecretKey: string; stripeWebhookSecret: string } | undefined;
+  /** Name and address of the operator's business, line by line, on invoices. */
+  invoiceFrom: string[];
   mail: { smtpUrl: string | undefined; from: string };
   /** Days that entries of the audit log are kept. */
   auditRetentionDays: number;
@@ -88,6 +89,8 @@ export function readSettings(environment: Environment): Settings {
     publicUrl: origin('VECTORIUM_PUBLIC_URL', text('VECTORIUM_PUBLIC_URL')),
     consoleFolder: join(import.meta.dirname, '..', 'console', 'dist'),
     people: { signUp: oneOf('VECTORIUM_SIGN_UP', signUpModes), oidc: oidc(text) },
+    payments: stripe(text),
+    invoiceFrom: (text('VECTORIUM_INVOICE_FROM') ?? '').split(/\\n|\n/).filter(line => line.trim() !== ''),
     mail: { smtpUrl: text('SMTP_URL'), from: text('VECTORIUM_MAIL_FROM') ?? 'Vectorium <vectorium@localhost>' },
     auditRetentionDays: number('VECTORIUM_AUDIT_DAYS', 365, [1, 36_500]),
     logLevel: text('VECTORIUM_LOG_LEVEL') ?? 'info',
@@ -141,4 +144,13 @@ function oidc(text: (name: string) => string | undefined): OidcSettings | undefi
     clientSecret: needed('OIDC_CLIENT_SECRET'),
     name: text('OIDC_NAME') ?? 'OpenID Connect',
   };
+}
+
+function stripe(text: (name: string) => string | undefined): Settings['payments'] {
+  const stripeSecretKey = text('STRIPE_SECRET_KEY');
+  if (stripeSecretKey === undefined) return undefined;
+  const stripeWebhookSecret = text('STRIPE_WEBHOOK_SECRET');
+  if (stripeWebhookSecret === undefined)
+    throw new Error('STRIPE_SECRET_KEY is set, and so STRIPE_WEBHOOK_SECRET is needed');
+  return { stripeSecretKey, stripeWebhookSecret };
 }
