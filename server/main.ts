@@ -240,6 +240,7 @@ export async function startServer(
       plans,
       ledger,
       audit,
+      flush: () => commit.flush(),
       payments,
       seller: settings.invoiceFrom,
       link: page => people.link(page),
