@@ -160,9 +160,11 @@ async function traces(...texts: [string, string[]]): Promise<string[]> {
     );
     const found: string[] = [];
     for (const { name } of tables) {
-      const rows = await database.query(`SELECT 1 FROM "${name}" t WHERE t::text LIKE ANY ($1::text[])`, [
-        texts.flat().map(text => `%${text}%`),
-      ]);
+      const rows = await database.query(
+        `SELECT 1 FROM "${name}" t WHERE EXISTS (
+           SELECT 1 FROM json_array_elements_text($1::json) AS part WHERE strpos(t::text, part) > 0)`,
+        [JSON.stringify(texts.flat())],
+      );
       found.push(...rows.map(() => name));
     }
     return found;
