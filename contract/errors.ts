@@ -53,6 +53,12 @@ const kinds = {
     about: 'There is no `Authorization: Bearer sk-…` header.',
   },
   INVALID_API_KEY: { status: 401, type: 'authentication_error', about: 'The key is unknown, revoked or expired.' },
+  SIGN_IN_REQUIRED: {
+    status: 401,
+    type: 'authentication_error',
+    about: 'The route is for people: nobody is signed in, or the session has ended.',
+  },
+  SIGN_IN_FAILED: { status: 401, type: 'authentication_error', about: 'The e-mail address or the password is wrong.' },
   INSUFFICIENT_BALANCE: {
     status: 402,
     type: 'insufficient_balance',
@@ -64,6 +70,12 @@ const kinds = {
     type: 'insufficient_balance',
     about: "The request would pass the key's monthly budget. Nothing was computed or charged.",
   },
+  BUDGET_EXCEEDED: {
+    status: 402,
+    type: 'insufficient_balance',
+    about:
+      "The request would pass the account's monthly budget, which its owners made a hard one. Nothing was computed or charged.",
+  },
   MODEL_NOT_ALLOWED: {
     status: 403,
     type: 'permission_error',
@@ -71,6 +83,21 @@ const kinds = {
   },
   ADMIN_REQUIRED: { status: 403, type: 'permission_error', about: "The route is the administrator's." },
   SCOPE_NOT_ALLOWED: { status: 403, type: 'permission_error', about: "The key's scopes do not include the route." },
+  ROLE_NOT_ALLOWED: {
+    status: 403,
+    type: 'permission_error',
+    about: "The person's role in the account does not include it.",
+  },
+  ORIGIN_NOT_ALLOWED: {
+    status: 403,
+    type: 'permission_error',
+    about: 'A request with a session comes from a page of another server.',
+  },
+  SIGN_UP_NOT_ALLOWED: {
+    status: 403,
+    type: 'permission_error',
+    about: 'Nobody can sign up here, or only with an invitation.',
+  },
   NOT_FOUND: { status: 404, type: 'not_found_error', about: 'Nothing is at this address.' },
   MODEL_NOT_FOUND: {
     status: 404,
@@ -141,6 +168,11 @@ const kinds = {
     status: 429,
     type: 'rate_limit_error',
     about: 'A limit of the plan is used up until `reset_time`.',
+  },
+  TOO_MANY_ATTEMPTS: {
+    status: 429,
+    type: 'rate_limit_error',
+    about: 'Somebody tried to sign in or to sign up too often; `Retry-After` says when the next try counts.',
   },
   HEADERS_TOO_LARGE: {
     status: 431,

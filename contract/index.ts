@@ -1,5 +1,10 @@
 // The contract: every route, field and error code, from which types, validation and the OpenAPI document come.
 import { adminRoutes } from './admin.ts';
+import { consoleBillingRoutes } from './console-billing.ts';
+import { consoleKeyRoutes } from './console-keys.ts';
+import { consoleOperatorRoutes } from './console-operator.ts';
+import { signInRoutes } from './console-sign-in.ts';
+import { consoleRoutes } from './console.ts';
 import { datasetRoutes } from './datasets.ts';
 import { jobRoutes } from './jobs.ts';
 import { modelRoutes } from './models.ts';
@@ -7,6 +12,9 @@ import type { Route } from './route.ts';
 import { systemRoutes } from './system.ts';
 import { vectorRoutes } from './vectors.ts';
 
+export { alertPercents, ledgerKinds } from './console-billing.ts';
+export { keyScopes } from './console-keys.ts';
+export { languages } from './console-sign-in.ts';
 export { downloadFormats, maxRowsPerPage, previewRows, uploadFormats } from './datasets.ts';
 export { check, type Checked, type Refusal } from './check.ts';
 export {
@@ -23,7 +31,8 @@ export { jobShape } from './jobs.ts';
 export { aliasPattern } from './models.ts';
 export { errorCodesOf, openApiDocument } from './openapi.ts';
 export { type CellColumn, type CellTable, type PredictData, cellKinds, cellTable } from './rows.ts';
-export type { AnswerOf, BodyOf, ParamsOf, QueryOf, Route, Scope } from './route.ts';
+export { roles, sessionCookie } from './route.ts';
+export type { AnswerOf, BodyOf, ParamsOf, QueryOf, Role, Route, Scope } from './route.ts';
 export { chunkingMethods, defaultChunkOverlap, defaultChunkSize, usagePeriods } from './vectors.ts';
 
 /** Every route of the API by its id's name. */
@@ -34,6 +43,11 @@ export const routes = {
   ...jobRoutes,
   ...systemRoutes,
   ...adminRoutes,
+  ...signInRoutes,
+  ...consoleRoutes,
+  ...consoleKeyRoutes,
+  ...consoleBillingRoutes,
+  ...consoleOperatorRoutes,
 };
 
 /** The route with this id. */

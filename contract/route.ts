@@ -6,6 +6,13 @@ import type { Dialect, ErrorCode } from './errors.ts';
 export const scopes = ['vectors', 'data', 'models', 'usage', 'admin'] as const;
 export type Scope = (typeof scopes)[number];
 
+/** What a person may do in an account: read; also work and spend; also money, people and the keys of others. */
+export const roles = ['viewer', 'member', 'owner'] as const;
+export type Role = (typeof roles)[number];
+
+/** Holds a person's session; HttpOnly. */
+export const sessionCookie = 'vectorium.session_token';
+
 export interface Route {
   /** Unique; the operationId of the document. */
   id: string;
@@ -17,9 +24,12 @@ export interface Route {
   summary: string;
   description?: string;
   tag: string;
-  auth: 'key' | 'admin' | 'none';
+  /** `key` and `admin` take the session of a person as well; `session` takes nothing else. */
+  auth: 'key' | 'admin' | 'session' | 'none';
+  /** The least that a person's role must be on a route of sessions; without it any may. */
+  role?: Role;
   /** The counters of the plan that a request counts against. */
-  family: 'vectors' | 'data' | 'read' | 'none';
+  family: 'vectors' | 'data' | 'read' | 'console' | 'none';
   /** The scope that a restricted key needs; without it any key may. */
   scope?: Scope;
   dialect: Dialect;

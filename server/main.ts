@@ -6,15 +6,23 @@ import { createEngine } from '@vectorium/engine';
 import { openTables } from '@vectorium/tables';
 import { type Training, openTraining } from '@vectorium/training';
 import packageJson from '../package.json' with { type: 'json' };
-import { createAccounts } from './accounts/index.ts';
+import { createAccounts, createDeletion } from './accounts/index.ts';
+import { createAudit } from './audit/index.ts';
+import { mountOwnAccountRoutes } from './accounts/own-routes.ts';
 import { mountAccountRoutes } from './accounts/routes.ts';
+import { createBudgetAlerts, createStripePayments, mountBillingRoutes } from './billing/index.ts';
+import { mountConsole } from './console/index.ts';
 import { createGroupCommit, openDatabase } from './database/index.ts';
 import { createDatasets, mountDatasetRoutes } from './datasets/index.ts';
 import { createApp, createLogger, mountProbes, mountReference } from './http/index.ts';
 import { createJobs, createWebhooks, mountJobRoutes, mountWebhookRoutes } from './jobs/index.ts';
 import { createKeys, ensureAdministrator } from './keys/index.ts';
+import { mountOwnKeyRoutes } from './keys/own-routes.ts';
 import { mountKeyRoutes } from './keys/routes.ts';
+import { createMailer } from './mail/index.ts';
 import { type Models, openModels, shippedCatalog } from './models/index.ts';
+import { createSeries, mountOperatorRoutes } from './operator/index.ts';
+import { createPeople, mountPeopleRoutes } from './people/index.ts';
 import { createLimiter, loadPlans } from './plans/index.ts';
 import { createQuota } from './quota/index.ts';
 import type { Settings } from './settings.ts';
@@ -30,6 +38,8 @@ export interface RunningServer {
   url: string;
   /** The administrator's key, when this start made one. */
   madeAdminKey: string | null;
+  /** By which the first administrator signs up in the console, when this start made one. */
+  firstLink: string | null;
   /** Takes no new requests, finishes those in flight, writes what is to be written, and stops. */
   close(): Promise<void>;
 }
@@ -68,6 +78,21 @@ export async function startServer(
       each => each.close(),
     );
     const administrator = await ensureAdministrator({ accounts, keys, plans }, settings.adminKey);
+    const audit = closing(createAudit({ database, retentionDays: settings.auditRetentionDays }), each => each.close());
+    const mailer = closing(createMailer(settings.mail), each => each.close());
+    let ownUrl = `http://${settings.host}:${settings.port}`;
+    const people = await createPeople({
+      database,
+      accounts,
+      keys,
+      plans,
+      audit,
+      mailer,
+      ...settings.people,
+      publicUrl: settings.publicUrl,
+      ownUrl: () => ownUrl,
+      log,
+    });
 
     const telemetry = closing(createTelemetry(), each => each.close());
     const engine = closing(
@@ -163,10 +188,29 @@ export async function startServer(
       each => each.close(),
     );
 
+    const deletion = createDeletion({
+      database,
+      jobs,
+      storage,
+      audit,
+      forget(id) {
+        predictions.changed();
+        engine.forget(id);
+      },
+      log,
+    });
+    const series = closing(createSeries({ engine, machine: telemetry.machine }), each => each.close());
+    const payments = settings.payments ? await createStripePayments(settings.payments) : null;
+    closing(createBudgetAlerts({ database, mailer, link: page => people.link(page), webhooks, log }), each =>
+      each.close(),
+    );
+
     const app = closing(
       await createApp({
         log: logger,
         keys,
+        sessions: people.sessions,
+        publicUrl: settings.publicUrl,
         limiter,
         database,
         ...(settings.corsOrigins && { corsOrigins: settings.corsOrigins }),
@@ -185,6 +229,23 @@ export async function startServer(
     mountTelemetryRoutes(app, { telemetry, engine, ledger, dataFolder: settings.dataFolder });
     mountAccountRoutes(app, { accounts, keys, models });
     mountKeyRoutes(app, { accounts, keys, models });
+    series.watch(app);
+    mountPeopleRoutes(app, people, { version: packageJson.version, payments: payments !== null });
+    mountOwnKeyRoutes(app, { keys, models, audit, database });
+    mountOwnAccountRoutes(app, { database, storage, ledger, accounts, models, quota, audit, deletion });
+    mountBillingRoutes(app, {
+      database,
+      accounts,
+      plans,
+      ledger,
+      audit,
+      flush: () => commit.flush(),
+      payments,
+      seller: settings.invoiceFrom,
+      link: page => people.link(page),
+    });
+    mountOperatorRoutes(app, { database, accounts, people, plans, models, engine, deletion, series, log });
+    await mountConsole(app, settings.consoleFolder);
     mountReference(app, { version: packageJson.version });
 
     const preload = settings.preload ?? (await administratorsModel());
@@ -203,13 +264,18 @@ export async function startServer(
       };
     });
     await jobs.start();
+    deletion.resume().catch((error: unknown) => {
+      log('accounts.not_deleted', { message: error instanceof Error ? error.message : String(error) });
+    });
     const url = await app.listen({ host: settings.host, port: settings.port });
+    ownUrl = url;
+    const firstLink = await people.firstLink(administrator.account);
     log('server.listening', { url, version: packageJson.version, data: settings.dataFolder });
     if (preloading) void prepareModel(preload).finally(() => (preloading = false));
-    return { url, madeAdminKey: administrator.made, close: closeAll };
+    return { url, madeAdminKey: administrator.made, firstLink, close: closeAll };
 
     async function administratorsModel(): Promise<string> {
-      return (await accounts.byEmail('administrator@localhost'))?.defaultModel ?? 'none';
+      return administrator.account.defaultModel;
     }
 
     /** Fetches and loads the model before the first request asks for it; a failure shows in /readyz and in the log. */
