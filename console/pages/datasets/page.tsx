@@ -1,0 +1,13 @@
+// Datasets.
+import { Page } from '../../layout/page.tsx';
+import { useCommonText } from '../../messages/common.ts';
+import { Skeleton } from '../../ui/empty.tsx';
+
+export function DatasetsPage() {
+  const text = useCommonText();
+  return (
+    <Page title={text('datasets')}>
+      <Skeleton />
+    </Page>
+  );
+}
