@@ -1,24 +1,14 @@
 // The operator's routes: accounts, their credit and their keys.
 import { z } from 'zod';
-import { line, optional, wholeNumber, withDefault } from './fields.ts';
+import { dollars, instant, line, optional, page, pageOf, withDefault } from './fields.ts';
 import { defineRoute, scopes } from './route.ts';
 
 const admin = { tag: 'Administration', auth: 'admin', family: 'read', scope: 'admin', dialect: 'native' } as const;
 
-const dollars = z.number().min(0).max(1_000_000);
-const time = z.iso
-  .datetime({ offset: true, error: 'must be a time such as 2026-01-31T00:00:00Z' })
-  // An offset can carry a time over the last year that ISO 8601 writes in four digits.
-  .refine(text => new Date(text).getUTCFullYear() <= 9999, { error: 'must be before the year 10000' });
 const planName = line(100).toLowerCase();
 const count = z.int().min(1).max(2_000_000_000);
 const limit = count.nullable();
 const identity = z.object({ id: line(100) });
-const page = z.object({
-  limit: withDefault(wholeNumber(1, 1000), 100),
-  after: optional(line(100).meta({ description: 'The `id` of the last item of the page before.' })),
-});
-const pageOf = <Item extends z.ZodType>(item: Item) => z.object({ data: z.array(item), has_more: z.boolean() });
 
 /** What an account has instead of its plan's numbers, column by column; null is unlimited. */
 const limits = z.strictObject({
@@ -168,7 +158,7 @@ const createKey = defineRoute({
     scopes: optional(z.array(z.enum(scopes)).min(1).meta({ description: 'What the key may do; all when absent.' })),
     models: optional(z.array(line(200)).min(1).max(1000).meta({ description: 'Models it may use; all when absent.' })),
     budget_usd: optional(dollars.meta({ description: 'Dollars a calendar month (UTC).' })),
-    expires_at: optional(time),
+    expires_at: optional(instant),
   }),
   answer: z.object({ key_id: z.string(), api_key: secret }),
   errors: ['INVALID_PARAMETER', 'NOT_FOUND', 'KEY_LIMIT_REACHED'],

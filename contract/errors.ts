@@ -53,6 +53,11 @@ const kinds = {
     about: 'There is no `Authorization: Bearer sk-…` header.',
   },
   INVALID_API_KEY: { status: 401, type: 'authentication_error', about: 'The key is unknown, revoked or expired.' },
+  SIGN_IN_REQUIRED: {
+    status: 401,
+    type: 'authentication_error',
+    about: 'The route is for people: nobody is signed in, or the session has ended.',
+  },
   INSUFFICIENT_BALANCE: {
     status: 402,
     type: 'insufficient_balance',
@@ -64,6 +69,12 @@ const kinds = {
     type: 'insufficient_balance',
     about: "The request would pass the key's monthly budget. Nothing was computed or charged.",
   },
+  BUDGET_EXCEEDED: {
+    status: 402,
+    type: 'insufficient_balance',
+    about:
+      "The request would pass the account's monthly budget, which its owners made a hard one. Nothing was computed or charged.",
+  },
   MODEL_NOT_ALLOWED: {
     status: 403,
     type: 'permission_error',
@@ -71,6 +82,16 @@ const kinds = {
   },
   ADMIN_REQUIRED: { status: 403, type: 'permission_error', about: "The route is the administrator's." },
   SCOPE_NOT_ALLOWED: { status: 403, type: 'permission_error', about: "The key's scopes do not include the route." },
+  ROLE_NOT_ALLOWED: {
+    status: 403,
+    type: 'permission_error',
+    about: "The person's role in the account does not include it.",
+  },
+  ORIGIN_NOT_ALLOWED: {
+    status: 403,
+    type: 'permission_error',
+    about: 'A request with a session comes from a page of another server.',
+  },
   NOT_FOUND: { status: 404, type: 'not_found_error', about: 'Nothing is at this address.' },
   MODEL_NOT_FOUND: {
     status: 404,

@@ -117,3 +117,22 @@ export function wholeNumber(least: number, most: number) {
     .pipe(z.int().min(least).max(most))
     .meta({ type: 'integer', minimum: least, maximum: most });
 }
+
+/** An amount of US dollars. */
+export const dollars = z.number().min(0).max(1_000_000);
+
+/** A moment, with its offset from UTC. */
+export const instant = z.iso
+  .datetime({ offset: true, error: 'must be a time such as 2026-01-31T00:00:00Z' })
+  // An offset can carry a time over the last year that ISO 8601 writes in four digits.
+  .refine(value => new Date(value).getUTCFullYear() <= 9999, { error: 'must be before the year 10000' });
+
+/** The query of a list that comes in pages. */
+export const page = z.object({
+  limit: withDefault(wholeNumber(1, 1000), 100),
+  after: optional(line(100).meta({ description: 'The `id` of the last item of the page before.' })),
+});
+
+export function pageOf<Item extends z.ZodType>(item: Item) {
+  return z.object({ data: z.array(item), has_more: z.boolean() });
+}

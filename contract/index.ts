@@ -1,5 +1,9 @@
 // The contract: every route, field and error code, from which types, validation and the OpenAPI document come.
 import { adminRoutes } from './admin.ts';
+import { consoleBillingRoutes } from './console-billing.ts';
+import { consoleKeyRoutes } from './console-keys.ts';
+import { consoleOperatorRoutes } from './console-operator.ts';
+import { consoleRoutes } from './console.ts';
 import { datasetRoutes } from './datasets.ts';
 import { jobRoutes } from './jobs.ts';
 import { modelRoutes } from './models.ts';
@@ -7,6 +11,9 @@ import type { Route } from './route.ts';
 import { systemRoutes } from './system.ts';
 import { vectorRoutes } from './vectors.ts';
 
+export { alertPercents, ledgerKinds } from './console-billing.ts';
+export { keyScopes } from './console-keys.ts';
+export { languages } from './console.ts';
 export { downloadFormats, maxRowsPerPage, previewRows, uploadFormats } from './datasets.ts';
 export { check, type Checked, type Refusal } from './check.ts';
 export {
@@ -23,7 +30,20 @@ export { jobShape } from './jobs.ts';
 export { aliasPattern } from './models.ts';
 export { errorCodesOf, openApiDocument } from './openapi.ts';
 export { type CellColumn, type CellTable, type PredictData, cellKinds, cellTable } from './rows.ts';
-export type { AnswerOf, BodyOf, ParamsOf, QueryOf, Route, Scope } from './route.ts';
+export { roles, sessionCookie } from './route.ts';
+export type {
+  AnswerOf,
+  BodyOf,
+  ParamsOf,
+  QueryOf,
+  Received,
+  Role,
+  Route,
+  Scope,
+  SentBody,
+  SentParams,
+  SentQuery,
+} from './route.ts';
 export { chunkingMethods, defaultChunkOverlap, defaultChunkSize, usagePeriods } from './vectors.ts';
 
 /** Every route of the API by its id's name. */
@@ -34,6 +54,10 @@ export const routes = {
   ...jobRoutes,
   ...systemRoutes,
   ...adminRoutes,
+  ...consoleRoutes,
+  ...consoleKeyRoutes,
+  ...consoleBillingRoutes,
+  ...consoleOperatorRoutes,
 };
 
 /** The route with this id. */

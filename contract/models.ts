@@ -265,6 +265,7 @@ const predict = defineRoute({
     'MODEL_UNAVAILABLE',
     'INSUFFICIENT_BALANCE',
     'KEY_BUDGET_EXCEEDED',
+    'BUDGET_EXCEEDED',
     'QUEUE_FULL',
     'WORKER_LOST',
   ],

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { type Dialect, type ErrorCode, errorBody, errorKinds, errorSchemas, statusOf } from './errors.ts';
 import type { Route } from './route.ts';
+import { sessionCookie } from './route.ts';
 
 type Json = Record<string, unknown>;
 
@@ -28,6 +29,7 @@ export function openApiDocument(routes: readonly Route[], { version }: { version
     components: {
       securitySchemes: {
         key: { type: 'http', scheme: 'bearer', description: 'A key that begins with `sk-`.' },
+        session: { type: 'apiKey', in: 'cookie', name: sessionCookie, description: 'Of a person in the console.' },
       },
       schemas: Object.fromEntries(
         Object.entries(errorSchemas).map(([name, schema]) => [name, jsonSchema(schema, 'output')]),
@@ -41,7 +43,10 @@ export function openApiDocument(routes: readonly Route[], { version }: { version
 /** The codes that a route may answer with: its own and those that come with its authentication, limits and body. */
 export function errorCodesOf(route: Route): ErrorCode[] {
   const codes = new Set<ErrorCode>(route.errors);
-  if (route.auth !== 'none') codes.add('MISSING_API_KEY').add('INVALID_API_KEY');
+  if (route.auth === 'key' || route.auth === 'admin') codes.add('MISSING_API_KEY').add('INVALID_API_KEY');
+  if (route.auth === 'session') codes.add('SIGN_IN_REQUIRED').add('NOT_FOUND');
+  if (route.role) codes.add('ROLE_NOT_ALLOWED');
+  if (route.auth === 'session' && route.method !== 'GET') codes.add('ORIGIN_NOT_ALLOWED');
   if (route.auth === 'admin') codes.add('ADMIN_REQUIRED');
   if (route.scope) codes.add('SCOPE_NOT_ALLOWED');
   if (route.family !== 'none') codes.add('RATE_LIMIT_EXCEEDED');
@@ -72,11 +77,16 @@ function operation(route: Route): Json {
     summary: route.summary,
     ...(route.description && { description: route.description }),
     tags: [route.tag],
-    security: route.auth === 'none' ? [] : [{ key: [] }],
+    security: securityOf(route),
     ...(parameters.length > 0 && { parameters }),
     ...((route.body || route.bodies) && { requestBody: { required: true, content: bodiesOf(route) } }),
     responses: { 200: success(route), ...failures(route) },
   };
+}
+
+function securityOf(route: Route): Json[] {
+  if (route.auth === 'none') return [];
+  return [route.auth === 'session' ? { session: [] } : { key: [] }];
 }
 
 function bodiesOf(route: Route): Json {
@@ -213,6 +223,7 @@ function introduction(): string {
   return [
     'Text to vectors and files to datasets, on your own machine.',
     'Every request has `Authorization: Bearer sk-…`, except where a route says otherwise. Every answer has `x-request-id`; one that you send is kept.',
+    'A page of the console sends the cookie of a session instead, and `x-vectorium-account` for another account than the person’s first. Every route may then also answer `SIGN_IN_REQUIRED`, `ROLE_NOT_ALLOWED` and `ORIGIN_NOT_ALLOWED`.',
     '`null` for an optional field means absent. Unknown fields are ignored on the vector and data routes and refused on the administration routes. Where a name appears twice in a body, the last one counts.',
     '## Bodies',
     'JSON in UTF-8, not compressed, at most 64 levels deep, with at most 20,000 values (400,000 on `/v1/embeddings`). A text has at most 1,000,000 characters (code points) and no half of a surrogate pair; the texts of a request have at most 10,000,000 together and the body at most 64 MiB. Answers are packed by gzip or br when `Accept-Encoding` asks for it.',

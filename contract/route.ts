@@ -6,6 +6,13 @@ import type { Dialect, ErrorCode } from './errors.ts';
 export const scopes = ['vectors', 'data', 'models', 'usage', 'admin'] as const;
 export type Scope = (typeof scopes)[number];
 
+/** What a person may do in an account: read; also work and spend; also money, people and the keys of others. */
+export const roles = ['viewer', 'member', 'owner'] as const;
+export type Role = (typeof roles)[number];
+
+/** Holds a person's session; HttpOnly. */
+export const sessionCookie = 'vectorium.session_token';
+
 export interface Route {
   /** Unique; the operationId of the document. */
   id: string;
@@ -17,9 +24,12 @@ export interface Route {
   summary: string;
   description?: string;
   tag: string;
-  auth: 'key' | 'admin' | 'none';
+  /** `key` and `admin` take the session of a person as well; `session` takes nothing else. */
+  auth: 'key' | 'admin' | 'session' | 'none';
+  /** The least that a person's role must be on a route of sessions; without it any may. */
+  role?: Role;
   /** The counters of the plan that a request counts against. */
-  family: 'vectors' | 'data' | 'read' | 'none';
+  family: 'vectors' | 'data' | 'read' | 'console' | 'none';
   /** The scope that a restricted key needs; without it any key may. */
   scope?: Scope;
   dialect: Dialect;
@@ -58,3 +68,11 @@ export type QueryOf<R extends Route> = Output<R['query']>;
 export type ParamsOf<R extends Route> = Output<R['params']>;
 /** The answer as a handler gives it. */
 export type AnswerOf<R extends Route> = z.input<R['answer']>;
+
+type Input<Schema> = Schema extends z.ZodType ? z.input<Schema> : undefined;
+/** The parts of a request as a client writes them, defaults left out. */
+export type SentBody<R extends Route> = Input<R['body']>;
+export type SentQuery<R extends Route> = Input<R['query']>;
+export type SentParams<R extends Route> = Input<R['params']>;
+/** The answer as a client gets it. */
+export type Received<R extends Route> = z.output<R['answer']>;

@@ -94,6 +94,7 @@ const computeErrors = [
   'TEXT_TOO_LONG',
   'INSUFFICIENT_BALANCE',
   'KEY_BUDGET_EXCEEDED',
+  'BUDGET_EXCEEDED',
   'QUEUE_FULL',
   'WORKER_LOST',
   ...modelErrors,

@@ -93,8 +93,9 @@ export async function createAccounts(options: AccountsOptions): Promise<Accounts
     return row && accountFrom(row, plans);
   }
 
-  function changed(id: string): void {
+  async function changed(id: string): Promise<void> {
     for (const listener of listeners) listener(id);
+    await database.announce('callers');
   }
 
   return {
@@ -157,7 +158,7 @@ export async function createAccounts(options: AccountsOptions): Promise<Accounts
          limits = CASE WHEN $4 THEN $5::jsonb ELSE limits END WHERE id = $1 RETURNING *`,
         [id, plan ?? null, defaultModel ?? null, limits !== undefined, limits ? JSON.stringify(limits) : null],
       );
-      changed(id);
+      await changed(id);
       return row && accountFrom(row, plans);
     },
 
@@ -174,7 +175,7 @@ export async function createAccounts(options: AccountsOptions): Promise<Accounts
           },
           ledgerEntry({ accountId: id, kind: 'credit', amount: amountPicodollars, note, at: now() }),
         ]);
-        changed(id);
+        await changed(id);
         return accountFrom(firstOf(rows), plans);
       } catch (error) {
         if (!(error instanceof DatabaseError) || error.code !== outOfRange) throw error;

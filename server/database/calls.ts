@@ -1,4 +1,5 @@
 // Matches replies to requests, for the thread's channel and the socket's alike, and makes a Database out of that.
+import { createAnnouncements } from './announcements.ts';
 import { DatabaseError } from './port.ts';
 import type { Database, Row, Statement } from './port.ts';
 import { type Call, type Numbered, plain, type Reply, type Request } from './protocol.ts';
@@ -51,6 +52,8 @@ export function databaseOver(
   call: Call,
   { close, post }: { close: () => Promise<void>; post?: (statements: Statement[]) => void },
 ): Database {
+  // One process owns the database; commands that join it are few, and what they change is read again within seconds.
+  const announcements = createAnnouncements();
   const transaction = (statements: Statement[]) => call({ kind: 'transaction', statements: statements.map(plain) });
   return {
     kind: 'pglite',
@@ -66,6 +69,10 @@ export function databaseOver(
     async script(sql) {
       await call({ kind: 'script', sql });
     },
+    async announce(topic) {
+      announcements.dispatch(topic);
+    },
+    onAnnouncement: announcements.on,
     async dump(target) {
       await call({ kind: 'dump', target });
     },

@@ -1,6 +1,7 @@
 // The database port: what the features may ask of a database, whichever of the two is behind it.
 
 import { types } from 'pg';
+import type { Topic } from './announcements.ts';
 import type { DumpTarget } from './dump.ts';
 
 export interface Statement {
@@ -30,6 +31,10 @@ export interface Database {
   post(statements: Statement[]): Promise<void>;
   /** Runs several statements without values, in one transaction. */
   script(sql: string): Promise<void>;
+  /** Tells this process at once, and every other on the same PostgreSQL a moment later, that what `topic` names has changed. */
+  announce(topic: Topic): Promise<void>;
+  /** Calls `listener` at every announcement, and also whenever one may have been missed. */
+  onAnnouncement(topic: Topic, listener: () => void): void;
   /** Writes every table to one file as of one moment (see dump.ts). */
   dump(target: DumpTarget): Promise<void>;
   /** Finishes what is running and closes. Calls after that are rejected. */

@@ -2,7 +2,9 @@
 import { createHash } from 'node:crypto';
 import { DatabaseError as PostgresqlError, Pool, types } from 'pg';
 import type { CustomTypesConfig, PoolClient, QueryConfig } from 'pg';
+import { createAnnouncements } from './announcements.ts';
 import { writeDump } from './dump.ts';
+import { channel, listen, type Listening } from './listen.ts';
 import { DatabaseError, parserOf } from './port.ts';
 import type { Database, Row, Statement } from './port.ts';
 import { errorFields } from './calls.ts';
@@ -19,6 +21,8 @@ export async function openPostgresql({ url, log }: { url: string; log: Log }): P
   const pool = new Pool({ connectionString: url, types: parsers, max: 10, connectionTimeoutMillis: 10_000 });
   // Without a listener, a connection that breaks while nobody uses it would end the process.
   pool.on('error', error => log('database.connection_lost', { message: error.message }));
+  const announcements = createAnnouncements();
+  let listening: Listening | undefined;
   const database: Database = {
     kind: 'postgresql',
     async query<T>(sql: string, values?: unknown[]) {
@@ -31,12 +35,24 @@ export async function openPostgresql({ url, log }: { url: string; log: Log }): P
     async script(sql) {
       await guarded(pool.query(sql));
     },
+    async announce(topic) {
+      announcements.dispatch(topic);
+      await guarded(pool.query('SELECT pg_notify($1, $2)', [channel, topic]));
+    },
+    onAnnouncement(topic, listener) {
+      announcements.on(topic, listener);
+      // Commands that end in a moment listen to nothing, and need no second connection.
+      listening ??= listen(url, announcements, log);
+    },
     async dump(target) {
       await inTransaction(pool, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', client =>
         writeDump({ query: async (sql, values) => (await client.query<Row>(sql, values)).rows }, target),
       );
     },
-    close: () => pool.end(),
+    async close() {
+      await listening?.close();
+      await pool.end();
+    },
   };
   try {
     await database.query('SELECT 1');

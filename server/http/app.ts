@@ -14,7 +14,7 @@ import Fastify, {
   LogController,
 } from 'fastify';
 import type { Database } from '../database/index.ts';
-import type { Keys } from '../keys/index.ts';
+import type { Caller, Keys } from '../keys/index.ts';
 import type { Limiter } from '../plans/index.ts';
 import { type BodyBounds, type BodyReader, createBodyReader, defaultBodyBounds } from './body.ts';
 import { ApiError, sendError } from './errors.ts';
@@ -32,9 +32,21 @@ declare module 'fastify' {
   }
 }
 
+/** Sessions of people in the console, as far as requests need them. */
+export interface Sessions {
+  /** Whom a cookie's session stands for in an account (the person's first when none is named); null when there is no such session. */
+  authenticate(token: string, accountId: string | undefined): Promise<SessionCaller | 'no-account' | null>;
+}
+
+export type SessionCaller = Caller & { person: NonNullable<Caller['person']> };
+
 export interface AppOptions {
   log: Logger;
   keys: Pick<Keys, 'authenticate'>;
+  /** Absent: there is no console, and nobody signs in. */
+  sessions?: Sessions;
+  /** Where browsers find the server, when that is not where its requests say they came to. */
+  publicUrl?: string | undefined;
   limiter: Limiter;
   /** Where answers to requests with an Idempotency-Key are kept. */
   database: Pick<Database, 'query'>;
@@ -48,6 +60,8 @@ export interface AppOptions {
 export interface App {
   fastify: FastifyInstance;
   keys: Pick<Keys, 'authenticate'>;
+  sessions: Sessions;
+  publicUrl: string | undefined;
   limiter: Limiter;
   database: Pick<Database, 'query'>;
   bodies: BodyReader;
@@ -91,6 +105,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   const app: App = {
     fastify,
     keys: options.keys,
+    sessions: options.sessions ?? { authenticate: async () => null },
+    publicUrl: options.publicUrl,
     limiter: options.limiter,
     database: options.database,
     bodies: createBodyReader(thread, { ...defaultBodyBounds, ...options.bodyBounds }),

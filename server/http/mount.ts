@@ -5,15 +5,15 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Caller } from '../keys/index.ts';
-import type { App } from './app.ts';
+import { admit, secretOf } from './admit.ts';
+import type { App, SessionCaller } from './app.ts';
 import { accept } from './body.ts';
 import { ApiError } from './errors.ts';
 import { once } from './idempotency.ts';
-import { limitExceeded, limitHeaders } from './limits.ts';
 
 export interface Context<R extends Route> {
-  /** Null only on routes that need no key. */
-  caller: R['auth'] extends 'none' ? null : Caller;
+  /** Null only on routes that need no key; with a person on those of sessions. */
+  caller: R['auth'] extends 'none' ? null : R['auth'] extends 'session' ? SessionCaller : Caller;
   body: BodyOf<R>;
   query: QueryOf<R>;
   params: ParamsOf<R>;
@@ -71,8 +71,8 @@ async function serve<R extends Route>(
   { route, handler, request, reply }: Exchange<R>,
 ): Promise<FastifyReply> {
   const signal = leaving(reply);
-  const secret = bearerOf(request);
-  const caller = route.auth === 'none' ? null : await admit(app, { route, secret, request, reply });
+  const secret = secretOf(request);
+  const caller = route.auth === 'none' ? null : await admit(app, { route, request, reply });
   const query = route.query ? accept(check(route.query, request.query, 'the query')) : undefined;
   const params = route.params ? accept(check(route.params, request.params, 'the address')) : undefined;
   const body = route.body && !route.streamed ? await app.bodies.read(request.raw, route) : undefined;
@@ -97,34 +97,6 @@ async function serve<R extends Route>(
   const answer = route.streamed ? await run() : await repeatable({ params, body }, run);
   if (answer instanceof Raw) return reply.type(answer.contentType).send(answer.body);
   return reply.type('application/json; charset=utf-8').send(JSON.stringify(answer));
-}
-
-/** The caller, once the key is known to be good for the route and the limits let it in. */
-async function admit(
-  app: App,
-  { route, secret, request, reply }: { route: Route; secret: string; request: FastifyRequest; reply: FastifyReply },
-): Promise<Caller> {
-  if (secret === '')
-    throw new ApiError('MISSING_API_KEY', { message: 'An API key is needed: Authorization: Bearer sk-…' });
-  const caller = await app.keys.authenticate(secret);
-  if (!caller) throw new ApiError('INVALID_API_KEY', { message: 'The API key is unknown, revoked or expired' });
-  request.accountId = caller.account.id;
-  const { key } = caller;
-  if (route.auth === 'admin' && !key.admin)
-    throw new ApiError('ADMIN_REQUIRED', { message: 'This route needs the key of an administrator' });
-  if (route.scope && key.scopes && !key.scopes.includes(route.scope))
-    throw new ApiError('SCOPE_NOT_ALLOWED', { message: `The key does not have the scope "${route.scope}"` });
-  if (route.family !== 'none') {
-    const { admitted, counters, refusedBy } = await app.limiter.admit(caller, route.family);
-    const now = new Date();
-    reply.headers(limitHeaders(counters, now));
-    if (!admitted) throw refusedBy ? limitExceeded(refusedBy, now) : new Error('refused by no counter');
-  }
-  return caller;
-}
-
-function bearerOf(request: FastifyRequest): string {
-  return /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
 }
 
 function leaving(reply: FastifyReply): AbortSignal {

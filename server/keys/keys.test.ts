@@ -109,10 +109,10 @@ for (const kind of ['pglite', 'postgresql'] as const) {
     it('is changed for a new one while the old one goes on, also where the plan allows one', async () => {
       const { id } = await newAccount('rotate@example.org');
       const old = await keys.make(id, { name: 'a', scopes: ['vectors'] });
-      const next = await keys.rotate(old?.key.id ?? '', 60_000);
+      const next = await keys.rotate(old?.key.id ?? '', { overlapMs: 60_000 });
       expect(next?.key).toMatchObject({ name: 'a', scopes: ['vectors'], expiresAt: null });
       expect(await keys.authenticate(old?.secret ?? '')).not.toBeNull();
-      await expect(keys.rotate(next?.key.id ?? '', 60_000)).rejects.toThrow(KeyError);
+      await expect(keys.rotate(next?.key.id ?? '', { overlapMs: 60_000 })).rejects.toThrow(KeyError);
       nowMs += 60_000;
       expect(await keys.authenticate(old?.secret ?? '')).toBeNull();
       expect(await keys.authenticate(next?.secret ?? '')).not.toBeNull();

@@ -1,8 +1,9 @@
 // Keys: random secrets, kept as hashes, that stand for an account within their scopes, models, budget and time.
-import { accountFrom } from '../accounts/index.ts';
+import { accountFrom, monthOf } from '../accounts/index.ts';
 import type { Account, Accounts } from '../accounts/index.ts';
 import { newId } from '../database/index.ts';
 import type { Database, GroupCommit, Row, Statement } from '../database/index.ts';
+import type { Role } from '@vectorium/contract';
 import type { Plans } from '../plans/index.ts';
 import { hashSecret, hintOf, makeSecret } from './secrets.ts';
 
@@ -24,11 +25,17 @@ export interface Key {
   revokedAt: Date | null;
   /** To the minute. */
   lastUsedAt: Date | null;
+  /** The person who made it in the console. */
+  madeBy: string | null;
+  /** In this calendar month (UTC), of a key with a budget. */
+  spentPicodollars: bigint;
 }
 
 export interface Caller {
   account: Account;
   key: Pick<Key, 'id' | 'name' | 'admin' | 'scopes' | 'models' | 'budgetPicodollars' | 'expiresAt'>;
+  /** Set when a session of the console stands for the key. */
+  person?: { id: string; name: string; email: string; role: Role; sessionId: string };
 }
 
 export interface NewKey {
@@ -38,6 +45,8 @@ export interface NewKey {
   budgetPicodollars?: bigint | null | undefined;
   expiresAt?: Date | null | undefined;
   admin?: boolean;
+  /** The id of a person. */
+  madeBy?: string | null | undefined;
   /** A secret chosen by the operator, instead of a random one. */
   secret?: string;
 }
@@ -48,12 +57,17 @@ export interface Keys {
   /** The secret is in no later answer. Undefined when there is no such account. Throws KeyError. */
   make(accountId: string, key: NewKey): Promise<{ key: Key; secret: string } | undefined>;
   /** Makes a key with the same rights; the old one goes on for `overlapMs`, so that its users can change over. */
-  rotate(id: string, overlapMs: number): Promise<{ key: Key; secret: string } | undefined>;
+  rotate(
+    id: string,
+    o: { overlapMs: number; madeBy?: string | null },
+  ): Promise<{ key: Key; secret: string } | undefined>;
   get(id: string): Promise<Key | undefined>;
-  /** An account's keys, oldest first, revoked ones too. */
+  /** An account's keys, oldest first, revoked ones too, without those of sessions. */
   list(accountId: string): Promise<Key[]>;
-  /** Takes effect at once in this process, within seconds in others. Undefined when there is no such key. */
+  /** Takes effect at once in this process, a moment later in others. Undefined when there is no such key. */
   revoke(id: string): Promise<Key | undefined>;
+  /** The id of the key that meters what a person does in the console for an account; made when there is none, and no secret opens it. */
+  ofSession(accountId: string, personId: string): Promise<string>;
 }
 
 /** The plan has no room for another active key. */
@@ -75,7 +89,7 @@ export interface KeysOptions {
   now?: () => number;
 }
 
-/** Other processes may revoke a key or change an account: what is known of them is read again after so long. */
+/** What others change is announced; should that get lost, what is known of a key is read again after so long. */
 const rememberMs = { pglite: 10_000, postgresql: 2_000 };
 const mostRemembered = 20_000;
 /** A key in constant use writes its last use this often. */
@@ -95,7 +109,7 @@ export function createKeys({ database, commit, accounts, plans, now = Date.now }
     values: [JSON.stringify(rows)],
   }));
   // Whatever has changed, its keys are few and reading them again is cheap.
-  accounts.onChange(() => remembered.clear());
+  database.onAnnouncement('callers', () => remembered.clear());
 
   async function load(hash: Buffer): Promise<Caller | null> {
     const [row] = await database.query(
@@ -131,15 +145,15 @@ export function createKeys({ database, commit, accounts, plans, now = Date.now }
     if (!account) return undefined;
     const secret = key.secret ?? makeSecret();
     const { maxKeys } = account.plan;
-    const id = `key_${newId().replaceAll('-', '')}`;
+    const id = newKeyId();
     const statements: Statement[] = [
       // Keys that are made at the same time count each other.
       { sql: 'SELECT 1 FROM accounts WHERE id = $1 FOR UPDATE', values: [accountId] },
       {
-        sql: `INSERT INTO keys (id, account_id, hash, hint, name, admin, scopes, models, budget_picodollars, expires_at, created_at)
-              SELECT $1, $2, $3::bytea, $4, $5, $6::boolean, $7::jsonb, $8::jsonb, $9::bigint, $10::timestamptz, $11::timestamptz
+        sql: `INSERT INTO keys (id, account_id, hash, hint, name, admin, scopes, models, budget_picodollars, expires_at, created_at, made_by)
+              SELECT $1, $2, $3::bytea, $4, $5, $6::boolean, $7::jsonb, $8::jsonb, $9::bigint, $10::timestamptz, $11::timestamptz, $14
               WHERE $12::integer IS NULL OR $12 > (SELECT count(*) FROM keys WHERE account_id = $2 AND revoked_at IS NULL
-                AND (expires_at IS NULL OR expires_at > $11) AND id IS DISTINCT FROM $13::text)
+                AND session_of IS NULL AND (expires_at IS NULL OR expires_at > $11) AND id IS DISTINCT FROM $13::text)
               RETURNING *`,
         values: [
           id,
@@ -155,6 +169,7 @@ export function createKeys({ database, commit, accounts, plans, now = Date.now }
           new Date(now()),
           maxKeys,
           replaces?.id ?? null,
+          key.madeBy ?? null,
         ],
       },
     ];
@@ -166,15 +181,15 @@ export function createKeys({ database, commit, accounts, plans, now = Date.now }
       });
     }
     // A secret that was chosen may be remembered as unknown, whether this process or another stores it now.
-    const [, rows] = await database.transaction(statements).finally(() => remembered.clear());
+    const [, rows] = await database.transaction(statements).finally(() => database.announce('callers'));
     const [row] = rows ?? [];
     if (!row) throw new KeyError(maxKeys ?? 0);
-    return { key: keyFrom(row), secret };
+    return { key: keyFrom(row, now()), secret };
   }
 
   async function get(id: string): Promise<Key | undefined> {
     const [row] = await database.query('SELECT * FROM keys WHERE id = $1', [id]);
-    return row && keyFrom(row);
+    return row && keyFrom(row, now());
   }
 
   return {
@@ -189,15 +204,17 @@ export function createKeys({ database, commit, accounts, plans, now = Date.now }
       return caller;
     },
 
-    async rotate(id, overlapMs) {
+    async rotate(id, { overlapMs, madeBy }) {
       const key = await get(id);
       if (!key || key.revokedAt) return undefined;
       const { name, scopes, models, budgetPicodollars, expiresAt, admin } = key;
-      return insert(key.accountId, { name, scopes, models, budgetPicodollars, expiresAt, admin }, { id, overlapMs });
+      const rights = { name, scopes, models, budgetPicodollars, expiresAt, admin, madeBy: madeBy ?? key.madeBy };
+      return insert(key.accountId, rights, { id, overlapMs });
     },
 
     async list(accountId) {
-      return (await database.query('SELECT * FROM keys WHERE account_id = $1 ORDER BY id', [accountId])).map(keyFrom);
+      const sql = 'SELECT * FROM keys WHERE account_id = $1 AND session_of IS NULL ORDER BY id';
+      return (await database.query(sql, [accountId])).map(row => keyFrom(row, now()));
     },
 
     async revoke(id) {
@@ -205,10 +222,31 @@ export function createKeys({ database, commit, accounts, plans, now = Date.now }
         'UPDATE keys SET revoked_at = coalesce(revoked_at, $2::timestamptz) WHERE id = $1 RETURNING *',
         [id, new Date(now())],
       );
-      remembered.clear();
-      return row && keyFrom(row);
+      await database.announce('callers');
+      return row && keyFrom(row, now());
+    },
+
+    async ofSession(accountId, personId) {
+      // The hash of a secret that is thrown away: the column is unique and must not be empty.
+      const values = [newKeyId(), accountId, hashSecret(makeSecret()), personId, new Date(now())];
+      await database.query(
+        `INSERT INTO keys (id, account_id, hash, hint, name, admin, session_of, created_at)
+         VALUES ($1, $2, $3::bytea, '', 'console', false, $4, $5)
+         ON CONFLICT (account_id, session_of) WHERE session_of IS NOT NULL DO NOTHING`,
+        values,
+      );
+      const [row] = await database.query('SELECT id FROM keys WHERE account_id = $1 AND session_of = $2', [
+        accountId,
+        personId,
+      ]);
+      if (!row) throw new Error('The account is gone');
+      return String(row['id']);
     },
   };
+}
+
+function newKeyId(): string {
+  return `key_${newId().replaceAll('-', '')}`;
 }
 
 function rightsFrom(row: Row) {
@@ -222,7 +260,8 @@ function rightsFrom(row: Row) {
   };
 }
 
-function keyFrom(row: Row): Key {
+function keyFrom(row: Row, nowMs: number): Key {
+  const spentThisMonth = row['spent_month'] === `${monthOf(new Date(nowMs))}-01`;
   return {
     ...rightsFrom(row),
     id: String(row['id']),
@@ -231,5 +270,7 @@ function keyFrom(row: Row): Key {
     createdAt: row['created_at'] as Date,
     revokedAt: row['revoked_at'] as Date | null,
     lastUsedAt: row['last_used_at'] as Date | null,
+    madeBy: row['made_by'] as string | null,
+    spentPicodollars: spentThisMonth ? (row['spent_picodollars'] as bigint) : 0n,
   };
 }

@@ -4,10 +4,11 @@
 // 2. Each key has, for each family of routes, a minute's window and a longer one.
 // 3. A request that either counter refuses is counted in neither.
 // 4. Reading has a minute of its own, ten times as large, so that polling a job doesn't use up the plan.
-// 5. When both refuse, the one that frees last is named: coming back earlier would be in vain.
+// 5. A person in the console reads on a minute of its own, the same on every plan.
+// 6. When both refuse, the one that frees last is named: coming back earlier would be in vain.
 import type { Plan } from './plans.ts';
 
-export type Family = 'vectors' | 'data' | 'read';
+export type Family = 'vectors' | 'data' | 'read' | 'console';
 
 export interface Counter {
   name: 'minute' | 'hour' | 'day';
@@ -42,6 +43,8 @@ export interface Limits {
 }
 
 export const minuteMs = 60_000;
+/** More than a person at a page asks for, on whichever plan. */
+const consoleMinute = 1200;
 export const longestMs = 24 * 60 * minuteMs;
 
 export function limitsOf({ vectors, data }: Plan, family: Family): Limits {
@@ -49,6 +52,7 @@ export function limitsOf({ vectors, data }: Plan, family: Family): Limits {
     return { minute: vectors.minute, long: vectors.hour, longName: 'hour', longMs: 60 * minuteMs };
   const day = { longName: 'day', longMs: longestMs } as const;
   if (family === 'data') return { minute: data.minute, long: data.day, ...day };
+  if (family === 'console') return { minute: consoleMinute, long: null, ...day };
   const unlimited = vectors.minute === null || data.minute === null;
   return { minute: unlimited ? null : 10 * Math.max(vectors.minute ?? 0, data.minute ?? 0), long: null, ...day };
 }

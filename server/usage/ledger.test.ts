@@ -400,12 +400,12 @@ describe('a lease', () => {
     const { database, caller } = await openParts(opened => opened);
     const returned = vi.fn();
     const purses = await createPurses({ database, log: () => {}, returnSoon: returned, flush: async () => {} });
-    const purse = purses.account(caller.account.id);
+    const purse = purses.account(caller.account.id, '2024-02');
     await purses.take(purse, 5n);
     purses.release(purse, 5n);
-    for (let other = 0; other < 20_000; other++) purses.account(`other${other}`);
+    for (let other = 0; other < 20_000; other++) purses.account(`other${other}`, '2024-02');
     expect(returned).toHaveBeenCalledWith(purse);
-    await purses.take(purses.account(caller.account.id), usd('1'));
+    await purses.take(purses.account(caller.account.id, '2024-02'), usd('1'));
   });
 });
 

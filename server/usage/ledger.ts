@@ -1,6 +1,7 @@
 // Money and usage: reserve before computing, settle after, release on failure.
 //
-// 1. What is reserved by requests in flight never exceeds the balance, nor a key's monthly budget (purses.ts).
+// 1. What is reserved by requests in flight never exceeds the balance, nor a key's monthly budget, nor the account's where that is a
+//    hard one (purses.ts).
 // 2. Usage row, ledger entry, balance and sums change in one transaction, which is committed before `settle` resolves; a process
 //    that is killed has either charged a request whole or not at all, and a charge that is written twice counts once (settlement.ts).
 // 3. The balance of an account is the sum of its ledger.
@@ -98,6 +99,10 @@ export async function createLedger({
     returnSoon: purse => settlements.writeLater(purse),
     flush: () => commit.flush(),
   });
+  // A budget may have become smaller: what this process holds goes back, and is leased anew within it.
+  accounts.onChange(id => {
+    settlements.writeLater(purses.account(id, monthOf(now())));
+  });
   const retention = keepRetention({ database, days: retentionDays, log });
   /** The month whose credit an account has had, as far as this process knows. */
   const credited = new Map<string, string>();
@@ -121,7 +126,7 @@ export async function createLedger({
   async function takeAll({ account, key }: Caller, amount: bigint): Promise<Purse[]> {
     if (!account.billed || amount === 0n) return [];
     const month = monthOf(now());
-    const balance = purses.account(account.id);
+    const balance = purses.account(account.id, month);
     const credit = monthlyCredit(account);
     await purses.take(balance, amount, credit);
     if (credit.length > 0) credited.set(account.id, month);

@@ -1,6 +1,6 @@
 // Purses: money that requests in flight have set aside, so that callers together never spend more than there is.
 //
-// A purse is an account's balance, or what is left of a key's budget in one month. Each server process holds a lease on it, a row in
+// A purse is an account's balance, or what is left of its hard budget for the month where that is less, or of a key's budget. Each server process holds a lease on it, a row in
 // the database that says how much of it is spoken for there; the sum of all leases never exceeds the purse. Reservations are taken
 // out of the process's lease in memory. With the embedded database the only process leases all that there is, so that a reservation
 // costs no statement. With PostgreSQL a process leases what its reservations need and no more (callers that wait share a statement),
@@ -14,10 +14,12 @@ export interface Purse {
   kind: 'account' | 'key';
   /** The account's or key's id. */
   ownerId: string;
-  /** "2024-02": of a key, the month that its budget is for. */
+  /** "2024-02": the month that a key's budget is for, or of the account's last reservation. */
   month: string;
   /** A key's budget for the month. */
   budgetPicodollars: bigint;
+  /** Whether the account's hard budget leaves less than its balance, as the last lease found it. */
+  capped: boolean;
   leased: bigint;
   reserved: bigint;
   waiting: Waiting[];
@@ -40,21 +42,27 @@ export interface LeaseReturn {
 /** Not enough money, or not enough of the key's budget for this month. Nothing was computed and nothing charged. */
 export class InsufficientBalance extends Error {
   override readonly name = 'InsufficientBalance';
-  /** Whose: the account's balance, or the key's monthly budget. */
-  readonly of: Purse['kind'];
+  /** Whose: the account's balance, the key's monthly budget, or the account's. */
+  readonly of: Purse['kind'] | 'budget';
   /** What is left beside the requests in flight. */
   readonly balancePicodollars: bigint;
   readonly requiredPicodollars: bigint;
-  constructor(of: Purse['kind'], balancePicodollars: bigint, requiredPicodollars: bigint) {
-    super(of === 'account' ? 'The balance is not enough' : "The key's monthly budget is not enough");
+  constructor(of: InsufficientBalance['of'], balancePicodollars: bigint, requiredPicodollars: bigint) {
+    super(messages[of]);
     this.of = of;
     this.balancePicodollars = balancePicodollars;
     this.requiredPicodollars = requiredPicodollars;
   }
 }
 
+const messages = {
+  account: 'The balance is not enough',
+  key: "The key's monthly budget is not enough",
+  budget: "The account's monthly budget is not enough",
+};
+
 export interface Purses {
-  account(id: string): Purse;
+  account(id: string, month: string): Purse;
   key(id: string, month: string, budgetPicodollars: bigint): Purse;
   /** Sets money aside. Throws InsufficientBalance. */
   take(purse: Purse, amount: bigint, before?: Statement[]): Promise<void>;
@@ -113,7 +121,7 @@ export async function createPurses({ database, log, returnSoon, flush }: PursesO
     const existing = purses.get(fields.id);
     if (existing) return existing;
     if (purses.size >= mostPurses) forgetIdle();
-    const made = { ...fields, leased: 0n, reserved: 0n, waiting: [] };
+    const made = { ...fields, capped: false, leased: 0n, reserved: 0n, waiting: [] };
     purses.set(fields.id, made);
     return made;
   }
@@ -150,7 +158,7 @@ export async function createPurses({ database, log, returnSoon, flush }: PursesO
           it.reserved += amount;
           resolve();
         } else {
-          reject(new InsufficientBalance(it.kind, left, amount));
+          reject(new InsufficientBalance(it.capped ? 'budget' : it.kind, left, amount));
         }
       }
       if (!embedded && it.leased > it.reserved) returnSoon(it);
@@ -172,20 +180,25 @@ export async function createPurses({ database, log, returnSoon, flush }: PursesO
         values: [it.ownerId],
       },
       it.kind === 'account'
-        ? { sql: leaseAccount, values }
+        ? { sql: leaseAccount, values: [...values, `${it.month}-01`] }
         : { sql: leaseKey, values: [...values, it.budgetPicodollars, `${it.month}-01`] },
     ]);
     const [row] = results.at(-1) ?? [];
     if (!row) throw new Error(`There is no ${it.kind} ${it.ownerId}`);
     const held = row['held'] as bigint;
     const elsewhere = !embedded && held > it.leased;
+    it.capped = row['capped'] === true;
     it.leased += row['granted'] as bigint;
     return elsewhere;
   }
 
   return {
     holder,
-    account: id => purse({ id, kind: 'account', ownerId: id, month: '', budgetPicodollars: 0n }),
+    account(id, month) {
+      const it = purse({ id, kind: 'account', ownerId: id, month, budgetPicodollars: 0n });
+      it.month = month;
+      return it;
+    },
     key(id, month, budgetPicodollars) {
       return purse({ id: `${id}/${month}`, kind: 'key', ownerId: id, month, budgetPicodollars });
     },
@@ -226,9 +239,14 @@ export async function createPurses({ database, log, returnSoon, flush }: PursesO
   };
 }
 
-const leaseAccount = leaseStatement('SELECT balance_picodollars AS amount FROM accounts WHERE id = $5');
+const leaseAccount = leaseStatement(
+  `SELECT least(balance, left_of_budget) AS amount, coalesce(left_of_budget < balance, false) AS capped FROM (
+     SELECT balance_picodollars AS balance, CASE WHEN budget_hard THEN
+       budget_picodollars - CASE WHEN spent_month = $6::date THEN spent_picodollars ELSE 0 END END AS left_of_budget
+     FROM accounts WHERE id = $5) AS account`,
+);
 const leaseKey = leaseStatement(
-  `SELECT $6::bigint - CASE WHEN spent_month = $7::date THEN spent_picodollars ELSE 0 END AS amount FROM keys WHERE id = $5`,
+  `SELECT $6::bigint - CASE WHEN spent_month = $7::date THEN spent_picodollars ELSE 0 END AS amount, false AS capped FROM keys WHERE id = $5`,
 );
 
 /** $1 purse, $2 holder, $3 needed, $4 whether to take all that there is. */
@@ -243,7 +261,7 @@ function leaseStatement(total: string): string {
       SELECT $1, $2, amount, clock_timestamp() + interval '${expiresAfterSeconds} seconds' FROM granted
       ON CONFLICT (purse, holder) DO UPDATE SET
         amount_picodollars = leases.amount_picodollars + excluded.amount_picodollars, expires_at = excluded.expires_at)
-    SELECT granted.amount AS granted, held.amount AS held FROM granted, held`;
+    SELECT granted.amount AS granted, held.amount AS held, total.capped AS capped FROM granted, held, total`;
 }
 
 function needOf(served: Waiting[]): bigint {

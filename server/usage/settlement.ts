@@ -100,10 +100,17 @@ const sql = `
     INSERT INTO ledger (id, at, account_id, kind, amount_picodollars)
     SELECT id, at, account_id, 'usage', -cost_picodollars FROM booked WHERE cost_picodollars > 0),
   paid AS (
-    UPDATE accounts SET balance_picodollars = balance_picodollars - cost.amount
+    UPDATE accounts SET balance_picodollars = balance_picodollars - cost.amount,
+      spent_month = greatest(accounts.spent_month, cost.month),
+      spent_picodollars = CASE WHEN accounts.spent_month > cost.month THEN accounts.spent_picodollars
+        WHEN accounts.spent_month = cost.month THEN accounts.spent_picodollars + cost.in_month ELSE cost.in_month END
     FROM (
-      SELECT account_id, sum(cost_picodollars) AS amount FROM booked JOIN locked ON locked.id = account_id
-      WHERE cost_picodollars > 0 GROUP BY 1) AS cost
+      -- Of a batch at the turn of the month, the newer month counts as the one that is being spent in.
+      SELECT account_id, sum(amount) AS amount, max(month) AS month, (array_agg(amount ORDER BY month DESC))[1] AS in_month
+      FROM (
+        SELECT account_id, date_trunc('month', at AT TIME ZONE 'UTC')::date AS month, sum(cost_picodollars) AS amount
+        FROM booked JOIN locked ON locked.id = account_id WHERE cost_picodollars > 0 GROUP BY 1, 2) AS months
+      GROUP BY 1) AS cost
     WHERE accounts.id = cost.account_id),
   spent AS (
     UPDATE keys SET spent_month = cost.month,

@@ -296,14 +296,20 @@ async function checkChunkCount(engine: Engine, { texts, options, handle, chunkSi
   throw new ApiError('INVALID_PARAMETER', { message, param: 'chunk_size' });
 }
 
-/** Sets money aside. Throws INSUFFICIENT_BALANCE or KEY_BUDGET_EXCEEDED, with what there is and what it takes. */
+const refusals = {
+  account: 'INSUFFICIENT_BALANCE',
+  key: 'KEY_BUDGET_EXCEEDED',
+  budget: 'BUDGET_EXCEEDED',
+} as const;
+
+/** Sets money aside. Throws INSUFFICIENT_BALANCE, KEY_BUDGET_EXCEEDED or BUDGET_EXCEEDED, with what there is and what it takes. */
 export async function reserve(ledger: Ledger, caller: Caller, costPicodollars: bigint): Promise<Reservation> {
   try {
     return await ledger.reserve(caller, costPicodollars);
   } catch (error) {
     if (!(error instanceof InsufficientBalance)) throw error;
     const [balance, required] = [error.balancePicodollars, error.requiredPicodollars];
-    const code = error.of === 'account' ? 'INSUFFICIENT_BALANCE' : 'KEY_BUDGET_EXCEEDED';
+    const code = refusals[error.of];
     throw new ApiError(code, {
       message: `${error.message}: $${formatUsd(balance)} is left and $${formatUsd(required)} is needed`,
       details: { balance: picodollarsToUsd(balance), required: picodollarsToUsd(required) },

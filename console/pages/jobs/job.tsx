@@ -1,0 +1,6 @@
+// One job.
+import { JobsPage } from './page.tsx';
+
+export function JobPage() {
+  return <JobsPage />;
+}

@@ -1,0 +1,13 @@
+// Keys.
+import { Page } from '../../layout/page.tsx';
+import { useCommonText } from '../../messages/common.ts';
+import { Skeleton } from '../../ui/empty.tsx';
+
+export function KeysPage() {
+  const text = useCommonText();
+  return (
+    <Page title={text('keys')}>
+      <Skeleton />
+    </Page>
+  );
+}

@@ -1,0 +1,13 @@
+// Models.
+import { Page } from '../../layout/page.tsx';
+import { useCommonText } from '../../messages/common.ts';
+import { Skeleton } from '../../ui/empty.tsx';
+
+export function ModelsPage() {
+  const text = useCommonText();
+  return (
+    <Page title={text('models')}>
+      <Skeleton />
+    </Page>
+  );
+}

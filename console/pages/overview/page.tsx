@@ -1,0 +1,13 @@
+// Overview.
+import { Page } from '../../layout/page.tsx';
+import { useCommonText } from '../../messages/common.ts';
+import { Skeleton } from '../../ui/empty.tsx';
+
+export function OverviewPage() {
+  const text = useCommonText();
+  return (
+    <Page title={text('overview')}>
+      <Skeleton />
+    </Page>
+  );
+}

@@ -1,0 +1,2 @@
+// The door of the audit log.
+export { type Audit, type AuditEntry, type Deed, createAudit } from './audit.ts';

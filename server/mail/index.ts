@@ -1,0 +1,2 @@
+// The door of mail.
+export { type Mail, type Mailer, createMailer } from './mail.ts';

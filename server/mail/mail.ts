@@ -1,0 +1,51 @@
+// Mail to people: through SMTP when the operator has set it up, else a line in the log that the operator can act on.
+import { createTransport } from 'nodemailer';
+
+export interface Mail {
+  to: string;
+  subject: string;
+  /** Plain text, with links on lines of their own. */
+  text: string;
+}
+
+export interface Mailer {
+  /** Whether mail goes out. */
+  readonly sends: boolean;
+  /** Throws when the mail server doesn't take it. */
+  send(mail: Mail): Promise<void>;
+  close(): void;
+}
+
+export interface MailerOptions {
+  /** `smtp://user:password@host:587` or `smtps://…`; absent: no mail is sent. */
+  smtpUrl: string | undefined;
+  /** `Vectorium <vectorium@example.com>` */
+  from: string;
+}
+
+const timeoutMs = 20_000;
+
+/** Throws for an address that is no SMTP address. */
+export function createMailer({ smtpUrl, from }: MailerOptions): Mailer {
+  if (smtpUrl === undefined) {
+    return {
+      sends: false,
+      send: () => Promise.reject(new Error('SMTP_URL is not set')),
+      close() {},
+    };
+  }
+  if (!/^smtps?:\/\//.test(smtpUrl)) throw new Error('SMTP_URL must begin with smtp:// or smtps://');
+  const transport = createTransport({
+    url: smtpUrl,
+    connectionTimeout: timeoutMs,
+    greetingTimeout: timeoutMs,
+    socketTimeout: timeoutMs,
+  });
+  return {
+    sends: true,
+    async send(mail) {
+      await transport.sendMail({ from, ...mail });
+    },
+    close: () => transport.close(),
+  };
+}
