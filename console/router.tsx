@@ -28,6 +28,7 @@ const pages = [
   createRoute({
     getParentRoute: () => inside,
     path: '/console/playground',
+    validateSearch: (search: Record<string, unknown>) => chosen(search, { view: ['chunks', 'similarity', 'map'] }),
     component: lazyRouteComponent(() => import('./pages/playground/page.tsx'), 'PlaygroundPage'),
   }),
   createRoute({
@@ -37,8 +38,41 @@ const pages = [
   }),
   createRoute({
     getParentRoute: () => inside,
+    path: '/console/datasets/$id',
+    validateSearch: (search: Record<string, unknown>) => ({
+      ...chosen(search, { tab: ['rows', 'columns', 'history', 'code'] }),
+      ...(Number.isSafeInteger(search['version']) && { version: Number(search['version']) }),
+      ...(search['prepare'] === true && { prepare: true }),
+    }),
+    component: lazyRouteComponent(() => import('./pages/datasets/dataset.tsx'), 'DatasetPage'),
+  }),
+  createRoute({
+    getParentRoute: () => inside,
     path: '/console/models',
     component: lazyRouteComponent(() => import('./pages/models/page.tsx'), 'ModelsPage'),
+  }),
+  createRoute({
+    getParentRoute: () => inside,
+    path: '/console/models/train',
+    validateSearch: (search: Record<string, unknown>) => named(search, ['dataset']),
+    component: lazyRouteComponent(() => import('./pages/models/train.tsx'), 'TrainPage'),
+  }),
+  createRoute({
+    getParentRoute: () => inside,
+    path: '/console/models/compare',
+    validateSearch: (search: Record<string, unknown>) => named(search, ['one', 'other', 'dataset']),
+    component: lazyRouteComponent(() => import('./pages/models/compare.tsx'), 'ComparePage'),
+  }),
+  createRoute({
+    getParentRoute: () => inside,
+    path: '/console/models/chat',
+    validateSearch: (search: Record<string, unknown>) => named(search, ['model']),
+    component: lazyRouteComponent(() => import('./pages/models/chat.tsx'), 'ChatPage'),
+  }),
+  createRoute({
+    getParentRoute: () => inside,
+    path: '/console/models/$id',
+    component: lazyRouteComponent(() => import('./pages/models/model.tsx'), 'ModelPage'),
   }),
   createRoute({
     getParentRoute: () => inside,
@@ -71,6 +105,28 @@ const pages = [
     component: lazyRouteComponent(() => import('./pages/operator/page.tsx'), 'OperatorPage'),
   }),
 ] as const;
+
+/** The parameters of an address that have one of the given values. */
+function chosen<const Choices extends Record<string, readonly string[]>>(
+  search: Record<string, unknown>,
+  choices: Choices,
+): { [Key in keyof Choices]?: Choices[Key][number] } {
+  return Object.fromEntries(
+    Object.entries(choices).flatMap(([key, values]) => {
+      const value = values.find(each => each === search[key]);
+      return value === undefined ? [] : [[key, value]];
+    }),
+  ) as { [Key in keyof Choices]?: Choices[Key][number] };
+}
+
+/** The parameters of an address that are ids or names. */
+function named<const Key extends string>(
+  search: Record<string, unknown>,
+  keys: readonly Key[],
+): { [Each in Key]?: string } {
+  const given = keys.flatMap(key => (typeof search[key] === 'string' ? [[key, search[key]]] : []));
+  return Object.fromEntries(given) as { [Each in Key]?: string };
+}
 
 interface Back {
   /** Where to go afterwards: an address of this console. */

@@ -75,7 +75,8 @@ export default {
   mapPicture: 'Points of {count} texts on a plane. The list below has them as text.',
   mapList: 'The points as a list',
   emptyMapTitle: 'Meanings on a plane',
-  emptyMap: 'Many texts become points: near each other where they mean something similar. Try the sample, or a dataset with a column of vectors.',
+  emptyMap:
+    'Many texts become points: near each other where they mean something similar. Try the sample, or a dataset with a column of vectors.',
   sampleHeadlines: 'Forty headlines',
   mapProgress: '{done} of {all} texts',
   mapWaiting: 'Your plan’s limit is reached; going on in {seconds} s',

@@ -64,7 +64,8 @@ export default {
   matrixAbout: 'Vektörlerin kosinüsü: 1 aynı yön demektir. Sayıları yalnızca aynı model içinde karşılaştırın.',
   closest: 'En yakın: {one}. ve {other}. metin, {value}',
   emptyMatrixTitle: 'Hangi metinler aynı anlama gelir?',
-  emptyMatrix: 'Modelin dillerinden herhangi birinde iki ya da daha çok metin yazın. Matris anlamlarının ne kadar benzediğini gösterir.',
+  emptyMatrix:
+    'Modelin dillerinden herhangi birinde iki ya da daha çok metin yazın. Matris anlamlarının ne kadar benzediğini gösterir.',
   needTwo: 'En az iki metin yazın.',
 
   mapFrom: 'Neyin haritası',
@@ -78,7 +79,8 @@ export default {
   mapPicture: '{count} metnin düzlemdeki noktaları. Aşağıdaki liste bunları metin olarak verir.',
   mapList: 'Noktalar liste olarak',
   emptyMapTitle: 'Düzlemde anlamlar',
-  emptyMap: 'Çok sayıda metin noktaya dönüşür: anlamca yakın olanlar birbirine yakın durur. Örneği ya da vektör sütunu olan bir veri kümesini deneyin.',
+  emptyMap:
+    'Çok sayıda metin noktaya dönüşür: anlamca yakın olanlar birbirine yakın durur. Örneği ya da vektör sütunu olan bir veri kümesini deneyin.',
   sampleHeadlines: 'Kırk başlık',
   mapProgress: '{all} metinden {done}',
   mapWaiting: 'Planınızın sınırına ulaşıldı; {seconds} sn sonra sürecek',

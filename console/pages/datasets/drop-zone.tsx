@@ -9,7 +9,15 @@ import { classes } from '../../ui/classes.ts';
 import { Problem } from '../../ui/empty.tsx';
 import { Progress } from '../../ui/progress.tsx';
 import { useDatasetText } from './text.ts';
-import { type UploadState, dropUpload, formatOf, pauseUpload, resumeUpload, startUpload, useUploads } from './uploads.ts';
+import {
+  type UploadState,
+  dropUpload,
+  formatOf,
+  pauseUpload,
+  resumeUpload,
+  startUpload,
+  useUploads,
+} from './uploads.ts';
 
 const accepted = '.csv,.tsv,.txt,.tab,.json,.ndjson,.jsonl,.parquet,.arrow,.feather,.xlsx';
 
@@ -151,7 +159,12 @@ function UploadLine({ upload }: { upload: UploadState }) {
             {text('open')}
           </ButtonLink>
         )}
-        <Button size="icon" look="quiet" aria-label={status === 'done' || status === 'failed' ? common('close') : common('cancel')} onClick={() => dropUpload(id)}>
+        <Button
+          size="icon"
+          look="quiet"
+          aria-label={status === 'done' || status === 'failed' ? common('close') : common('cancel')}
+          onClick={() => dropUpload(id)}
+        >
           <X />
         </Button>
       </div>

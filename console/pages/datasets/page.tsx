@@ -26,7 +26,11 @@ export function DatasetsPage() {
   const navigate = useNavigate();
   const mayChange = useMay('member');
   const [limit, setLimit] = useState(atOnce);
-  const { data, error, refetch, isFetching } = useRoute('listDatasets', { query: { limit: String(limit) } }, { keep: true });
+  const { data, error, refetch, isFetching } = useRoute(
+    'listDatasets',
+    { query: { limit: String(limit) } },
+    { keep: true },
+  );
   const columns: Column<Dataset>[] = [
     {
       id: 'name',
@@ -41,9 +45,19 @@ export function DatasetsPage() {
       ),
     },
     { id: 'rows', title: text('rowsTitle'), align: 'end', cell: ({ rows }) => format.number(rows) },
-    { id: 'columns', title: text('columnsTitle'), align: 'end', cell: ({ columns: list }) => format.number(list.length) },
+    {
+      id: 'columns',
+      title: text('columnsTitle'),
+      align: 'end',
+      cell: ({ columns: list }) => format.number(list.length),
+    },
     { id: 'version', title: text('version'), align: 'end', cell: ({ version }) => <Badge>{version}</Badge> },
-    { id: 'size', title: text('size'), align: 'end', cell: ({ size_bytes: bytes }) => <span className="whitespace-nowrap">{format.bytes(bytes)}</span> },
+    {
+      id: 'size',
+      title: text('size'),
+      align: 'end',
+      cell: ({ size_bytes: bytes }) => <span className="whitespace-nowrap">{format.bytes(bytes)}</span>,
+    },
     {
       id: 'created',
       title: text('changed'),
@@ -76,7 +90,10 @@ export function DatasetsPage() {
               <div className="w-56 text-right text-sm text-muted">
                 {storage.limit_bytes === null
                   ? text('usedUnlimited', { used: format.bytes(storage.used_bytes) })
-                  : text('usedOf', { used: format.bytes(storage.used_bytes), limit: format.bytes(storage.limit_bytes) })}
+                  : text('usedOf', {
+                      used: format.bytes(storage.used_bytes),
+                      limit: format.bytes(storage.limit_bytes),
+                    })}
                 {storage.limit_bytes !== null && (
                   <div className="mt-1.5">
                     <Progress
@@ -117,7 +134,9 @@ function Steps() {
     <ol className="grid gap-px overflow-hidden rounded-xl border border-line bg-line shadow-card sm:grid-cols-3">
       {([1, 2, 3] as const).map(step => (
         <li key={step} className="bg-surface px-5 py-4">
-          <span className="flex size-6 items-center justify-center rounded-full bg-accent-soft text-sm font-semibold text-accent">{step}</span>
+          <span className="flex size-6 items-center justify-center rounded-full bg-accent-soft text-sm font-semibold text-accent">
+            {step}
+          </span>
           <h3 className="mt-3 font-medium">{text(`step${step}`)}</h3>
           <p className="mt-1 text-sm text-muted">{text(`step${step}About`)}</p>
         </li>

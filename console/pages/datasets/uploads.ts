@@ -61,7 +61,17 @@ export function formatOf(fileName: string): string | undefined {
 export async function startUpload(file: File, { onDone }: { onDone?: (dataset: Dataset) => void } = {}): Promise<void> {
   const id = ++last;
   const name = file.name.replace(/\.[^.]*$/, '') || file.name;
-  put({ id, name, bytes: file.size, sent: 0, bytesPerSecond: null, status: 'sending', resumed: false, dataset: null, problem: null });
+  put({
+    id,
+    name,
+    bytes: file.size,
+    sent: 0,
+    bytesPerSecond: null,
+    status: 'sending',
+    resumed: false,
+    dataset: null,
+    problem: null,
+  });
   const { Upload: Tus, DetailedError } = await import('tus-js-client');
   let [since, before] = [performance.now(), 0];
   const upload = new Tus(file, {
@@ -137,8 +147,19 @@ function tell(): void {
 
 function problemIn(body: string | undefined, status: number): ApiProblem {
   try {
-    const { message, code, request_id: requestId, param } = JSON.parse(body ?? '') as Record<string, string | undefined>;
-    if (message) return new ApiProblem(message, { status, code: code ?? 'UNKNOWN', requestId: requestId ?? null, param: param ?? null });
+    const {
+      message,
+      code,
+      request_id: requestId,
+      param,
+    } = JSON.parse(body ?? '') as Record<string, string | undefined>;
+    if (message)
+      return new ApiProblem(message, {
+        status,
+        code: code ?? 'UNKNOWN',
+        requestId: requestId ?? null,
+        param: param ?? null,
+      });
   } catch {
     // No JSON: the connection broke, or something between answered.
   }

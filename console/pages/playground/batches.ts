@@ -27,7 +27,11 @@ export async function vectorsOf(
   const vectors: Float32Array[] = [];
   while (vectors.length < texts.length) {
     onProgress({ done: vectors.length, waitingSeconds: null });
-    const body = { texts: texts.slice(vectors.length, vectors.length + size), encoding_format: 'base64' as const, ...settings };
+    const body = {
+      texts: texts.slice(vectors.length, vectors.length + size),
+      encoding_format: 'base64' as const,
+      ...settings,
+    };
     try {
       const answer = await call('vectorizeBatch', { body }, { signal });
       for (const vector of answer.vectors) vectors.push(decodeVector(String(vector)));

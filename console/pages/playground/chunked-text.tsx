@@ -21,11 +21,22 @@ export function ChunkedText({ text: whole, chunks, chosen, onChoose }: ChunkedTe
   return (
     <div className="flex flex-col gap-5">
       {parts.length > 0 && (
-        <p className="max-h-[28rem] overflow-y-auto leading-7 whitespace-pre-wrap" tabIndex={0} aria-label={text('chunkedText')} role="region">
+        <p
+          className="max-h-[28rem] overflow-y-auto leading-7 whitespace-pre-wrap"
+          tabIndex={0}
+          aria-label={text('chunkedText')}
+          role="region"
+        >
           {parts.map(({ start, end, chunks: holders }) => (
             <mark
               key={start}
-              onClick={() => onChoose(holders.includes(chosen) ? (holders.find(each => each > chosen) ?? holders[0] ?? 0) : (holders[0] ?? 0))}
+              onClick={() =>
+                onChoose(
+                  holders.includes(chosen)
+                    ? (holders.find(each => each > chosen) ?? holders[0] ?? 0)
+                    : (holders[0] ?? 0),
+                )
+              }
               style={{ background: background(holders) }}
               className={classes(
                 'cursor-pointer box-decoration-clone rounded-[3px] py-0.5 text-ink transition-shadow',
@@ -48,7 +59,11 @@ export function ChunkedText({ text: whole, chunks, chosen, onChoose }: ChunkedTe
               onClick={() => onChoose(index)}
               className="flex w-full items-center gap-2.5 rounded-md border border-line px-2.5 py-1.5 text-left text-sm hover:border-line-strong aria-pressed:border-accent aria-pressed:bg-accent-soft"
             >
-              <span aria-hidden="true" className="size-2.5 shrink-0 rounded-full" style={{ background: colour(index) }} />
+              <span
+                aria-hidden="true"
+                className="size-2.5 shrink-0 rounded-full"
+                style={{ background: colour(index) }}
+              />
               <span className="min-w-0 flex-1">
                 <span className="flex justify-between gap-2">
                   <span className="font-medium">{text('chunk', { number: index + 1 })}</span>

@@ -72,13 +72,27 @@ export function ChunksView({ settings, onSettings }: ViewProps) {
                 </Button>
               ))}
             </div>
-            <Button look="primary" icon={<Sparkles />} busy={run.isPending} disabled={written.trim() === ''} onClick={start}>
+            <Button
+              look="primary"
+              icon={<Sparkles />}
+              busy={run.isPending}
+              disabled={written.trim() === ''}
+              onClick={start}
+            >
               {text('run')}
             </Button>
           </div>
         </Card>
         {run.error && <Problem error={run.error} />}
-        {done ? <Result {...done} /> : <Card flush><Empty icon={<Type />} title={text('emptyChunksTitle')}>{text('emptyChunks')}</Empty></Card>}
+        {done ? (
+          <Result {...done} />
+        ) : (
+          <Card flush>
+            <Empty icon={<Type />} title={text('emptyChunksTitle')}>
+              {text('emptyChunks')}
+            </Empty>
+          </Card>
+        )}
       </div>
       <Card title={text('settings')} className="lg:sticky lg:top-20">
         <SettingsForm settings={settings} onChange={onSettings} chunks />
@@ -99,7 +113,11 @@ function Result({ request, answer, tookMs }: Done) {
   return (
     <>
       <Figures>
-        <Figure label={text('chunks')} value={format.number(answer.chunks_count)} about={text('dimension', { count: answer.dimension })} />
+        <Figure
+          label={text('chunks')}
+          value={format.number(answer.chunks_count)}
+          about={text('dimension', { count: answer.dimension })}
+        />
         <Figure label={text('tokens')} value={format.number(answer.usage.prompt_tokens)} about={answer.model} />
         <Figure label={text('cost')} value={format.money((answer.usage.prompt_tokens * price) / 1e6)} />
         <Figure label={text('took')} value={format.duration(tookMs)} />
@@ -112,7 +130,13 @@ function Result({ request, answer, tookMs }: Done) {
         description={text('vectorAbout')}
         actions={
           <>
-            <Button size="icon" look="quiet" aria-label={text('previousChunk')} disabled={index === 0} onClick={() => setChosen(index - 1)}>
+            <Button
+              size="icon"
+              look="quiet"
+              aria-label={text('previousChunk')}
+              disabled={index === 0}
+              onClick={() => setChosen(index - 1)}
+            >
               <ChevronLeft />
             </Button>
             <Button

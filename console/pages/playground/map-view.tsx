@@ -156,13 +156,22 @@ function Result({ items, plane }: Drawn) {
   const text = usePlaygroundText();
   const format = useFormat();
   const points = useMemo(
-    () => plane.points.map(({ x, y }, index): ScatterPoint => ({ x, y, label: items[index]?.text ?? '', group: items[index]?.group ?? '' })),
+    () =>
+      plane.points.map(({ x, y }, index): ScatterPoint => ({
+        x,
+        y,
+        label: items[index]?.text ?? '',
+        group: items[index]?.group ?? '',
+      })),
     [items, plane],
   );
   return (
     <Card
       title={text('mapTitle', { count: points.length })}
-      description={text('mapAbout', { x: format.percent(plane.explained[0], 1), y: format.percent(plane.explained[1], 1) })}
+      description={text('mapAbout', {
+        x: format.percent(plane.explained[0], 1),
+        y: format.percent(plane.explained[1], 1),
+      })}
     >
       <Scatter points={points} />
       <details className="mt-4 text-sm">
@@ -219,7 +228,12 @@ function TableForm({ value, onChange }: { value: TableChoice | null; onChange: (
         onChange={vector => onChange({ ...value, vector })}
         choices={dataset.columns.filter(isVector).map(({ name }) => ({ value: name, label: name }))}
       />
-      <Select label={text('labelColumn')} value={value.label} onChange={label => onChange({ ...value, label })} choices={names} />
+      <Select
+        label={text('labelColumn')}
+        value={value.label}
+        onChange={label => onChange({ ...value, label })}
+        choices={names}
+      />
       <Select
         label={text('colourColumn')}
         value={value.colour ?? ''}
@@ -260,7 +274,7 @@ async function rowsOf(
   const items: Item[] = [];
   const vectors: Float32Array[] = [];
   const columns = [...new Set([vector, label, ...(colour === null ? [] : [colour])])];
-  for (let offset = 0; offset < all; ) {
+  for (let offset = 0; offset < all;) {
     onProgress({ done: offset, all, waitingSeconds: null });
     const query = { offset: String(offset), limit: String(Math.min(rowsAtOnce, all - offset)), columns };
     const { data } = await call('getRows', { params: { id: datasetId }, query }, { signal });
@@ -284,7 +298,8 @@ function written(value: unknown): string {
 function readLines(written: string): Item[] {
   return written.split('\n').flatMap(line => {
     const [first = '', ...rest] = line.split('\t');
-    const item = rest.length > 0 ? { group: first.trim(), text: rest.join('\t').trim() } : { group: '', text: first.trim() };
+    const item =
+      rest.length > 0 ? { group: first.trim(), text: rest.join('\t').trim() } : { group: '', text: first.trim() };
     return item.text === '' ? [] : [item];
   });
 }

@@ -26,7 +26,11 @@ export function PlaygroundPage() {
         value={view}
         onChange={id => {
           const next = views.find(each => each === id);
-          void navigate({ to: '/console/playground', search: next === 'chunks' || !next ? {} : { view: next }, replace: true });
+          void navigate({
+            to: '/console/playground',
+            search: next === 'chunks' || !next ? {} : { view: next },
+            replace: true,
+          });
         }}
         tabs={[
           { id: 'chunks', title: text('chunks'), content: <ChunksView {...shared} /> },

@@ -157,7 +157,11 @@ export function Scatter({ points }: { points: readonly ScatterPoint[] }) {
         <ul className="mt-3 flex flex-wrap gap-x-4 gap-y-1.5 text-sm text-muted">
           {groups.slice(0, colours).map((group, index) => (
             <li key={group} className="flex items-center gap-1.5">
-              <span aria-hidden="true" className="size-2.5 rounded-full" style={{ background: `var(--color-plot-${index + 1})` }} />
+              <span
+                aria-hidden="true"
+                className="size-2.5 rounded-full"
+                style={{ background: `var(--color-plot-${index + 1})` }}
+              />
               {index === colours - 1 && groups.length > colours ? text('others') : group}
             </li>
           ))}
@@ -233,9 +237,19 @@ function writeLabels(context: CanvasRenderingContext2D, { points, placed, width 
     const at = placed[index];
     if (!at) continue;
     const short = label.length > 30 ? `${label.slice(0, 29)}…` : label;
-    const box = { left: at.left + 8, right: at.left + 8 + context.measureText(short).width, top: at.top - 7, bottom: at.top + 7 };
+    const box = {
+      left: at.left + 8,
+      right: at.left + 8 + context.measureText(short).width,
+      top: at.top - 7,
+      bottom: at.top + 7,
+    };
     const covered = taken.some(
-      (other, each) => each !== index && box.left < other.right && box.right > other.left && box.top < other.bottom && box.bottom > other.top,
+      (other, each) =>
+        each !== index &&
+        box.left < other.right &&
+        box.right > other.left &&
+        box.top < other.bottom &&
+        box.bottom > other.top,
     );
     if (covered || box.right > width - 4) continue;
     context.fillText(short, box.left, at.top + 4);

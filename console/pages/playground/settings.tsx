@@ -42,7 +42,8 @@ export function useEncoders(chosen: string | null) {
       .filter(({ dimension }) => dimension > 0);
     const usable = (each: (typeof all)[number]) => each.allowed !== false && each.state !== 'absent';
     const encoders = all.toSorted((one, other) => Number(usable(other)) - Number(usable(one)));
-    const byDefault = encoders.find(each => each.alias === data?.default_model && usable(each)) ?? encoders.find(usable);
+    const byDefault =
+      encoders.find(each => each.alias === data?.default_model && usable(each)) ?? encoders.find(usable);
     const current = encoders.find(({ alias }) => alias === chosen) ?? byDefault;
     return { encoders, current, error, refetch };
   }, [data, chosen, error, refetch]);

@@ -34,7 +34,12 @@ export function SimilarityView({ settings, onSettings }: ViewProps) {
 
   const start = () => {
     if (written.length < 2) return;
-    const { chunk_size: _size, chunk_overlap: _overlap, chunking_method: _method, ...whole } = requestSettings(settings, current?.alias);
+    const {
+      chunk_size: _size,
+      chunk_overlap: _overlap,
+      chunking_method: _method,
+      ...whole
+    } = requestSettings(settings, current?.alias);
     const request = { texts: written, ...whole };
     run.mutate(
       { body: request },
@@ -55,7 +60,7 @@ export function SimilarityView({ settings, onSettings }: ViewProps) {
     <div className="grid items-start gap-6 lg:grid-cols-[minmax(0,1fr)_19rem]">
       <div className="flex min-w-0 flex-col gap-6">
         <Card title={text('texts')}>
-          <div role="group" aria-label={text('texts')} className="flex flex-col gap-2" onKeyDown={onKey}>
+          <div role="group" aria-label={text('texts')} className="flex flex-col gap-2">
             {lines.map((line, index) => (
               // A text has no name but its place.
               // oxlint-disable-next-line react/no-array-index-key
@@ -67,6 +72,7 @@ export function SimilarityView({ settings, onSettings }: ViewProps) {
                   aria-label={text('textNumber', { number: index + 1 })}
                   value={line}
                   onChange={event => setLines(lines.map((each, at) => (at === index ? event.target.value : each)))}
+                  onKeyDown={onKey}
                   className={classes(controlClasses, 'h-9')}
                 />
                 <Button
@@ -87,7 +93,13 @@ export function SimilarityView({ settings, onSettings }: ViewProps) {
             </Button>
             <div className="flex items-center gap-3">
               {written.length < 2 && <span className="text-sm text-muted">{text('needTwo')}</span>}
-              <Button look="primary" icon={<Grid2x2 />} busy={run.isPending} disabled={written.length < 2} onClick={start}>
+              <Button
+                look="primary"
+                icon={<Grid2x2 />}
+                busy={run.isPending}
+                disabled={written.length < 2}
+                onClick={start}
+              >
                 {text('compare')}
               </Button>
             </div>
@@ -117,8 +129,13 @@ function Matrix({ request, vectors }: Compared) {
   const matrix = useMemo(() => cosineMatrix(vectors), [vectors]);
   const others = matrix.flatMap((row, index) => row.filter((_, column) => column !== index));
   const [least, most] = [Math.min(...others), Math.max(...others)];
-  const best = matrix.flatMap((row, one) => row.map((value, other) => ({ one, other, value }))).filter(({ one, other }) => one < other);
-  const closest = best.reduce((found, each) => (each.value > found.value ? each : found), best[0] ?? { one: 0, other: 0, value: 0 });
+  const best = matrix
+    .flatMap((row, one) => row.map((value, other) => ({ one, other, value })))
+    .filter(({ one, other }) => one < other);
+  const closest = best.reduce(
+    (found, each) => (each.value > found.value ? each : found),
+    best[0] ?? { one: 0, other: 0, value: 0 },
+  );
   return (
     <>
       <Card title={text('matrix')} description={text('matrixAbout')}>
@@ -129,7 +146,7 @@ function Matrix({ request, vectors }: Compared) {
           <table className="border-separate border-spacing-1 text-sm">
             <thead>
               <tr>
-                <td />
+                <td aria-hidden="true" />
                 {request.texts.map((_, column) => (
                   // oxlint-disable-next-line react/no-array-index-key
                   <th key={column} scope="col" className="pb-1 text-center font-medium text-muted">
@@ -142,7 +159,11 @@ function Matrix({ request, vectors }: Compared) {
               {matrix.map((row, index) => (
                 // oxlint-disable-next-line react/no-array-index-key
                 <tr key={index}>
-                  <th scope="row" className="max-w-40 truncate pr-3 text-left font-normal sm:max-w-72" title={request.texts[index]}>
+                  <th
+                    scope="row"
+                    className="max-w-40 truncate pr-3 text-left font-normal sm:max-w-72"
+                    title={request.texts[index]}
+                  >
                     <span className="mr-2 text-faint">{index + 1}</span>
                     {request.texts[index]}
                   </th>

@@ -10,7 +10,8 @@ export function isNumeric(type: string): boolean {
 export function cellText(value: unknown): string {
   if (typeof value === 'string') return value.length > mostCharacters ? `${value.slice(0, mostCharacters)}…` : value;
   if (typeof value === 'number' && !Number.isInteger(value)) return String(Number(value.toPrecision(10)));
-  if (Array.isArray(value) && value.length > 12) return `[${value.slice(0, 6).map(cellText).join(', ')}, … ${value.length}]`;
+  if (Array.isArray(value) && value.length > 12)
+    return `[${value.slice(0, 6).map(cellText).join(', ')}, … ${value.length}]`;
   if (typeof value === 'object' && value !== null) return JSON.stringify(value).slice(0, mostCharacters);
   return String(value as number | boolean);
 }

@@ -58,18 +58,28 @@ export function Bars({ profile, className = 'h-8' }: { profile: Profile; classNa
 function Most({ profile }: { profile: Profile }) {
   const [first] = profile.top;
   const all = Math.max(1, profile.count);
-  let at = 0;
+  const shares = profile.top.slice(0, 5).map(({ count }) => (count / all) * 100);
   return (
     <div className="h-8">
-      <svg viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true" className="block h-1.5 w-full overflow-hidden rounded-full">
+      <svg
+        viewBox="0 0 100 4"
+        preserveAspectRatio="none"
+        aria-hidden="true"
+        className="block h-1.5 w-full overflow-hidden rounded-full"
+      >
         <rect width="100" height="4" className="fill-line" />
-        {profile.top.slice(0, 5).map(({ count }, index) => {
-          const [x, width] = [at, (count / all) * 100];
-          at += width;
-          // Values of a column are in their order, and may be anything.
-          // oxlint-disable-next-line react/no-array-index-key
-          return <rect key={index} x={x} width={Math.max(0, width - 0.8)} height="4" className="fill-accent" opacity={0.75 - index * 0.13} />;
-        })}
+        {shares.map((width, index) => (
+          <rect
+            // Values of a column are in their order, and may be anything.
+            // oxlint-disable-next-line react/no-array-index-key
+            key={index}
+            x={shares.slice(0, index).reduce((sum, share) => sum + share, 0)}
+            width={Math.max(0, width - 0.8)}
+            height="4"
+            className="fill-accent"
+            opacity={0.75 - index * 0.13}
+          />
+        ))}
       </svg>
       <div className="mt-1.5 truncate text-xs text-muted">{first && cellText(first.value)}</div>
     </div>

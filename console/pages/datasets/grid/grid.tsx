@@ -91,7 +91,11 @@ export function Grid({ label, columns, rows, row, onWindow, headHeight, referenc
     >
       <div role="rowgroup" className="sticky top-0 z-10 bg-surface" style={{ width: width + numberWidth }}>
         <div role="row" aria-rowindex={1} className="relative border-b border-line" style={{ height: headHeight }}>
-          <span className="absolute inset-y-0 left-0 flex items-start justify-end px-3 pt-2.5 text-xs text-faint" style={{ width: numberWidth }} aria-hidden="true">
+          <span
+            className="absolute inset-y-0 left-0 flex items-start justify-end px-3 pt-2.5 text-xs text-faint"
+            style={{ width: numberWidth }}
+            aria-hidden="true"
+          >
             #
           </span>
           {columns.slice(firstColumn, endColumn).map((column, index) => (
@@ -99,8 +103,14 @@ export function Grid({ label, columns, rows, row, onWindow, headHeight, referenc
               key={column.name}
               role="columnheader"
               aria-colindex={firstColumn + index + 1}
-              className={classes('absolute inset-y-0 overflow-hidden border-l border-line px-3 pt-2', column.fresh && 'bg-accent-soft')}
-              style={{ left: numberWidth + (edges[firstColumn + index] ?? 0), width: widthOf(edges, firstColumn + index) }}
+              className={classes(
+                'absolute inset-y-0 overflow-hidden border-l border-line px-3 pt-2',
+                column.fresh && 'bg-accent-soft',
+              )}
+              style={{
+                left: numberWidth + (edges[firstColumn + index] ?? 0),
+                width: widthOf(edges, firstColumn + index),
+              }}
             >
               <div className="flex items-baseline justify-between gap-2">
                 <span className="truncate font-medium" title={column.name}>
@@ -145,10 +155,28 @@ interface RowProps {
   waiting: string;
 }
 
-const GridRow = memo(function GridRow({ index, number, row, columns, edges, firstColumn, endColumn, waiting }: RowProps) {
+const GridRow = memo(function GridRow({
+  index,
+  number,
+  row,
+  columns,
+  edges,
+  firstColumn,
+  endColumn,
+  waiting,
+}: RowProps) {
   return (
-    <div role="row" aria-rowindex={index + 2} className="relative border-b border-line/70 hover:bg-hover/60" style={{ height: rowHeight }}>
-      <span className="absolute inset-y-0 left-0 flex items-center justify-end px-3 text-xs text-faint" style={{ width: numberWidth }} aria-hidden="true">
+    <div
+      role="row"
+      aria-rowindex={index + 2}
+      className="relative border-b border-line/70 hover:bg-hover/60"
+      style={{ height: rowHeight }}
+    >
+      <span
+        className="absolute inset-y-0 left-0 flex items-center justify-end px-3 text-xs text-faint"
+        style={{ width: numberWidth }}
+        aria-hidden="true"
+      >
         {number}
       </span>
       {columns.slice(firstColumn, endColumn).map(({ name, type, fresh }, at) => {

@@ -48,7 +48,8 @@ export function useRowPages(reference: string, { first, end }: { first: number; 
         redraw();
       } catch (thrown) {
         if (!controller.signal.aborted) {
-          problem.current = thrown instanceof Error ? thrown : new ApiProblem(String(thrown), { status: 0, code: 'UNKNOWN' });
+          problem.current =
+            thrown instanceof Error ? thrown : new ApiProblem(String(thrown), { status: 0, code: 'UNKNOWN' });
           redraw();
         }
       } finally {

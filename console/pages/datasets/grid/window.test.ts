@@ -30,7 +30,12 @@ test('a row that is gone to is among those that are seen', () => {
 
 test('a table without rows or smaller than the window is drawn whole', () => {
   expect(rowWindow({ rows: 0, rowHeight, scrollTop: 0, height })).toMatchObject({ first: 0, end: 0 });
-  expect(rowWindow({ rows: 5, rowHeight, scrollTop: 0, height })).toEqual({ totalHeight: 165, first: 0, end: 5, offset: 0 });
+  expect(rowWindow({ rows: 5, rowHeight, scrollTop: 0, height })).toEqual({
+    totalHeight: 165,
+    first: 0,
+    end: 5,
+    offset: 0,
+  });
 });
 
 test('columns that are seen and one beside each edge are drawn', () => {

@@ -45,7 +45,10 @@ export function scrollTopOf(row: number, { rows, rowHeight, height }: Omit<RowLa
 }
 
 /** The first and one past the last column that are seen between `left` and `left + width`; `edges` are where columns begin, and the end. */
-export function columnWindow(edges: readonly number[], { left, width }: { left: number; width: number }): [first: number, end: number] {
+export function columnWindow(
+  edges: readonly number[],
+  { left, width }: { left: number; width: number },
+): [first: number, end: number] {
   const columns = edges.length - 1;
   let first = 0;
   while (first < columns - 1 && (edges[first + 1] ?? 0) <= left) first++;
