@@ -6,6 +6,8 @@ import type { Overrides, Plan, Plans } from '../plans/index.ts';
 
 export interface Account {
   id: string;
+  /** What people call it: the e-mail address, until somebody changes it. */
+  name: string;
   email: string;
   /** With the account's own limits merged in. */
   plan: Plan;
@@ -26,6 +28,9 @@ export interface NewAccount {
   signUp?: boolean;
   limits?: Overrides | null;
   billed?: boolean;
+  name?: string;
+  /** The id of a person who owns it from the beginning. */
+  ownerId?: string;
 }
 
 export interface AccountPatch {
@@ -33,6 +38,7 @@ export interface AccountPatch {
   /** Replaces the account's own limits; null takes them away. */
   limits?: Overrides | null | undefined;
   defaultModel?: string | undefined;
+  name?: string | undefined;
 }
 
 export interface Accounts {
@@ -102,7 +108,8 @@ export async function createAccounts(options: AccountsOptions): Promise<Accounts
     get: id => one('id', id),
     byEmail: email => one('email', normalized(email)),
 
-    async create({ email, plan: planName, creditPicodollars, signUp = false, limits = null, billed = true }) {
+    async create(given) {
+      const { email, plan: planName, creditPicodollars, signUp = false, limits = null, billed = true } = given;
       const plan = withOverrides(planNamed(planName), limits);
       if (creditPicodollars !== undefined) checkAmount(creditPicodollars, 0n);
       const id = `acc_${newId().replaceAll('-', '')}`;
@@ -118,8 +125,8 @@ export async function createAccounts(options: AccountsOptions): Promise<Accounts
       const booked = entries.filter(({ amount }) => amount > 0n);
       const balance = booked.reduce((sum, { amount }) => sum + amount, 0n);
       const account: Statement = {
-        sql: `INSERT INTO accounts (id, email, plan, limits, default_model, billed, balance_picodollars, credited_month, created_at)
-              VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7, $8::date, $9) RETURNING *`,
+        sql: `INSERT INTO accounts (id, email, plan, limits, default_model, billed, balance_picodollars, credited_month, created_at, name)
+              VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7, $8::date, $9, $10) RETURNING *`,
         values: [
           id,
           normalized(email),
@@ -131,11 +138,21 @@ export async function createAccounts(options: AccountsOptions): Promise<Accounts
           // An opening balance that is given stands in place of the first month's credit.
           `${month}-01`,
           at,
+          given.name ?? normalized(email),
         ],
       };
+      const owner: Statement[] =
+        given.ownerId === undefined
+          ? []
+          : [
+              {
+                sql: `INSERT INTO members (account_id, person_id, role, created_at) VALUES ($1, $2, 'owner', $3)`,
+                values: [id, given.ownerId, at],
+              },
+            ];
       const ledger = booked.map(({ kind, amount, note }) => ledgerEntry({ accountId: id, kind, amount, note, at }));
       try {
-        const [rows] = await database.transaction([account, ...ledger]);
+        const [rows] = await database.transaction([account, ...ledger, ...owner]);
         return accountFrom(firstOf(rows), plans);
       } catch (error) {
         if (!(error instanceof DatabaseError) || error.code !== uniqueViolation) throw error;
@@ -151,12 +168,19 @@ export async function createAccounts(options: AccountsOptions): Promise<Accounts
       return rows.map(row => accountFrom(row, plans));
     },
 
-    async patch(id, { plan, limits, defaultModel }) {
+    async patch(id, { plan, limits, defaultModel, name }) {
       if (plan !== undefined) planNamed(plan);
       const [row] = await database.query(
         `UPDATE accounts SET plan = coalesce($2, plan), default_model = coalesce($3, default_model),
-         limits = CASE WHEN $4 THEN $5::jsonb ELSE limits END WHERE id = $1 RETURNING *`,
-        [id, plan ?? null, defaultModel ?? null, limits !== undefined, limits ? JSON.stringify(limits) : null],
+         limits = CASE WHEN $4 THEN $5::jsonb ELSE limits END, name = coalesce($6, name) WHERE id = $1 RETURNING *`,
+        [
+          id,
+          plan ?? null,
+          defaultModel ?? null,
+          limits !== undefined,
+          limits ? JSON.stringify(limits) : null,
+          name ?? null,
+        ],
       );
       await changed(id);
       return row && accountFrom(row, plans);
@@ -196,6 +220,7 @@ export function accountFrom(row: Row, plans: Plans): Account {
   if (!plan) throw new Error(`An account is on the plan "${String(row['plan'])}", which plans.json doesn't have`);
   return {
     id: String(row['id']),
+    name: String(row['name']),
     email: String(row['email']),
     plan: withOverrides(plan, limits),
     limits,

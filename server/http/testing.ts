@@ -4,7 +4,7 @@ import { type Accounts, createAccounts } from '../accounts/index.ts';
 import { type Database, createGroupCommit } from '../database/index.ts';
 import { startDatabases } from '../database/testing.ts';
 import { type Keys, createKeys } from '../keys/index.ts';
-import { type Limiter, createLimiter, loadPlans } from '../plans/index.ts';
+import { type Limiter, type Plans, createLimiter, loadPlans } from '../plans/index.ts';
 import { type App, type AppOptions, createApp } from './app.ts';
 import { createLogger } from './log.ts';
 
@@ -12,6 +12,7 @@ export interface TestParts {
   accounts: Accounts;
   keys: Keys;
   limiter: Limiter;
+  plans: Plans;
   database: Database;
   /** The account of the keys below, on the plan Enterprise without limits. */
   accountId: string;
@@ -55,6 +56,7 @@ export async function openParts(): Promise<TestParts> {
     accounts,
     keys,
     limiter: await createLimiter({ database, commit }),
+    plans,
     database,
     accountId,
     key: {
