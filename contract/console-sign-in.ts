@@ -35,7 +35,7 @@ const signIn = defineRoute({
   body: z.strictObject({
     email,
     password,
-    remember: withDefault(z.boolean(), true).meta({ description: 'Whether the session outlives the browser.' }),
+    rememberMe: withDefault(z.boolean(), true).meta({ description: 'Whether the session outlives the browser.' }),
   }),
   answer: done,
   errors: ['SIGN_IN_FAILED', 'TOO_MANY_ATTEMPTS', 'ORIGIN_NOT_ALLOWED'],
@@ -46,6 +46,7 @@ const signOut = defineRoute({
   id: 'signOut',
   path: '/console/auth/sign-out',
   summary: 'Sign out',
+  body: z.object({}),
   answer: done,
   errors: ['ORIGIN_NOT_ALLOWED'],
 });
@@ -67,7 +68,7 @@ const resetPassword = defineRoute({
   id: 'resetPassword',
   path: '/console/auth/reset-password',
   summary: 'Choose a new password with the token of such a link; ends all sessions',
-  body: z.strictObject({ token: line(200), password: newPassword }),
+  body: z.strictObject({ token: line(200), newPassword }),
   answer: done,
   errors: ['NOT_FOUND', 'TOO_MANY_ATTEMPTS', 'ORIGIN_NOT_ALLOWED'],
 });
@@ -79,7 +80,7 @@ const changePassword = defineRoute({
   id: 'changePassword',
   path: '/console/auth/change-password',
   summary: 'Change your password; ends all other sessions',
-  body: z.strictObject({ current: password, password: newPassword }),
+  body: z.object({ currentPassword: password, newPassword }),
   answer: done,
   errors: ['SIGN_IN_FAILED', 'TOO_MANY_ATTEMPTS', 'ORIGIN_NOT_ALLOWED'],
 });
@@ -87,9 +88,10 @@ const changePassword = defineRoute({
 const startOidc = defineRoute({
   ...open,
   id: 'startOidc',
-  path: '/console/auth/sign-in/social',
+  path: '/console/auth/sign-in/oauth2',
   summary: 'Sign in by OpenID Connect',
-  description: 'Go to `url`; the provider leads back to `/`, or to `/sign-in?error=…`.',
+  description: 'Go to `url`; the provider leads back to `/`, or to `/console/sign-in?error=…`.',
+  body: z.object({}),
   answer: z.object({ url: z.string() }),
   errors: ['NOT_FOUND', 'TOO_MANY_ATTEMPTS', 'ORIGIN_NOT_ALLOWED'],
 });

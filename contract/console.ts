@@ -1,7 +1,7 @@
 // What the console needs beside the routes that everybody has: who is signed in, the account's people, and what happened in it.
 //
-// Signing in and out is in console-sign-in.ts. Links of the server lead to /sign-up#token=… (an invitation, also for those who have signed
-// up), /reset-password#token=…, /settings/billing, and /sign-in?error=… when signing in by OpenID Connect failed.
+// Signing in and out is in console-sign-in.ts. Links of the server lead to /console/invitation#token=… (for those who sign up with it and
+// for those who have), /console/reset-password#token=…, /console/usage, and /console/sign-in?error=… when OpenID Connect failed.
 //
 // Tokens of links are in the fragment, which no server sees; the app takes them out of the address at once.
 // Every other request of the app has the cookie, `x-vectorium-account: acc_…` for another account than the person's first, and, where the

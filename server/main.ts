@@ -9,11 +9,13 @@ import packageJson from '../package.json' with { type: 'json' };
 import { createAccounts } from './accounts/index.ts';
 import { createAudit } from './audit/index.ts';
 import { mountAccountRoutes } from './accounts/routes.ts';
+import { mountConsole } from './console/index.ts';
 import { createGroupCommit, openDatabase } from './database/index.ts';
 import { createDatasets, mountDatasetRoutes } from './datasets/index.ts';
 import { createApp, createLogger, mountProbes, mountReference } from './http/index.ts';
 import { createJobs, createWebhooks, mountJobRoutes, mountWebhookRoutes } from './jobs/index.ts';
 import { createKeys, ensureAdministrator } from './keys/index.ts';
+import { mountOwnKeyRoutes } from './keys/own-routes.ts';
 import { mountKeyRoutes } from './keys/routes.ts';
 import { createMailer } from './mail/index.ts';
 import { type Models, openModels, shippedCatalog } from './models/index.ts';
@@ -208,6 +210,8 @@ export async function startServer(
     mountAccountRoutes(app, { accounts, keys, models });
     mountKeyRoutes(app, { accounts, keys, models });
     mountPeopleRoutes(app, people, { version: packageJson.version, payments: false });
+    mountOwnKeyRoutes(app, { keys, models, audit, database });
+    await mountConsole(app, settings.consoleFolder);
     mountReference(app, { version: packageJson.version });
 
     const preload = settings.preload ?? (await administratorsModel());

@@ -1,5 +1,5 @@
 // Accounts: who pays, on which plan, with which limits of their own, and with which model when none is named.
-import { DatabaseError, newId } from '../database/index.ts';
+import { DatabaseError, derivedId, newId } from '../database/index.ts';
 import type { Database, Row, Statement } from '../database/index.ts';
 import { overridesSchema, withOverrides } from '../plans/index.ts';
 import type { Overrides, Plan, Plans } from '../plans/index.ts';
@@ -16,7 +16,26 @@ export interface Account {
   /** Unbilled accounts have usage rows, but no money. */
   billed: boolean;
   balancePicodollars: bigint;
+  budget: Budget;
+  /** Whom invoices are made out to. */
+  invoiceTo: InvoiceTo;
   createdAt: Date;
+}
+
+/** What an account means to spend in a calendar month (UTC). */
+export interface Budget {
+  monthlyPicodollars: bigint | null;
+  /** Whether requests that would pass it are refused. */
+  hard: boolean;
+  /** Who is told when it is nearly spent: owners by mail, and the account's webhook. */
+  mail: boolean;
+  webhook: boolean;
+}
+
+export interface InvoiceTo {
+  name: string;
+  address: string;
+  tax_id: string;
 }
 
 export interface NewAccount {
@@ -39,6 +58,8 @@ export interface AccountPatch {
   limits?: Overrides | null | undefined;
   defaultModel?: string | undefined;
   name?: string | undefined;
+  budget?: Budget | undefined;
+  invoiceTo?: InvoiceTo | undefined;
 }
 
 export interface Accounts {
@@ -52,6 +73,8 @@ export interface Accounts {
   patch(id: string, patch: AccountPatch): Promise<Account | undefined>;
   /** Adds money. Undefined when there is no such account. Throws AccountError. */
   credit(id: string, credit: { amountPicodollars: bigint; note: string }): Promise<Account | undefined>;
+  /** Adds money that was paid; once for each `paymentId`, however often it is told. False when it was told before. */
+  pay(id: string, payment: { paymentId: string; amountPicodollars: bigint; note: string }): Promise<boolean>;
   /** Called with the id of an account whose row has changed in this process. */
   onChange(listener: (accountId: string) => void): void;
 }
@@ -168,11 +191,13 @@ export async function createAccounts(options: AccountsOptions): Promise<Accounts
       return rows.map(row => accountFrom(row, plans));
     },
 
-    async patch(id, { plan, limits, defaultModel, name }) {
+    async patch(id, { plan, limits, defaultModel, name, budget, invoiceTo }) {
       if (plan !== undefined) planNamed(plan);
       const [row] = await database.query(
         `UPDATE accounts SET plan = coalesce($2, plan), default_model = coalesce($3, default_model),
-         limits = CASE WHEN $4 THEN $5::jsonb ELSE limits END, name = coalesce($6, name) WHERE id = $1 RETURNING *`,
+         limits = CASE WHEN $4 THEN $5::jsonb ELSE limits END, name = coalesce($6, name), billing = coalesce($7::jsonb, billing),
+         budget_picodollars = CASE WHEN $8 THEN $9::bigint ELSE budget_picodollars END, budget_hard = coalesce($10, budget_hard),
+         budget_mail = coalesce($11, budget_mail), budget_webhook = coalesce($12, budget_webhook) WHERE id = $1 RETURNING *`,
         [
           id,
           plan ?? null,
@@ -180,6 +205,12 @@ export async function createAccounts(options: AccountsOptions): Promise<Accounts
           limits !== undefined,
           limits ? JSON.stringify(limits) : null,
           name ?? null,
+          invoiceTo ? JSON.stringify(invoiceTo) : null,
+          budget !== undefined,
+          budget?.monthlyPicodollars ?? null,
+          budget?.hard ?? null,
+          budget?.mail ?? null,
+          budget?.webhook ?? null,
         ],
       );
       await changed(id);
@@ -207,6 +238,21 @@ export async function createAccounts(options: AccountsOptions): Promise<Accounts
       }
     },
 
+    async pay(id, { paymentId, amountPicodollars, note }) {
+      checkAmount(amountPicodollars, 1n);
+      const rows = await database.query(
+        `WITH entry AS (
+           INSERT INTO ledger (id, at, account_id, kind, amount_picodollars, note)
+           SELECT $2::uuid, $3::timestamptz, id, 'payment', $4::bigint, $5 FROM accounts WHERE id = $1
+           ON CONFLICT (id) DO NOTHING RETURNING amount_picodollars AS amount)
+         UPDATE accounts SET balance_picodollars = balance_picodollars + entry.amount FROM entry WHERE accounts.id = $1
+         RETURNING accounts.id`,
+        [id, derivedId('payment', paymentId), now(), amountPicodollars, note],
+      );
+      await changed(id);
+      return rows.length > 0;
+    },
+
     onChange(listener) {
       listeners.push(listener);
     },
@@ -227,6 +273,13 @@ export function accountFrom(row: Row, plans: Plans): Account {
     defaultModel: String(row['default_model']),
     billed: row['billed'] === true,
     balancePicodollars: row['balance_picodollars'] as bigint,
+    budget: {
+      monthlyPicodollars: row['budget_picodollars'] as bigint | null,
+      hard: row['budget_hard'] === true,
+      mail: row['budget_mail'] === true,
+      webhook: row['budget_webhook'] === true,
+    },
+    invoiceTo: (row['billing'] as InvoiceTo | null) ?? { name: '', address: '', tax_id: '' },
     createdAt: row['created_at'] as Date,
   };
 }

@@ -74,14 +74,14 @@ export async function openParts(): Promise<TestParts> {
 /** Starts a server after `routes` has mounted what the test needs. */
 export async function startServer(
   parts: TestParts,
-  routes: (app: App) => void,
+  routes: (app: App) => void | Promise<void>,
   options: Partial<AppOptions> = {},
 ): Promise<TestServer> {
   const log: Record<string, unknown>[] = [];
   const stream = { write: (line: string) => void log.push(JSON.parse(line) as Record<string, unknown>) };
   const { keys, limiter, database, key } = parts;
   const app = await createApp({ log: createLogger({ stream }), keys, limiter, database, ...options });
-  routes(app);
+  await routes(app);
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   const server: TestServer = {
     app,

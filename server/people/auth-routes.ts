@@ -37,11 +37,11 @@ export function mountAuthRoutes(app: App, people: People): void {
     return done;
   });
 
-  mount(app, routes.signIn, async ({ body: { email, password, remember }, reply }) => {
+  mount(app, routes.signIn, async ({ body: { email, password, rememberMe }, reply }) => {
     checkOrigin(app, reply.request);
     const byEmail = { name: 'sign-in', subject: email, most: 10, windowSeconds: 15 * minute };
     await count(byAddress(reply.request, 'sign-in', 50, 10 * minute), byEmail);
-    await call(reply, '/sign-in/email', { email, password, rememberMe: remember });
+    await call(reply, '/sign-in/email', { email, password, rememberMe });
     await attempts.forget(byEmail);
     return done;
   });
@@ -64,22 +64,17 @@ export function mountAuthRoutes(app: App, people: People): void {
     return done;
   });
 
-  mount(app, routes.resetPassword, async ({ body: { token, password }, reply }) => {
+  mount(app, routes.resetPassword, async ({ body: { token, newPassword }, reply }) => {
     checkOrigin(app, reply.request);
     await count(byAddress(reply.request, 'new-password', 20, hour));
-    await call(reply, '/reset-password', { token, newPassword: password });
+    await call(reply, '/reset-password', { token, newPassword });
     return done;
   });
 
   mount(app, routes.changePassword, async ({ body, reply, caller }) => {
     const rule = { name: 'change-password', subject: caller.person.id, most: 10, windowSeconds: 15 * minute };
     await count(rule);
-    const { current, password } = body;
-    await call(reply, '/change-password', {
-      currentPassword: current,
-      newPassword: password,
-      revokeOtherSessions: true,
-    });
+    await call(reply, '/change-password', { ...body, revokeOtherSessions: true });
     await attempts.forget(rule);
     return done;
   });
@@ -91,7 +86,7 @@ export function mountAuthRoutes(app: App, people: People): void {
     const answer = await call(reply, '/sign-in/social', {
       provider: 'oidc',
       callbackURL: '/',
-      errorCallbackURL: '/sign-in',
+      errorCallbackURL: '/console/sign-in',
       disableRedirect: true,
     });
     return { url: (answer as { url: string }).url };
@@ -102,7 +97,7 @@ export function mountAuthRoutes(app: App, people: People): void {
     app.fastify.get(`${authPath}/callback/oidc`, async (request, reply) => {
       const response = await auth.handler(requestFor(request, { path: request.url.slice(authPath.length) }));
       passCookies(response, reply);
-      return reply.redirect(response.headers.get('location') ?? '/sign-in');
+      return reply.redirect(response.headers.get('location') ?? '/console/sign-in');
     });
   }
 }

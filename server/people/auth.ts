@@ -122,7 +122,7 @@ export function createAuth(options: AuthOptions) {
     },
     // Our routes count tries themselves, by address and by e-mail address.
     rateLimit: { enabled: false },
-    onAPIError: { errorURL: '/sign-in' },
+    onAPIError: { errorURL: '/console/sign-in' },
     trustedOrigins: request => (request ? [new URL(request.url).origin] : []),
     plugins: oidc ? [genericOAuth({ config: [oidcConfig(oidc)] })] : [],
     databaseHooks: {

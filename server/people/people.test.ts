@@ -77,7 +77,7 @@ test('an unsafe method counts only from a page of this server', async () => {
 test('signing out ends the session at once, and signing in begins another', async () => {
   const browser = await it.signedUp('inout');
   const old = browser.cookie;
-  expect((await browser.call('POST', '/console/auth/sign-out')).status).toBe(200);
+  expect((await browser.call('POST', '/console/auth/sign-out', {})).status).toBe(200);
   expect(browser.cookie).toBe('');
   browser.cookie = old;
   expect(await browser.call('GET', '/console/api/members')).toMatchObject({
@@ -132,11 +132,11 @@ test('a reset link is in the log when no mail is sent, works once, and ends all 
   const links = it.log.filter(({ event }) => event === 'people.reset_link');
   expect(links).toHaveLength(1);
   const token = tokenOf(links.map(({ fields }) => (fields as { link: string }).link)[0]);
-  const reset = { token, password: 'another good password' };
+  const reset = { token, newPassword: 'another good password' };
   expect((await it.browser().call('POST', '/console/auth/reset-password', reset)).status).toBe(200);
   expect((await it.browser().call('POST', '/console/auth/reset-password', reset)).status).toBe(404);
   expect((await browser.call('GET', '/console/api/members')).status).toBe(401);
-  const back = { email: 'forgot@example.com', password: reset.password };
+  const back = { email: 'forgot@example.com', password: reset.newPassword };
   expect((await it.browser().call('POST', '/console/auth/sign-in/email', back)).status).toBe(200);
 });
 

@@ -103,7 +103,7 @@ export async function createPeople(options: PeopleOptions): Promise<People> {
     oidc,
     log,
     async sendReset(person, token) {
-      const address = link('/reset-password', token);
+      const address = link('/console/reset-password', token);
       if (mailer.sends) await tell(resetMail(person, address));
       // Without mail, the operator hands it over: the one secret that the log may have, good for an hour.
       else log('people.reset_link', { email: person.email, link: address });
@@ -134,7 +134,7 @@ export async function createPeople(options: PeopleOptions): Promise<People> {
         identifier: `reset-password:${token}`,
         expiresAt,
       });
-      return { link: link('/reset-password', token), expiresAt };
+      return { link: link('/console/reset-password', token), expiresAt };
     },
 
     async firstLink({ id: accountId }) {
@@ -144,7 +144,7 @@ export async function createPeople(options: PeopleOptions): Promise<People> {
         [accountId, new Date()],
       );
       if (row?.people || row?.open) return null;
-      return link('/sign-up', (await members.invite({ accountId, email: null, role: 'owner' })).token);
+      return link('/console/invitation', (await members.invite({ accountId, email: null, role: 'owner' })).token);
     },
   };
 }

@@ -130,7 +130,7 @@ function mountMemberRoutes(app: App, people: People): void {
   mount(app, routes.createInvitation, async ({ caller, body: { email, role }, reply }) => {
     const { account, person } = caller;
     const { invitation, token } = await members.invite({ accountId: account.id, email, role });
-    const link = people.link('/sign-up', token);
+    const link = people.link('/console/invitation', token);
     const mailed = await people.tell(
       invitationMail({
         email,
