@@ -1,27 +1,19 @@
 // What the console needs beside the routes that everybody has: who is signed in, the account's people, and what happened in it.
 //
-// Signing in and out is better-auth's, below /console/auth. The app posts JSON there from its own origin; the answers set and clear an
-// HttpOnly cookie, and an error is `{code, message}` with a status of 4xx:
-// - POST sign-up/email {name, email, password, invitation?, language?}    also signs in; `invitation` is a token of an invitation's link
-// - POST sign-in/email {email, password}
-// - POST sign-out {}
-// - POST request-password-reset {email}                      always 200; the link leads to /reset-password#token=…
-// - POST reset-password {newPassword, token}
-// - POST change-password {currentPassword, newPassword, revokeOtherSessions: true}
-// - POST sign-in/oauth2 {providerId: 'oidc', callbackURL: '/'}   answers {url} to go to; only when the session's `sign_in.oidc` says so
-// 429 with `Retry-After` when there were too many tries. A password has 10 to 128 characters.
+// Signing in and out is in console-sign-in.ts. Links of the server lead to /console/invitation#token=… (for those who sign up with it and
+// for those who have), /console/reset-password#token=…, /console/usage, and /console/sign-in?error=… when OpenID Connect failed.
 //
-// Tokens of links are in the fragment (#token=…), which no server sees; the app takes them out of the address at once.
+// Tokens of links are in the fragment, which no server sees; the app takes them out of the address at once.
 // Every other request of the app has the cookie, `x-vectorium-account: acc_…` for another account than the person's first, and, where the
 // method is unsafe, the `Origin` that browsers add by themselves.
 import { z } from 'zod';
+import { languages } from './console-sign-in.ts';
 import { line, optional, page, pageOf, withDefault } from './fields.ts';
 import { defineRoute, roles } from './route.ts';
 
 const common = { tag: 'Console', auth: 'session', family: 'console', dialect: 'native' } as const;
 const open = { ...common, auth: 'none', family: 'none' } as const;
 
-export const languages = ['en', 'tr'] as const;
 const language = z.enum(languages);
 const role = z.enum(roles);
 const email = line(254).pipe(z.email({ error: 'must be an e-mail address' }));

@@ -58,6 +58,7 @@ const kinds = {
     type: 'authentication_error',
     about: 'The route is for people: nobody is signed in, or the session has ended.',
   },
+  SIGN_IN_FAILED: { status: 401, type: 'authentication_error', about: 'The e-mail address or the password is wrong.' },
   INSUFFICIENT_BALANCE: {
     status: 402,
     type: 'insufficient_balance',
@@ -91,6 +92,11 @@ const kinds = {
     status: 403,
     type: 'permission_error',
     about: 'A request with a session comes from a page of another server.',
+  },
+  SIGN_UP_NOT_ALLOWED: {
+    status: 403,
+    type: 'permission_error',
+    about: 'Nobody can sign up here, or only with an invitation.',
   },
   NOT_FOUND: { status: 404, type: 'not_found_error', about: 'Nothing is at this address.' },
   MODEL_NOT_FOUND: {
@@ -162,6 +168,11 @@ const kinds = {
     status: 429,
     type: 'rate_limit_error',
     about: 'A limit of the plan is used up until `reset_time`.',
+  },
+  TOO_MANY_ATTEMPTS: {
+    status: 429,
+    type: 'rate_limit_error',
+    about: 'Somebody tried to sign in or to sign up too often; `Retry-After` says when the next try counts.',
   },
   HEADERS_TOO_LARGE: {
     status: 431,

@@ -3,6 +3,7 @@ import { adminRoutes } from './admin.ts';
 import { consoleBillingRoutes } from './console-billing.ts';
 import { consoleKeyRoutes } from './console-keys.ts';
 import { consoleOperatorRoutes } from './console-operator.ts';
+import { signInRoutes } from './console-sign-in.ts';
 import { consoleRoutes } from './console.ts';
 import { datasetRoutes } from './datasets.ts';
 import { jobRoutes } from './jobs.ts';
@@ -13,7 +14,7 @@ import { vectorRoutes } from './vectors.ts';
 
 export { alertPercents, ledgerKinds } from './console-billing.ts';
 export { keyScopes } from './console-keys.ts';
-export { languages } from './console.ts';
+export { languages } from './console-sign-in.ts';
 export { downloadFormats, maxRowsPerPage, previewRows, uploadFormats } from './datasets.ts';
 export { check, type Checked, type Refusal } from './check.ts';
 export {
@@ -54,6 +55,7 @@ export const routes = {
   ...jobRoutes,
   ...systemRoutes,
   ...adminRoutes,
+  ...signInRoutes,
   ...consoleRoutes,
   ...consoleKeyRoutes,
   ...consoleBillingRoutes,

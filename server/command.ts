@@ -54,9 +54,16 @@ export async function main(args: string[]): Promise<number> {
 
 async function serve(settings: Settings): Promise<number> {
   const server = await startServer(settings);
-  if (server.madeAdminKey !== null) {
-    console.error(`\n  The administrator's key, shown this once:  ${server.madeAdminKey}\n`);
+  console.error(`\n  The console:  ${settings.publicUrl ?? server.url}/`);
+  if (server.firstLink !== null) {
+    console.error(
+      `  Become its administrator by this link, shown this once and good for a week:\n    ${server.firstLink}`,
+    );
   }
+  if (server.madeAdminKey !== null) {
+    console.error(`  The administrator's key, shown this once:  ${server.madeAdminKey}`);
+  }
+  console.error('');
   const signal = await new Promise<NodeJS.Signals>(resolve => {
     // A second signal ends the process the ordinary way, for those who don't want to wait.
     for (const each of ['SIGTERM', 'SIGINT'] as const) process.once(each, resolve);

@@ -7,14 +7,19 @@ import { openTables } from '@vectorium/tables';
 import { type Training, openTraining } from '@vectorium/training';
 import packageJson from '../package.json' with { type: 'json' };
 import { createAccounts } from './accounts/index.ts';
+import { createAudit } from './audit/index.ts';
 import { mountAccountRoutes } from './accounts/routes.ts';
+import { mountConsole } from './console/index.ts';
 import { createGroupCommit, openDatabase } from './database/index.ts';
 import { createDatasets, mountDatasetRoutes } from './datasets/index.ts';
 import { createApp, createLogger, mountProbes, mountReference } from './http/index.ts';
 import { createJobs, createWebhooks, mountJobRoutes, mountWebhookRoutes } from './jobs/index.ts';
 import { createKeys, ensureAdministrator } from './keys/index.ts';
+import { mountOwnKeyRoutes } from './keys/own-routes.ts';
 import { mountKeyRoutes } from './keys/routes.ts';
+import { createMailer } from './mail/index.ts';
 import { type Models, openModels, shippedCatalog } from './models/index.ts';
+import { createPeople, mountPeopleRoutes } from './people/index.ts';
 import { createLimiter, loadPlans } from './plans/index.ts';
 import { createQuota } from './quota/index.ts';
 import type { Settings } from './settings.ts';
@@ -30,6 +35,8 @@ export interface RunningServer {
   url: string;
   /** The administrator's key, when this start made one. */
   madeAdminKey: string | null;
+  /** By which the first administrator signs up in the console, when this start made one. */
+  firstLink: string | null;
   /** Takes no new requests, finishes those in flight, writes what is to be written, and stops. */
   close(): Promise<void>;
 }
@@ -68,6 +75,21 @@ export async function startServer(
       each => each.close(),
     );
     const administrator = await ensureAdministrator({ accounts, keys, plans }, settings.adminKey);
+    const audit = closing(createAudit({ database, retentionDays: settings.auditRetentionDays }), each => each.close());
+    const mailer = closing(createMailer(settings.mail), each => each.close());
+    let ownUrl = `http://${settings.host}:${settings.port}`;
+    const people = await createPeople({
+      database,
+      accounts,
+      keys,
+      plans,
+      audit,
+      mailer,
+      ...settings.people,
+      publicUrl: settings.publicUrl,
+      ownUrl: () => ownUrl,
+      log,
+    });
 
     const telemetry = closing(createTelemetry(), each => each.close());
     const engine = closing(
@@ -167,6 +189,8 @@ export async function startServer(
       await createApp({
         log: logger,
         keys,
+        sessions: people.sessions,
+        publicUrl: settings.publicUrl,
         limiter,
         database,
         ...(settings.corsOrigins && { corsOrigins: settings.corsOrigins }),
@@ -185,6 +209,9 @@ export async function startServer(
     mountTelemetryRoutes(app, { telemetry, engine, ledger, dataFolder: settings.dataFolder });
     mountAccountRoutes(app, { accounts, keys, models });
     mountKeyRoutes(app, { accounts, keys, models });
+    mountPeopleRoutes(app, people, { version: packageJson.version, payments: false });
+    mountOwnKeyRoutes(app, { keys, models, audit, database });
+    await mountConsole(app, settings.consoleFolder);
     mountReference(app, { version: packageJson.version });
 
     const preload = settings.preload ?? (await administratorsModel());
@@ -204,12 +231,14 @@ export async function startServer(
     });
     await jobs.start();
     const url = await app.listen({ host: settings.host, port: settings.port });
+    ownUrl = url;
+    const firstLink = await people.firstLink(administrator.account);
     log('server.listening', { url, version: packageJson.version, data: settings.dataFolder });
     if (preloading) void prepareModel(preload).finally(() => (preloading = false));
-    return { url, madeAdminKey: administrator.made, close: closeAll };
+    return { url, madeAdminKey: administrator.made, firstLink, close: closeAll };
 
     async function administratorsModel(): Promise<string> {
-      return (await accounts.byEmail('administrator@localhost'))?.defaultModel ?? 'none';
+      return administrator.account.defaultModel;
     }
 
     /** Fetches and loads the model before the first request asks for it; a failure shows in /readyz and in the log. */

@@ -1,6 +1,7 @@
 // What an operator may set, read from environment variables; docs/configuration.md is the table for people.
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type WebhookTargets, webhookTargets } from './jobs/index.ts';
+import { type OidcSettings, type SignUpMode, signUpModes } from './people/index.ts';
 
 export interface Settings {
   host: string;
@@ -12,6 +13,17 @@ export interface Settings {
   adminKey: string | undefined;
   corsOrigins: string[] | undefined;
   trustProxy: boolean | string | undefined;
+  /** Where browsers find the server, for links and for what a proxy in front doesn't tell. */
+  publicUrl: string | undefined;
+  /** What the console's build has made; without it the server's first page is the reference. */
+  consoleFolder: string;
+  people: { signUp: SignUpMode; oidc: OidcSettings | undefined };
+  payments: { stripeSecretKey: string; stripeWebhookSecret: string } | undefined;
+  /** Name and address of the operator's business, line by line, on invoices. */
+  invoiceFrom: string[];
+  mail: { smtpUrl: string | undefined; from: string };
+  /** Days that entries of the audit log are kept. */
+  auditRetentionDays: number;
   logLevel: string;
   hubEndpoint: string | undefined;
   hubToken: string | undefined;
@@ -74,6 +86,13 @@ export function readSettings(environment: Environment): Settings {
     adminKey: text('VECTORIUM_ADMIN_KEY'),
     corsOrigins: text('VECTORIUM_CORS_ORIGINS')?.split(/[\s,]+/),
     trustProxy: proxies(text('VECTORIUM_TRUST_PROXY')),
+    publicUrl: origin('VECTORIUM_PUBLIC_URL', text('VECTORIUM_PUBLIC_URL')),
+    consoleFolder: join(import.meta.dirname, '..', 'console', 'dist'),
+    people: { signUp: oneOf('VECTORIUM_SIGN_UP', signUpModes), oidc: oidc(text) },
+    payments: stripe(text),
+    invoiceFrom: (text('VECTORIUM_INVOICE_FROM') ?? '').split(/\\n|\n/).filter(line => line.trim() !== ''),
+    mail: { smtpUrl: text('SMTP_URL'), from: text('VECTORIUM_MAIL_FROM') ?? 'Vectorium <vectorium@localhost>' },
+    auditRetentionDays: number('VECTORIUM_AUDIT_DAYS', 365, [1, 36_500]),
     logLevel: text('VECTORIUM_LOG_LEVEL') ?? 'info',
     hubEndpoint: text('HF_ENDPOINT'),
     hubToken: text('HF_TOKEN'),
@@ -101,4 +120,37 @@ export function readSettings(environment: Environment): Settings {
 function proxies(given: string | undefined): boolean | string | undefined {
   if (given === undefined || given === 'false') return undefined;
   return given === 'true' ? true : given;
+}
+
+function origin(name: string, given: string | undefined): string | undefined {
+  if (given === undefined) return undefined;
+  const url = URL.parse(given);
+  if (!url || !/^https?:$/.test(url.protocol) || url.pathname !== '/')
+    throw new Error(`${name} is "${given}"; it must be an address such as https://vectorium.example.com`);
+  return url.origin;
+}
+
+function oidc(text: (name: string) => string | undefined): OidcSettings | undefined {
+  const issuer = text('OIDC_ISSUER');
+  if (issuer === undefined) return undefined;
+  const needed = (name: string): string => {
+    const value = text(name);
+    if (value === undefined) throw new Error(`OIDC_ISSUER is set, and so ${name} is needed`);
+    return value;
+  };
+  return {
+    issuer,
+    clientId: needed('OIDC_CLIENT_ID'),
+    clientSecret: needed('OIDC_CLIENT_SECRET'),
+    name: text('OIDC_NAME') ?? 'OpenID Connect',
+  };
+}
+
+function stripe(text: (name: string) => string | undefined): Settings['payments'] {
+  const stripeSecretKey = text('STRIPE_SECRET_KEY');
+  if (stripeSecretKey === undefined) return undefined;
+  const stripeWebhookSecret = text('STRIPE_WEBHOOK_SECRET');
+  if (stripeWebhookSecret === undefined)
+    throw new Error('STRIPE_SECRET_KEY is set, and so STRIPE_WEBHOOK_SECRET is needed');
+  return { stripeSecretKey, stripeWebhookSecret };
 }

@@ -13,9 +13,12 @@ type Part<Name extends string, Value> = [Value] extends [undefined]
     ? { [Key in Name]?: Value }
     : { [Key in Name]: Value };
 
+/** In an address all is text, so numbers may stand where digits are wanted. */
+type Written<Query> = { [Key in keyof Query]: string extends Query[Key] ? Query[Key] | number : Query[Key] };
+
 /** What a call of the route takes. */
 export type Input<Name extends RouteName> = Part<'params', SentParams<Routes[Name]>> &
-  Part<'query', SentQuery<Routes[Name]>> &
+  Part<'query', Written<SentQuery<Routes[Name]>>> &
   Part<'body', SentBody<Routes[Name]>>;
 
 /** What comes back. */

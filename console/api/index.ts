@@ -5,7 +5,6 @@ export { queries, useChange, useRoute } from './queries.ts';
 export {
   type Role,
   type Session,
-  authenticate,
   loadSession,
   reloadSession,
   signOut,

@@ -15,7 +15,7 @@ import { type Answer, type Input, type RouteName, call } from './client.ts';
 import { ApiProblem } from './problem.ts';
 
 /** Codes that say the session has ended. */
-const signedOut = new Set(['MISSING_API_KEY', 'INVALID_API_KEY', 'NOT_SIGNED_IN']);
+const signedOut = new Set(['MISSING_API_KEY', 'INVALID_API_KEY', 'SIGN_IN_REQUIRED']);
 
 export const queries = new QueryClient({
   queryCache: new QueryCache({ onError: leaveWhenSignedOut }),
@@ -84,7 +84,7 @@ function isPassing(error: Error): boolean {
 
 function leaveWhenSignedOut(error: Error): void {
   if (!(error instanceof ApiProblem) || !signedOut.has(error.code)) return;
-  if (location.pathname.startsWith('/console/sign-')) return;
+  if (location.pathname.startsWith('/sign-')) return;
   const back = encodeURIComponent(location.pathname + location.search);
-  location.assign(`/console/sign-in?back=${back}`);
+  location.assign(`/sign-in?back=${back}`);
 }

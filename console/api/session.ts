@@ -1,7 +1,7 @@
 // Who is signed in, in which account and as what: read once, shared by all pages.
 import { type UseQueryResult, useQuery } from '@tanstack/react-query';
 import { prefer, preferences, usePreferences } from '../preferences.ts';
-import { type Answer, call, request } from './client.ts';
+import { type Answer, call } from './client.ts';
 import { queries } from './queries.ts';
 
 export type Session = Answer<'getSession'>;
@@ -50,18 +50,8 @@ export async function reloadSession(): Promise<Session> {
   return queries.fetchQuery(read);
 }
 
-/** A call of better-auth's endpoints, which are no part of the contract; see contract/console.ts. */
-export async function authenticate(path: string, body: Record<string, unknown>): Promise<Record<string, unknown>> {
-  const response = await request(`/console/auth/${path}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
-  return ((await response.json().catch(() => null)) ?? {}) as Record<string, unknown>;
-}
-
 export async function signOut(): Promise<void> {
-  await authenticate('sign-out', {});
+  await call('signOut');
   prefer({ account: null });
-  location.assign('/console/sign-in');
+  location.assign('/sign-in');
 }

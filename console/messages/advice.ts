@@ -19,6 +19,9 @@ const byCode: Partial<Record<ErrorCode | 'NETWORK', Advice>> = {
   STORAGE_QUOTA_EXCEEDED: 'adviceStorage',
   MISSING_API_KEY: 'adviceSignIn',
   INVALID_API_KEY: 'adviceSignIn',
+  SIGN_IN_REQUIRED: 'adviceSignIn',
+  ROLE_NOT_ALLOWED: 'adviceScope',
+  BUDGET_EXCEEDED: 'adviceHardCap',
 };
 
 /** The key of the advice; the status decides where the code has none of its own. */

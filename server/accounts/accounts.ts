@@ -1,11 +1,13 @@
 // Accounts: who pays, on which plan, with which limits of their own, and with which model when none is named.
-import { DatabaseError, newId } from '../database/index.ts';
+import { DatabaseError, derivedId, newId } from '../database/index.ts';
 import type { Database, Row, Statement } from '../database/index.ts';
 import { overridesSchema, withOverrides } from '../plans/index.ts';
 import type { Overrides, Plan, Plans } from '../plans/index.ts';
 
 export interface Account {
   id: string;
+  /** What people call it: the e-mail address, until somebody changes it. */
+  name: string;
   email: string;
   /** With the account's own limits merged in. */
   plan: Plan;
@@ -14,7 +16,26 @@ export interface Account {
   /** Unbilled accounts have usage rows, but no money. */
   billed: boolean;
   balancePicodollars: bigint;
+  budget: Budget;
+  /** Whom invoices are made out to. */
+  invoiceTo: InvoiceTo;
   createdAt: Date;
+}
+
+/** What an account means to spend in a calendar month (UTC). */
+export interface Budget {
+  monthlyPicodollars: bigint | null;
+  /** Whether requests that would pass it are refused. */
+  hard: boolean;
+  /** Who is told when it is nearly spent: owners by mail, and the account's webhook. */
+  mail: boolean;
+  webhook: boolean;
+}
+
+export interface InvoiceTo {
+  name: string;
+  address: string;
+  tax_id: string;
 }
 
 export interface NewAccount {
@@ -26,6 +47,9 @@ export interface NewAccount {
   signUp?: boolean;
   limits?: Overrides | null;
   billed?: boolean;
+  name?: string;
+  /** The id of a person who owns it from the beginning. */
+  ownerId?: string;
 }
 
 export interface AccountPatch {
@@ -33,6 +57,9 @@ export interface AccountPatch {
   /** Replaces the account's own limits; null takes them away. */
   limits?: Overrides | null | undefined;
   defaultModel?: string | undefined;
+  name?: string | undefined;
+  budget?: Budget | undefined;
+  invoiceTo?: InvoiceTo | undefined;
 }
 
 export interface Accounts {
@@ -46,6 +73,8 @@ export interface Accounts {
   patch(id: string, patch: AccountPatch): Promise<Account | undefined>;
   /** Adds money. Undefined when there is no such account. Throws AccountError. */
   credit(id: string, credit: { amountPicodollars: bigint; note: string }): Promise<Account | undefined>;
+  /** Adds money that was paid; once for each `paymentId`, however often it is told. False when it was told before. */
+  pay(id: string, payment: { paymentId: string; amountPicodollars: bigint; note: string }): Promise<boolean>;
   /** Called with the id of an account whose row has changed in this process. */
   onChange(listener: (accountId: string) => void): void;
 }
@@ -102,7 +131,8 @@ export async function createAccounts(options: AccountsOptions): Promise<Accounts
     get: id => one('id', id),
     byEmail: email => one('email', normalized(email)),
 
-    async create({ email, plan: planName, creditPicodollars, signUp = false, limits = null, billed = true }) {
+    async create(given) {
+      const { email, plan: planName, creditPicodollars, signUp = false, limits = null, billed = true } = given;
       const plan = withOverrides(planNamed(planName), limits);
       if (creditPicodollars !== undefined) checkAmount(creditPicodollars, 0n);
       const id = `acc_${newId().replaceAll('-', '')}`;
@@ -118,8 +148,8 @@ export async function createAccounts(options: AccountsOptions): Promise<Accounts
       const booked = entries.filter(({ amount }) => amount > 0n);
       const balance = booked.reduce((sum, { amount }) => sum + amount, 0n);
       const account: Statement = {
-        sql: `INSERT INTO accounts (id, email, plan, limits, default_model, billed, balance_picodollars, credited_month, created_at)
-              VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7, $8::date, $9) RETURNING *`,
+        sql: `INSERT INTO accounts (id, email, plan, limits, default_model, billed, balance_picodollars, credited_month, created_at, name)
+              VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7, $8::date, $9, $10) RETURNING *`,
         values: [
           id,
           normalized(email),
@@ -131,11 +161,21 @@ export async function createAccounts(options: AccountsOptions): Promise<Accounts
           // An opening balance that is given stands in place of the first month's credit.
           `${month}-01`,
           at,
+          given.name ?? normalized(email),
         ],
       };
+      const owner: Statement[] =
+        given.ownerId === undefined
+          ? []
+          : [
+              {
+                sql: `INSERT INTO members (account_id, person_id, role, created_at) VALUES ($1, $2, 'owner', $3)`,
+                values: [id, given.ownerId, at],
+              },
+            ];
       const ledger = booked.map(({ kind, amount, note }) => ledgerEntry({ accountId: id, kind, amount, note, at }));
       try {
-        const [rows] = await database.transaction([account, ...ledger]);
+        const [rows] = await database.transaction([account, ...ledger, ...owner]);
         return accountFrom(firstOf(rows), plans);
       } catch (error) {
         if (!(error instanceof DatabaseError) || error.code !== uniqueViolation) throw error;
@@ -151,12 +191,27 @@ export async function createAccounts(options: AccountsOptions): Promise<Accounts
       return rows.map(row => accountFrom(row, plans));
     },
 
-    async patch(id, { plan, limits, defaultModel }) {
+    async patch(id, { plan, limits, defaultModel, name, budget, invoiceTo }) {
       if (plan !== undefined) planNamed(plan);
       const [row] = await database.query(
         `UPDATE accounts SET plan = coalesce($2, plan), default_model = coalesce($3, default_model),
-         limits = CASE WHEN $4 THEN $5::jsonb ELSE limits END WHERE id = $1 RETURNING *`,
-        [id, plan ?? null, defaultModel ?? null, limits !== undefined, limits ? JSON.stringify(limits) : null],
+         limits = CASE WHEN $4 THEN $5::jsonb ELSE limits END, name = coalesce($6, name), billing = coalesce($7::jsonb, billing),
+         budget_picodollars = CASE WHEN $8 THEN $9::bigint ELSE budget_picodollars END, budget_hard = coalesce($10, budget_hard),
+         budget_mail = coalesce($11, budget_mail), budget_webhook = coalesce($12, budget_webhook) WHERE id = $1 RETURNING *`,
+        [
+          id,
+          plan ?? null,
+          defaultModel ?? null,
+          limits !== undefined,
+          limits ? JSON.stringify(limits) : null,
+          name ?? null,
+          invoiceTo ? JSON.stringify(invoiceTo) : null,
+          budget !== undefined,
+          budget?.monthlyPicodollars ?? null,
+          budget?.hard ?? null,
+          budget?.mail ?? null,
+          budget?.webhook ?? null,
+        ],
       );
       await changed(id);
       return row && accountFrom(row, plans);
@@ -183,6 +238,21 @@ export async function createAccounts(options: AccountsOptions): Promise<Accounts
       }
     },
 
+    async pay(id, { paymentId, amountPicodollars, note }) {
+      checkAmount(amountPicodollars, 1n);
+      const rows = await database.query(
+        `WITH entry AS (
+           INSERT INTO ledger (id, at, account_id, kind, amount_picodollars, note)
+           SELECT $2::uuid, $3::timestamptz, id, 'payment', $4::bigint, $5 FROM accounts WHERE id = $1
+           ON CONFLICT (id) DO NOTHING RETURNING amount_picodollars AS amount)
+         UPDATE accounts SET balance_picodollars = balance_picodollars + entry.amount FROM entry WHERE accounts.id = $1
+         RETURNING accounts.id`,
+        [id, derivedId('payment', paymentId), now(), amountPicodollars, note],
+      );
+      await changed(id);
+      return rows.length > 0;
+    },
+
     onChange(listener) {
       listeners.push(listener);
     },
@@ -196,12 +266,20 @@ export function accountFrom(row: Row, plans: Plans): Account {
   if (!plan) throw new Error(`An account is on the plan "${String(row['plan'])}", which plans.json doesn't have`);
   return {
     id: String(row['id']),
+    name: String(row['name']),
     email: String(row['email']),
     plan: withOverrides(plan, limits),
     limits,
     defaultModel: String(row['default_model']),
     billed: row['billed'] === true,
     balancePicodollars: row['balance_picodollars'] as bigint,
+    budget: {
+      monthlyPicodollars: row['budget_picodollars'] as bigint | null,
+      hard: row['budget_hard'] === true,
+      mail: row['budget_mail'] === true,
+      webhook: row['budget_webhook'] === true,
+    },
+    invoiceTo: (row['billing'] as InvoiceTo | null) ?? { name: '', address: '', tax_id: '' },
     createdAt: row['created_at'] as Date,
   };
 }

@@ -5,7 +5,7 @@ import Fastify from 'fastify';
 import type { App } from './app.ts';
 import { Raw, mount } from './mount.ts';
 
-/** Mounts the reference of all routes of the contract, which is also the server's first page. `version` is the product's. */
+/** Mounts the reference of all routes of the contract. `version` is the product's. */
 export function mountReference(app: App, { version }: { version: string }): void {
   const document = JSON.stringify(openApiDocument(Object.values(routes), { version }));
   mount(app, routes.getOpenApi, ({ reply }) => {
@@ -18,8 +18,6 @@ export function mountReference(app: App, { version }: { version: string }): void
     reply.header('content-security-policy', policy(nonce));
     return new Raw(page(nonce), 'text/html; charset=utf-8');
   });
-
-  app.fastify.get('/', (_request, reply) => reply.redirect('/docs'));
 
   let bundle: Promise<string> | null = null;
   app.fastify.get(`/docs/scalar-${version}.js`, async (_request, reply) => {

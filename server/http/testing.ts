@@ -4,7 +4,7 @@ import { type Accounts, createAccounts } from '../accounts/index.ts';
 import { type Database, createGroupCommit } from '../database/index.ts';
 import { startDatabases } from '../database/testing.ts';
 import { type Keys, createKeys } from '../keys/index.ts';
-import { type Limiter, createLimiter, loadPlans } from '../plans/index.ts';
+import { type Limiter, type Plans, createLimiter, loadPlans } from '../plans/index.ts';
 import { type App, type AppOptions, createApp } from './app.ts';
 import { createLogger } from './log.ts';
 
@@ -12,6 +12,7 @@ export interface TestParts {
   accounts: Accounts;
   keys: Keys;
   limiter: Limiter;
+  plans: Plans;
   database: Database;
   /** The account of the keys below, on the plan Enterprise without limits. */
   accountId: string;
@@ -55,6 +56,7 @@ export async function openParts(): Promise<TestParts> {
     accounts,
     keys,
     limiter: await createLimiter({ database, commit }),
+    plans,
     database,
     accountId,
     key: {
@@ -72,14 +74,14 @@ export async function openParts(): Promise<TestParts> {
 /** Starts a server after `routes` has mounted what the test needs. */
 export async function startServer(
   parts: TestParts,
-  routes: (app: App) => void,
+  routes: (app: App) => void | Promise<void>,
   options: Partial<AppOptions> = {},
 ): Promise<TestServer> {
   const log: Record<string, unknown>[] = [];
   const stream = { write: (line: string) => void log.push(JSON.parse(line) as Record<string, unknown>) };
   const { keys, limiter, database, key } = parts;
   const app = await createApp({ log: createLogger({ stream }), keys, limiter, database, ...options });
-  routes(app);
+  await routes(app);
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   const server: TestServer = {
     app,

@@ -1,11 +1,11 @@
-// Tells an account's webhook that a job has ended, signed as Standard Webhooks says, until it answers. What is to be told is a row that
+// Tells an account's webhook that a job has ended, or of another event that waits for it, signed as Standard Webhooks says, until it answers. What is to be told is a row that
 // was written with the job's end (store.ts), so that neither a kill nor a restart loses it.
 import { randomBytes } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
 import { Webhook } from 'standardwebhooks';
-import type { Database } from '../database/index.ts';
+import type { Database, Row } from '../database/index.ts';
 import { checkedLookup, hostOf, mayConnect, type WebhookTargets, whyRefused } from './addresses.ts';
 import { shownJob } from './answers.ts';
 import { jobColumns, jobFrom } from './store.ts';
@@ -38,6 +38,12 @@ export interface WebhooksOptions {
   /** After how many seconds the first, second, … try that failed is repeated. */
   delaysSeconds?: readonly number[];
   timeoutMs?: number;
+}
+
+interface Told {
+  url: string;
+  secret: string;
+  body: string;
 }
 
 /** As Standard Webhooks proposes: about a day and a quarter in all. */
@@ -92,12 +98,12 @@ export function createWebhooks(options: WebhooksOptions): Webhooks {
       `UPDATE webhook_deliveries d SET tries = tries + 1, next_at = clock_timestamp() +
          coalesce(($1::json ->> tries)::float8, 60) * interval '1 second'
        WHERE id = (SELECT id FROM webhook_deliveries WHERE next_at <= clock_timestamp() ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-       RETURNING id, tries, account_id, job_id`,
+       RETURNING id, tries, account_id, job_id, event`,
       [JSON.stringify(delaysSeconds)],
     );
     if (!row) return false;
     const id = String(row['id']);
-    const why = await tell(id, String(row['job_id'])).catch((error: unknown) => messageOf(error));
+    const why = await tell(id, row).catch((error: unknown) => messageOf(error));
     if (stopping.signal.aborted && why !== null) return false;
     const last = Number(row['tries']) > delaysSeconds.length;
     if (why !== null) log('webhooks.not_taken', { id, account_id: row['account_id'], tries: row['tries'], why, last });
@@ -106,7 +112,26 @@ export function createWebhooks(options: WebhooksOptions): Webhooks {
   }
 
   /** Null when it was taken, or there is nothing to tell any more; else why not. */
-  async function tell(id: string, jobId: string): Promise<string | null> {
+  async function tell(id: string, delivery: Row): Promise<string | null> {
+    const told =
+      delivery['event'] === null
+        ? await ofJob(String(delivery['job_id']))
+        : await ofEvent(String(delivery['account_id']), delivery['event']);
+    if (!told) return null;
+    const { url, secret, body } = told;
+    const at = new Date();
+    const headers = {
+      'content-type': 'application/json',
+      'user-agent': 'vectorium',
+      'webhook-id': id,
+      'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
+      'webhook-signature': new Webhook(secret).sign(id, at, body),
+    };
+    const status = await post(new URL(url), headers, body);
+    return status >= 200 && status < 300 ? null : `HTTP ${status}`;
+  }
+
+  async function ofJob(jobId: string): Promise<Told | null> {
     const [row] = await database.query(
       `SELECT ${jobColumns}, url, secret FROM jobs JOIN (SELECT account_id, url, secret FROM webhooks) w USING (account_id) WHERE id = $1`,
       [jobId],
@@ -120,16 +145,12 @@ export function createWebhooks(options: WebhooksOptions): Webhooks {
       timestamp: data.finished_at,
       data: small ? { ...data, result } : data,
     });
-    const at = new Date();
-    const headers = {
-      'content-type': 'application/json',
-      'user-agent': 'vectorium',
-      'webhook-id': id,
-      'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
-      'webhook-signature': new Webhook(String(row['secret'])).sign(id, at, body),
-    };
-    const status = await post(new URL(String(row['url'])), headers, body);
-    return status >= 200 && status < 300 ? null : `HTTP ${status}`;
+    return { url: String(row['url']), secret: String(row['secret']), body };
+  }
+
+  async function ofEvent(accountId: string, event: unknown): Promise<Told | null> {
+    const [row] = await database.query('SELECT url, secret FROM webhooks WHERE account_id = $1', [accountId]);
+    return row ? { url: String(row['url']), secret: String(row['secret']), body: JSON.stringify(event) } : null;
   }
 
   /** The status of the answer; the answer itself is not read and redirects are not followed. */

@@ -10,7 +10,7 @@ export interface AdministratorOptions {
   plans: Plans;
 }
 
-const email = 'administrator@localhost';
+export const administratorEmail = 'administrator@localhost';
 const shortestKey = 16;
 
 const unlimited = {
@@ -28,23 +28,23 @@ const unlimited = {
 export async function ensureAdministrator(
   { accounts, keys, plans }: AdministratorOptions,
   adminKey?: string,
-): Promise<{ made: string | null }> {
+): Promise<{ made: string | null; account: Account }> {
   if (adminKey !== undefined && adminKey.length < shortestKey) {
     throw new Error(`The administrator's key must have at least ${shortestKey} characters`);
   }
-  const existing = await accounts.byEmail(email);
+  const existing = await accounts.byEmail(administratorEmail);
   const account = existing ?? (await createAccount(accounts, plans));
   if (adminKey !== undefined) {
     await addKey(keys, account.id, adminKey);
-    return { made: null };
+    return { made: null, account };
   }
-  if (existing) return { made: null };
-  return { made: await makeAdminKey({ accounts, keys, plans }, 'first start') };
+  if (existing) return { made: null, account };
+  return { made: await makeAdminKey({ accounts, keys, plans }, 'first start'), account };
 }
 
 /** Another administrator's key, for when it is lost. Whoever can open the data folder may have one. */
 export async function makeAdminKey({ accounts, keys, plans }: AdministratorOptions, name: string): Promise<string> {
-  const account = (await accounts.byEmail(email)) ?? (await createAccount(accounts, plans));
+  const account = (await accounts.byEmail(administratorEmail)) ?? (await createAccount(accounts, plans));
   const made = await keys.make(account.id, { name, admin: true });
   if (!made) throw new Error("The administrator's account is gone");
   return made.secret;
@@ -70,11 +70,13 @@ async function createAccount(accounts: Accounts, plans: Plans): Promise<Account>
   const [plan] = plans.list().toSorted((a, b) => b.vectors.batch - a.vectors.batch || b.tiers.length - a.tiers.length);
   if (!plan) throw new Error('There is no plan');
   try {
-    return await accounts.create({ email, plan: plan.name, limits: unlimited, billed: false });
+    return await accounts.create({ email: administratorEmail, plan: plan.name, limits: unlimited, billed: false });
   } catch (error) {
     // Another process that starts at the same time was first.
     const existing =
-      error instanceof AccountError && error.code === 'EMAIL_TAKEN' ? await accounts.byEmail(email) : undefined;
+      error instanceof AccountError && error.code === 'EMAIL_TAKEN'
+        ? await accounts.byEmail(administratorEmail)
+        : undefined;
     if (!existing) throw error;
     return existing;
   }

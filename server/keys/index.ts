@@ -1,5 +1,5 @@
 // The door of keys.
-export { ensureAdministrator, makeAdminKey } from './administrator.ts';
+export { administratorEmail, ensureAdministrator, makeAdminKey } from './administrator.ts';
 export type { AdministratorOptions } from './administrator.ts';
 export { createKeys, KeyError } from './keys.ts';
 export type { Caller, Key, Keys, NewKey } from './keys.ts';

@@ -1,10 +1,10 @@
 // The operator's routes about keys.
-import { type AnswerOf, routes } from '@vectorium/contract';
+import { type AnswerOf, type BodyOf, routes } from '@vectorium/contract';
 import type { Accounts } from '../accounts/index.ts';
 import { ApiError, type App, mount } from '../http/index.ts';
 import type { Models } from '../models/index.ts';
 import { picodollarsToUsd, usdToPicodollars } from '../plans/index.ts';
-import { type Key, KeyError, type Keys } from './keys.ts';
+import { type Key, KeyError, type Keys, type NewKey } from './keys.ts';
 
 interface Parts {
   accounts: Pick<Accounts, 'get'>;
@@ -14,17 +14,7 @@ interface Parts {
 
 export function mountKeyRoutes(app: App, { accounts, keys, models }: Parts): void {
   mount(app, routes.createKey, async ({ params, body }) => {
-    const { name, scopes, models: aliases, budget_usd: budgetUsd, expires_at: expires } = body;
-    const unknown = aliases?.find(alias => !models.get(alias));
-    if (unknown !== undefined)
-      throw new ApiError('INVALID_PARAMETER', { message: `There is no model "${unknown}"`, param: 'models' });
-    const expiresAt = expires === undefined ? null : new Date(expires);
-    if (expiresAt && expiresAt.getTime() <= Date.now())
-      throw new ApiError('INVALID_PARAMETER', { message: 'expires_at must be in the future', param: 'expires_at' });
-    const budgetPicodollars = budgetUsd === undefined ? null : usdToPicodollars(budgetUsd);
-    const made = await keys
-      .make(params.id, { name, scopes, models: aliases, budgetPicodollars, expiresAt })
-      .catch(refuse);
+    const made = await keys.make(params.id, newKeyOf(body, models)).catch(refuseKey);
     if (!made) throw new ApiError('NOT_FOUND', { message: `There is no account ${params.id}` });
     return { key_id: made.key.id, api_key: made.secret };
   });
@@ -61,7 +51,20 @@ function missing(id: string): never {
   throw new ApiError('NOT_FOUND', { message: `There is no key ${id}` });
 }
 
-function refuse(error: unknown): never {
+/** What is made of a body that asks for a key. Throws INVALID_PARAMETER. */
+export function newKeyOf(body: BodyOf<typeof routes.createKey>, models: Pick<Models, 'get'>): NewKey {
+  const { name, scopes, models: aliases, budget_usd: budgetUsd, expires_at: expires } = body;
+  const unknown = aliases?.find(alias => !models.get(alias));
+  if (unknown !== undefined)
+    throw new ApiError('INVALID_PARAMETER', { message: `There is no model "${unknown}"`, param: 'models' });
+  const expiresAt = expires === undefined ? null : new Date(expires);
+  if (expiresAt && expiresAt.getTime() <= Date.now())
+    throw new ApiError('INVALID_PARAMETER', { message: 'expires_at must be in the future', param: 'expires_at' });
+  const budgetPicodollars = budgetUsd === undefined ? null : usdToPicodollars(budgetUsd);
+  return { name, scopes, models: aliases, budgetPicodollars, expiresAt };
+}
+
+export function refuseKey(error: unknown): never {
   if (error instanceof KeyError) throw new ApiError('KEY_LIMIT_REACHED', { message: error.message });
   throw error;
 }

@@ -60,6 +60,7 @@ export default {
   adviceRateLimit: 'Your plan allows so many requests a minute. Wait a moment, then try again.',
   adviceBalance: 'Add credit under Usage and billing, then try again. Nothing was computed or charged.',
   adviceBudget: 'Raise the key’s monthly budget under API keys, or use another key.',
+  adviceHardCap: 'An owner can raise the monthly budget under Usage and billing. Nothing was computed or charged.',
   adviceScope: 'Your role or key does not include this. An owner of the account can change that.',
   adviceOperator: 'Only the operator of this server may do this.',
   adviceNotFound: 'It may have been deleted, or belong to another account. Check which account is chosen at the top.',

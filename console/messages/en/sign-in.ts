@@ -16,7 +16,8 @@ export default {
   signInLink: 'Sign in',
   wrongCredentials: 'E-mail and password don’t fit together. Check both, or ask for a new password.',
   tooManyTries: 'Too many tries. Wait {seconds} seconds, then try again.',
-  taken: 'This address has signed up already. Sign in instead, or ask for a new password.',
+
+  providerFailed: 'Signing in through the provider did not work. Try again, or use your password.',
 
   signUpTitle: 'Make an account',
   signUpAbout: 'Text to vectors, files to datasets, datasets to models. You get credit to try all of it.',
@@ -32,7 +33,6 @@ export default {
   chooseTitle: 'Choose a new password',
   chooseAction: 'Save the password',
   chosen: 'Your new password is set. Sign in with it.',
-  linkBroken: 'This link has been used or is too old. Ask for a new one.',
   backToSignIn: 'Back to sign in',
 
   inviteTitle: 'You are invited',
@@ -42,7 +42,6 @@ export default {
   inviteAccept: 'Join {account}',
   inviteKnown: 'Sign in as {email} to accept it.',
   inviteOther: 'You are signed in as {email}, but the invitation is for {invited}. Sign out first.',
-  inviteMissing: 'The address lacks its last part. Open the whole link from the invitation.',
   inviteBroken: 'This invitation has been used, taken back or is too old. Ask for a new one.',
   joined: 'You joined {account}',
 } as const;

@@ -64,6 +64,8 @@ export default {
   adviceBalance:
     'Kullanım ve faturalama sayfasından kredi ekleyip yeniden deneyin. Hiçbir şey hesaplanmadı ya da ücretlendirilmedi.',
   adviceBudget: 'API anahtarları sayfasından anahtarın aylık bütçesini artırın ya da başka bir anahtar kullanın.',
+  adviceHardCap:
+    'Hesabın bir sahibi aylık bütçeyi Kullanım ve faturalama sayfasından artırabilir. Hiçbir şey hesaplanmadı ya da ücretlendirilmedi.',
   adviceScope: 'Rolünüz veya anahtarınız bunu kapsamıyor. Hesabın bir sahibi bunu değiştirebilir.',
   adviceOperator: 'Bunu yalnızca bu sunucunun işletmecisi yapabilir.',
   adviceNotFound: 'Silinmiş ya da başka bir hesaba ait olabilir. Üstte hangi hesabın seçili olduğuna bakın.',

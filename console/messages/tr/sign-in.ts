@@ -19,7 +19,8 @@ export default {
   signInLink: 'Oturum açın',
   wrongCredentials: 'E-posta ile parola birbirine uymuyor. İkisini de denetleyin ya da yeni parola isteyin.',
   tooManyTries: 'Çok fazla deneme. {seconds} saniye bekleyip yeniden deneyin.',
-  taken: 'Bu adresle kayıt yapılmış. Oturum açın ya da yeni parola isteyin.',
+
+  providerFailed: 'Sağlayıcı üzerinden oturum açılamadı. Yeniden deneyin ya da parolanızı kullanın.',
 
   signUpTitle: 'Hesap oluşturun',
   signUpAbout:
@@ -36,7 +37,6 @@ export default {
   chooseTitle: 'Yeni parola seçin',
   chooseAction: 'Parolayı kaydet',
   chosen: 'Yeni parolanız ayarlandı. Onunla oturum açın.',
-  linkBroken: 'Bu bağlantı kullanılmış ya da çok eski. Yenisini isteyin.',
   backToSignIn: 'Oturum açmaya dön',
 
   inviteTitle: 'Davet edildiniz',
@@ -46,7 +46,6 @@ export default {
   inviteAccept: '{account} hesabına katıl',
   inviteKnown: 'Kabul etmek için {email} olarak oturum açın.',
   inviteOther: '{email} olarak oturum açtınız ama davet {invited} için. Önce oturumu kapatın.',
-  inviteMissing: 'Adresin son bölümü eksik. Davetteki bağlantının tamamını açın.',
   inviteBroken: 'Bu davet kullanılmış, geri alınmış ya da çok eski. Yenisini isteyin.',
   joined: '{account} hesabına katıldınız',
 } satisfies Translation<typeof en>;

@@ -41,13 +41,10 @@ export function useToken(): string | null {
   return token;
 }
 
-/** What went wrong, for the person; better-auth's codes are its own. */
+/** What went wrong, for the person. */
 export function explain(problem: Error, text: SignInText): string {
   if (!(problem instanceof ApiProblem)) return problem.message;
   if (problem.status === 429) return text('tooManyTries', { seconds: problem.retryAfterSeconds ?? 10 });
-  if (problem.code === 'INVALID_EMAIL_OR_PASSWORD' || problem.code === 'INVALID_PASSWORD')
-    return text('wrongCredentials');
-  if (problem.code.startsWith('USER_ALREADY_EXISTS')) return text('taken');
-  if (problem.code === 'INVALID_TOKEN') return text('linkBroken');
+  if (problem.code === 'SIGN_IN_FAILED') return text('wrongCredentials');
   return problem.message;
 }

@@ -8,21 +8,18 @@ import { Button, ButtonLink } from '../../ui/button.tsx';
 import { Skeleton } from '../../ui/empty.tsx';
 import { toast } from '../../ui/toast.tsx';
 import { Door } from './door.tsx';
-import { explain, useEnter, useSignInText, useToken } from './entry.ts';
+import { explain, useEnter, useSignInText } from './entry.ts';
 import { SignUpForm } from './sign-up-form.tsx';
 
-type Invitation = Answer<'readInvitation'>;
+type Read = Answer<'readInvitation'>;
 
-export function InvitationPage() {
+export function Invitation({ token }: { token: string }) {
   const text = useSignInText();
-  const token = useToken();
   const reading = useQuery({
     queryKey: ['invitation', token],
-    queryFn: () => call('readInvitation', { body: { token: token ?? '' } }),
-    enabled: token !== null,
+    queryFn: () => call('readInvitation', { body: { token } }),
     retry: false,
   });
-  if (!token) return <Note>{text('inviteMissing')}</Note>;
   if (reading.isError) return <Note>{text('inviteBroken')}</Note>;
   if (!reading.data) {
     return (
@@ -34,7 +31,7 @@ export function InvitationPage() {
   return <Open token={token} invitation={reading.data} />;
 }
 
-function Open({ token, invitation }: { token: string; invitation: Invitation }) {
+function Open({ token, invitation }: { token: string; invitation: Read }) {
   const text = useSignInText();
   const common = useCommonText();
   const enter = useEnter();
@@ -76,11 +73,7 @@ function Open({ token, invitation }: { token: string; invitation: Invitation }) 
       ) : known && email ? (
         <div className="flex flex-col items-start gap-4">
           <p>{text('inviteKnown', { email })}</p>
-          <Link
-            to="/console/sign-in"
-            search={{ back: '/console/invitation' }}
-            className="font-medium text-accent hover:underline"
-          >
+          <Link to="/sign-in" search={{ back: '/sign-up' }} className="font-medium text-accent hover:underline">
             {text('signInLink')}
           </Link>
         </div>
@@ -97,7 +90,7 @@ function Note({ children }: { children: string }) {
     <Door title={text('inviteTitle')}>
       <p className="rounded-lg border border-line bg-surface p-4">{children}</p>
       <div className="mt-4">
-        <ButtonLink to="/console/sign-in">{text('signInLink')}</ButtonLink>
+        <ButtonLink to="/sign-in">{text('signInLink')}</ButtonLink>
       </div>
     </Door>
   );

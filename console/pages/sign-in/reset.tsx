@@ -2,7 +2,7 @@
 import { useMutation } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
-import { authenticate, useSession } from '../../api/index.ts';
+import { call, useSession } from '../../api/index.ts';
 import { Button } from '../../ui/button.tsx';
 import { TextField } from '../../ui/field.tsx';
 import { Door } from './door.tsx';
@@ -17,7 +17,7 @@ function Ask() {
   const text = useSignInText();
   const { mail } = useSession();
   const [email, setEmail] = useState('');
-  const asking = useMutation({ mutationFn: () => authenticate('request-password-reset', { email }) });
+  const asking = useMutation({ mutationFn: () => call('requestReset', { body: { email } }) });
   const submit = (event: FormEvent) => {
     event.preventDefault();
     asking.mutate();
@@ -53,7 +53,7 @@ function Ask() {
 function Choose({ token }: { token: string }) {
   const text = useSignInText();
   const [password, setPassword] = useState('');
-  const saving = useMutation({ mutationFn: () => authenticate('reset-password', { newPassword: password, token }) });
+  const saving = useMutation({ mutationFn: () => call('resetPassword', { body: { password, token } }) });
   const submit = (event: FormEvent) => {
     event.preventDefault();
     saving.mutate();
@@ -89,7 +89,7 @@ function Choose({ token }: { token: string }) {
 function BackLink() {
   const text = useSignInText();
   return (
-    <Link to="/console/sign-in" className="font-medium text-accent hover:underline">
+    <Link to="/sign-in" className="font-medium text-accent hover:underline">
       {text('backToSignIn')}
     </Link>
   );

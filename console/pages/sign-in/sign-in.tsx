@@ -2,7 +2,7 @@
 import { useMutation } from '@tanstack/react-query';
 import { Link, useSearch } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
-import { authenticate, useSession } from '../../api/index.ts';
+import { call, useSession } from '../../api/index.ts';
 import { Button } from '../../ui/button.tsx';
 import { TextField } from '../../ui/field.tsx';
 import { Door } from './door.tsx';
@@ -10,18 +10,18 @@ import { explain, useEnter, useSignInText } from './entry.ts';
 
 export function SignInPage() {
   const text = useSignInText();
-  const { back } = useSearch({ from: '/console/sign-in' });
+  const { back, error } = useSearch({ from: '/sign-in' });
   const { sign_up: signUp, sign_in: signIn } = useSession();
   const enter = useEnter();
   const [email, setEmail] = useState('');
   const [password, setPassword] = useState('');
   const signing = useMutation({
-    mutationFn: () => authenticate('sign-in/email', { email, password }),
+    mutationFn: () => call('signIn', { body: { email, password } }),
     onSuccess: () => enter(back),
   });
   const leaving = useMutation({
-    mutationFn: () => authenticate('sign-in/oauth2', { providerId: 'oidc', callbackURL: back ?? '/' }),
-    onSuccess: ({ url }) => location.assign(String(url)),
+    mutationFn: () => call('startOidc'),
+    onSuccess: ({ url }) => location.assign(url),
   });
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -34,17 +34,18 @@ export function SignInPage() {
         signUp === 'open' && (
           <>
             {text('noAccount')}{' '}
-            <Link
-              to="/console/sign-up"
-              search={back ? { back } : {}}
-              className="font-medium text-accent hover:underline"
-            >
+            <Link to="/sign-up" search={back ? { back } : {}} className="font-medium text-accent hover:underline">
               {text('signUpLink')}
             </Link>
           </>
         )
       }
     >
+      {error && (
+        <p role="alert" className="mb-5 rounded-lg bg-bad-soft p-3 text-bad">
+          {text('providerFailed')}
+        </p>
+      )}
       {signIn.oidc && (
         <>
           <Button className="w-full" busy={leaving.isPending} onClick={() => leaving.mutate()}>
@@ -78,7 +79,7 @@ export function SignInPage() {
         <Button look="primary" type="submit" busy={signing.isPending} className="mt-1">
           {text('signInAction')}
         </Button>
-        <Link to="/console/reset-password" className="text-sm text-muted hover:text-ink hover:underline">
+        <Link to="/reset-password" className="text-sm text-muted hover:text-ink hover:underline">
           {text('forgot')}
         </Link>
       </form>

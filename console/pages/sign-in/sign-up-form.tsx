@@ -1,7 +1,7 @@
 // Name, address and password of a new person; with an invitation where there is one.
 import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
-import { authenticate } from '../../api/index.ts';
+import { call } from '../../api/index.ts';
 import { usePreferences } from '../../preferences.ts';
 import { Button } from '../../ui/button.tsx';
 import { TextField } from '../../ui/field.tsx';
@@ -22,8 +22,7 @@ export function SignUpForm({ invitation, invited, onDone }: SignUpFormProps) {
   const [email, setEmail] = useState(invited ?? '');
   const [password, setPassword] = useState('');
   const signing = useMutation({
-    mutationFn: () =>
-      authenticate('sign-up/email', { name, email, password, language, ...(invitation && { invitation }) }),
+    mutationFn: () => call('signUp', { body: { name, email, password, language, ...(invitation && { invitation }) } }),
     onSuccess: onDone,
   });
   const submit = (event: FormEvent) => {

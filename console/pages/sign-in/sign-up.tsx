@@ -1,13 +1,19 @@
-// Signing up with an account of one's own.
+// Signing up with an account of one's own, or with an invitation, whose link leads here.
 import { Link, useSearch } from '@tanstack/react-router';
 import { useSession } from '../../api/index.ts';
 import { Door } from './door.tsx';
-import { useEnter, useSignInText } from './entry.ts';
+import { useEnter, useSignInText, useToken } from './entry.ts';
+import { Invitation } from './invitation.tsx';
 import { SignUpForm } from './sign-up-form.tsx';
 
 export function SignUpPage() {
+  const token = useToken();
+  return token ? <Invitation token={token} /> : <Open />;
+}
+
+function Open() {
   const text = useSignInText();
-  const { back } = useSearch({ from: '/console/sign-up' });
+  const { back } = useSearch({ from: '/sign-up' });
   const { sign_up: signUp } = useSession();
   const enter = useEnter();
   return (
@@ -17,7 +23,7 @@ export function SignUpPage() {
       below={
         <>
           {text('haveAccount')}{' '}
-          <Link to="/console/sign-in" search={back ? { back } : {}} className="font-medium text-accent hover:underline">
+          <Link to="/sign-in" search={back ? { back } : {}} className="font-medium text-accent hover:underline">
             {text('signInLink')}
           </Link>
         </>

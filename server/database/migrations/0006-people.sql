@@ -18,7 +18,6 @@ CREATE TABLE credentials (
   person_id text NOT NULL REFERENCES people ON DELETE CASCADE,
   provider text NOT NULL,
   subject text NOT NULL,
-  issuer text,
   password text,
   access_token text,
   refresh_token text,
@@ -58,11 +57,11 @@ CREATE TABLE verifications (
 CREATE INDEX verifications_identifier ON verifications (identifier);
 CREATE INDEX verifications_expires_at ON verifications (expires_at);
 
--- Tries that failed, by address and by e-mail address (as hashes): the next one has to wait until then.
-CREATE TABLE sign_in_failures (
+-- Tries to sign in, to sign up or to reset, by address and by e-mail address (hashes), counted in fixed windows.
+CREATE TABLE attempts (
   subject text PRIMARY KEY,
-  failures integer NOT NULL,
-  last_at timestamptz NOT NULL
+  count integer NOT NULL,
+  ends_at timestamptz NOT NULL
 );
 
 -- Random secrets that all server processes share.

@@ -1,0 +1,2 @@
+// The door of the console's pages.
+export { mountConsole } from './pages.ts';

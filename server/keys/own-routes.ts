@@ -1,0 +1,110 @@
+// The routes by which people manage the keys of their account in the console.
+import { type AnswerOf, routes } from '@vectorium/contract';
+import type { Audit } from '../audit/index.ts';
+import type { Database } from '../database/index.ts';
+import { ApiError, type App, type SessionCaller, mount } from '../http/index.ts';
+import type { Models } from '../models/index.ts';
+import { picodollarsToUsd } from '../plans/index.ts';
+import type { Key, Keys } from './keys.ts';
+import { newKeyOf, refuseKey } from './routes.ts';
+
+interface Parts {
+  keys: Keys;
+  models: Pick<Models, 'get'>;
+  audit: Audit;
+  database: Pick<Database, 'query'>;
+}
+
+type ShownKey = AnswerOf<typeof routes.revokeOwnKey>;
+const hourMs = 3_600_000;
+
+export function mountOwnKeyRoutes(app: App, { keys, models, audit, database }: Parts): void {
+  async function shown(accountId: string, ...list: Key[]): Promise<ShownKey[]> {
+    const rows = await database.query<{ id: string; name: string }>(
+      'SELECT id, name FROM people WHERE id IN (SELECT made_by FROM keys WHERE account_id = $1)',
+      [accountId],
+    );
+    const names = new Map(rows.map(({ id, name }) => [id, name]));
+    return list.map(key => shownKey(key, names));
+  }
+
+  /** Who is no owner manages what he made. */
+  async function managed(caller: SessionCaller, id: string): Promise<Key> {
+    const key = (await keys.list(caller.account.id)).find(each => each.id === id);
+    if (!key) throw new ApiError('NOT_FOUND', { message: `The account has no key ${id}` });
+    if (caller.person.role !== 'owner' && key.madeBy !== caller.person.id)
+      throw new ApiError('ROLE_NOT_ALLOWED', { message: 'The key is another person’s: an owner can do that' });
+    return key;
+  }
+
+  const note = (caller: SessionCaller, action: string, key: Key, address: string) =>
+    audit.write({
+      action,
+      target: key.id,
+      accountId: caller.account.id,
+      personId: caller.person.id,
+      details: { name: key.name },
+      address,
+    });
+
+  mount(app, routes.listOwnKeys, async ({ caller: { account } }) => {
+    const data = await shown(account.id, ...(await keys.list(account.id)).toReversed());
+    return { data, active: data.filter(({ state }) => state === 'active').length, max_keys: account.plan.maxKeys };
+  });
+
+  mount(app, routes.createOwnKey, async ({ caller, body, reply }) => {
+    const { account, person } = caller;
+    const made = await keys.make(account.id, { ...newKeyOf(body, models), madeBy: person.id }).catch(refuseKey);
+    if (!made) throw new Error('the account of a session is gone');
+    await note(caller, 'key.made', made.key, reply.request.ip);
+    const [key] = await shown(account.id, made.key);
+    if (!key) throw new Error('a key is gone');
+    return { key, api_key: made.secret };
+  });
+
+  mount(app, routes.rotateOwnKey, async ({ caller, params: { id }, body, reply }) => {
+    const old = await managed(caller, id);
+    if (stateOf(old) !== 'active')
+      throw new ApiError('NOT_FOUND', { message: `The key ${id} is ${stateOf(old)}: make a new one` });
+    const overlapMs = body.overlap_hours * hourMs;
+    const made = await keys.rotate(id, { overlapMs, madeBy: caller.person.id }).catch(refuseKey);
+    if (!made) throw new ApiError('NOT_FOUND', { message: `The account has no key ${id}` });
+    await note(caller, 'key.rotated', made.key, reply.request.ip);
+    const [key] = await shown(caller.account.id, made.key);
+    if (!key) throw new Error('a key is gone');
+    return { key, api_key: made.secret };
+  });
+
+  mount(app, routes.revokeOwnKey, async ({ caller, params: { id }, reply }) => {
+    await managed(caller, id);
+    const revoked = await keys.revoke(id);
+    if (!revoked) throw new ApiError('NOT_FOUND', { message: `The account has no key ${id}` });
+    await note(caller, 'key.revoked', revoked, reply.request.ip);
+    const [key] = await shown(caller.account.id, revoked);
+    if (!key) throw new Error('a key is gone');
+    return key;
+  });
+}
+
+function stateOf(key: Key): ShownKey['state'] {
+  if (key.revokedAt) return 'revoked';
+  return key.expiresAt && key.expiresAt.getTime() <= Date.now() ? 'expired' : 'active';
+}
+
+function shownKey(key: Key, names: ReadonlyMap<string, string>): ShownKey {
+  return {
+    id: key.id,
+    name: key.name,
+    hint: key.hint,
+    scopes: key.scopes,
+    models: key.models,
+    budget_usd: key.budgetPicodollars === null ? null : picodollarsToUsd(key.budgetPicodollars),
+    spent_usd: picodollarsToUsd(key.spentPicodollars),
+    made_by: key.madeBy === null ? null : { id: key.madeBy, name: names.get(key.madeBy) ?? '' },
+    state: stateOf(key),
+    expires_at: key.expiresAt?.toISOString() ?? null,
+    revoked_at: key.revokedAt?.toISOString() ?? null,
+    last_used_at: key.lastUsedAt?.toISOString() ?? null,
+    created_at: key.createdAt.toISOString(),
+  };
+}

@@ -1,0 +1,45 @@
+// Slows down those who guess: tries are counted in fixed windows, in one place for all server processes.
+import { createHash } from 'node:crypto';
+import type { Database } from '../database/index.ts';
+
+export interface AttemptRule {
+  /** What is counted, e.g. `address/sign-in`. */
+  name: string;
+  /** Who tries: an address, or an e-mail address. Kept as a hash. */
+  subject: string;
+  most: number;
+  windowSeconds: number;
+}
+
+export interface Attempts {
+  /** Counts one try; answers the seconds to wait when there were too many, else null. */
+  count(rule: AttemptRule, now?: Date): Promise<number | null>;
+  /** Forgets the tries: the last one succeeded. */
+  forget(rule: Pick<AttemptRule, 'name' | 'subject'>): Promise<void>;
+}
+
+export async function createAttempts(database: Pick<Database, 'query'>): Promise<Attempts> {
+  await database.query('DELETE FROM attempts WHERE ends_at < $1::timestamptz', [new Date()]);
+  return {
+    async count({ name, subject, most, windowSeconds }, now = new Date()) {
+      const [row] = await database.query<{ count: number; ends_at: Date }>(
+        `INSERT INTO attempts AS a (subject, count, ends_at) VALUES ($1, 1, $3::timestamptz)
+         ON CONFLICT (subject) DO UPDATE SET
+           count = CASE WHEN a.ends_at <= $2::timestamptz THEN 1 ELSE a.count + 1 END,
+           ends_at = CASE WHEN a.ends_at <= $2::timestamptz THEN excluded.ends_at ELSE a.ends_at END
+         RETURNING count, ends_at`,
+        [nameOf(name, subject), now, new Date(now.getTime() + 1000 * windowSeconds)],
+      );
+      if (!row || row.count <= most) return null;
+      return Math.max(1, Math.ceil((row.ends_at.getTime() - now.getTime()) / 1000));
+    },
+
+    async forget({ name, subject }) {
+      await database.query('DELETE FROM attempts WHERE subject = $1', [nameOf(name, subject)]);
+    },
+  };
+}
+
+function nameOf(name: string, subject: string): string {
+  return createHash('sha256').update(`${name}\n${subject.toLowerCase()}`).digest('base64url');
+}

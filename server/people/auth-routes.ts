@@ -1,0 +1,155 @@
+// Signing up, in and out: our routes check and count, better-auth does the work, and its answers become ours, without the token that is
+// in the cookie.
+import { type AnswerOf, type ErrorCode, errorKinds, routes } from '@vectorium/contract';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ApiError, type App, checkOrigin, mount } from '../http/index.ts';
+import type { AttemptRule } from './attempts.ts';
+import { addressHeader, authPath } from './auth.ts';
+import type { People } from './people.ts';
+
+const minute = 60;
+const hour = 3600;
+const done = { done: true } as const;
+
+export function mountAuthRoutes(app: App, people: People): void {
+  const { auth, attempts } = people;
+
+  /** Throws TOO_MANY_ATTEMPTS. */
+  async function count(...rules: AttemptRule[]): Promise<void> {
+    for (const rule of rules) {
+      const seconds = await attempts.count(rule);
+      if (seconds === null) continue;
+      const message = `Too many attempts; try again in ${seconds} seconds`;
+      throw new ApiError('TOO_MANY_ATTEMPTS', { message, retryAfterSeconds: seconds });
+    }
+  }
+
+  async function call(reply: FastifyReply, path: string, body: object): Promise<unknown> {
+    const response = await callAuth(auth, reply, { path, body });
+    return response.json().catch(() => null);
+  }
+
+  mount(app, routes.signUp, async ({ body, reply }) => {
+    checkOrigin(app, reply.request);
+    await count(byAddress(reply.request, 'sign-up', 20, hour));
+    const { invitation, ...fields } = body;
+    await call(reply, '/sign-up/email', { ...fields, ...(invitation !== undefined && { invitation }) });
+    return done;
+  });
+
+  mount(app, routes.signIn, async ({ body: { email, password, rememberMe }, reply }) => {
+    checkOrigin(app, reply.request);
+    const byEmail = { name: 'sign-in', subject: email, most: 10, windowSeconds: 15 * minute };
+    await count(byAddress(reply.request, 'sign-in', 50, 10 * minute), byEmail);
+    await call(reply, '/sign-in/email', { email, password, rememberMe });
+    await attempts.forget(byEmail);
+    return done;
+  });
+
+  mount(app, routes.signOut, async ({ reply }) => {
+    checkOrigin(app, reply.request);
+    await call(reply, '/sign-out', {});
+    return done;
+  });
+
+  mount(app, routes.requestReset, async ({ body: { email }, reply }) => {
+    checkOrigin(app, reply.request);
+    await count(byAddress(reply.request, 'reset', 20, hour), {
+      name: 'reset',
+      subject: email,
+      most: 5,
+      windowSeconds: hour,
+    });
+    await call(reply, '/request-password-reset', { email });
+    return done;
+  });
+
+  mount(app, routes.resetPassword, async ({ body: { token, newPassword }, reply }) => {
+    checkOrigin(app, reply.request);
+    await count(byAddress(reply.request, 'new-password', 20, hour));
+    await call(reply, '/reset-password', { token, newPassword });
+    return done;
+  });
+
+  mount(app, routes.changePassword, async ({ body, reply, caller }) => {
+    const rule = { name: 'change-password', subject: caller.person.id, most: 10, windowSeconds: 15 * minute };
+    await count(rule);
+    await call(reply, '/change-password', { ...body, revokeOtherSessions: true });
+    await attempts.forget(rule);
+    return done;
+  });
+
+  mount(app, routes.startOidc, async ({ reply }): Promise<AnswerOf<typeof routes.startOidc>> => {
+    checkOrigin(app, reply.request);
+    if (!people.oidc) throw new ApiError('NOT_FOUND', { message: 'OpenID Connect is not set up on this server' });
+    await count(byAddress(reply.request, 'oidc', 60, 10 * minute));
+    const answer = await call(reply, '/sign-in/social', {
+      provider: 'oidc',
+      callbackURL: '/',
+      errorCallbackURL: '/console/sign-in',
+      disableRedirect: true,
+    });
+    return { url: (answer as { url: string }).url };
+  });
+
+  // Where the provider sends the browser back to: a page, and so no route of the contract.
+  if (people.oidc) {
+    app.fastify.get(`${authPath}/callback/oidc`, async (request, reply) => {
+      const response = await auth.handler(requestFor(request, { path: request.url.slice(authPath.length) }));
+      passCookies(response, reply);
+      return reply.redirect(response.headers.get('location') ?? '/console/sign-in');
+    });
+  }
+}
+
+/** better-auth's answer, with its cookies on `reply`. Throws ApiError for one that is none. */
+export async function callAuth(
+  auth: People['auth'],
+  reply: FastifyReply,
+  how: { path: string; body?: object },
+): Promise<Response> {
+  const response = await auth.handler(requestFor(reply.request, how));
+  if (response.status >= 400) throw await refusalOf(response);
+  passCookies(response, reply);
+  return response;
+}
+
+function requestFor(request: FastifyRequest, { path, body }: { path: string; body?: object }): Request {
+  const headers = new Headers({ [addressHeader]: request.ip });
+  for (const name of ['cookie', 'origin', 'user-agent'] as const) {
+    const value = request.headers[name];
+    if (value !== undefined) headers.set(name, value);
+  }
+  const url = `${request.protocol}://${request.host}${authPath}${path}`;
+  if (body === undefined) return new Request(url, { headers });
+  headers.set('content-type', 'application/json');
+  return new Request(url, { method: 'POST', headers, body: JSON.stringify(body) });
+}
+
+/** Behind TLS a cookie must never go over plain HTTP. */
+function passCookies(response: Response, reply: FastifyReply): void {
+  const secure = reply.request.protocol === 'https' ? '; Secure' : '';
+  for (const cookie of response.headers.getSetCookie()) void reply.header('set-cookie', `${cookie}${secure}`);
+}
+
+const codes: Readonly<Record<string, ErrorCode>> = {
+  INVALID_EMAIL_OR_PASSWORD: 'SIGN_IN_FAILED',
+  INVALID_PASSWORD: 'SIGN_IN_FAILED',
+  CREDENTIAL_ACCOUNT_NOT_FOUND: 'SIGN_IN_FAILED',
+  USER_ALREADY_EXISTS: 'CONFLICT',
+  USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL: 'CONFLICT',
+  INVALID_TOKEN: 'NOT_FOUND',
+  USER_NOT_FOUND: 'NOT_FOUND',
+};
+
+async function refusalOf(response: Response): Promise<ApiError> {
+  const answer = (await response.json().catch(() => ({}))) as { code?: string; message?: string };
+  const { code = '', message = 'The request was refused' } = answer;
+  if (response.status >= 500) return new ApiError('INTERNAL_ERROR', { message: 'Something failed inside the server' });
+  const known = codes[code] ?? (Object.hasOwn(errorKinds, code) ? (code as ErrorCode) : 'INVALID_PARAMETER');
+  return new ApiError(known, { message });
+}
+
+function byAddress(request: FastifyRequest, name: string, most: number, windowSeconds: number): AttemptRule {
+  return { name: `address/${name}`, subject: request.ip, most, windowSeconds };
+}

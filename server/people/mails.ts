@@ -1,0 +1,49 @@
+// What people get by mail, in the languages of the console.
+import type { Mail } from '../mail/index.ts';
+
+type Language = 'en' | 'tr';
+
+export function resetMail(to: { name: string; email: string; language: string }, link: string): Mail {
+  const texts = {
+    en: {
+      subject: 'Choose a new password',
+      text: `Hello ${to.name},\n\nby this link you choose a new password for Vectorium. It is good for an hour:\n\n${link}\n\nIf you didn't ask for it, nothing needs to be done.\n`,
+    },
+    tr: {
+      subject: 'Yeni bir parola belirleyin',
+      text: `Merhaba ${to.name},\n\nVectorium için yeni bir parola belirlemek üzere bu bağlantıyı kullanın. Bağlantı bir saat geçerlidir:\n\n${link}\n\nBunu siz istemediyseniz bir şey yapmanız gerekmez.\n`,
+    },
+  };
+  return { to: to.email, ...texts[languageOf(to.language)] };
+}
+
+export function invitationMail({
+  email,
+  account,
+  by,
+  link,
+  language,
+}: {
+  email: string;
+  /** Null: to sign up with an account of one's own. */
+  account: string | null;
+  by: string;
+  link: string;
+  language: string;
+}): Mail {
+  const texts = {
+    en: {
+      subject: account === null ? 'You are invited to Vectorium' : `You are invited to ${account}`,
+      text: `${by} invites you to ${account === null ? 'Vectorium' : `the account ${account} on Vectorium`}. The link is good for a week:\n\n${link}\n`,
+    },
+    tr: {
+      subject: account === null ? 'Vectorium daveti' : `${account} hesabına davet`,
+      text: `${by} sizi ${account === null ? "Vectorium'a" : `Vectorium'daki ${account} hesabına`} davet ediyor. Bağlantı bir hafta geçerlidir:\n\n${link}\n`,
+    },
+  };
+  return { to: email, ...texts[languageOf(language)] };
+}
+
+function languageOf(language: string): Language {
+  return language === 'tr' ? 'tr' : 'en';
+}

@@ -1,0 +1,299 @@
+// Which people belong to which accounts, and the invitations by which they get there.
+//
+// 1. An account that has people has an owner: the last one can neither leave nor become less.
+// 2. An invitation is good once, for a week, and for the address that it was made for. Its token is kept as a hash.
+// 3. Who signs up without an invitation into an account gets an account of his own, once.
+import type { Role } from '@vectorium/contract';
+import { randomBytes, createHash } from 'node:crypto';
+import { AccountError, type Accounts } from '../accounts/index.ts';
+import { newId } from '../database/index.ts';
+import type { Database, Row, Statement } from '../database/index.ts';
+import { ApiError } from '../http/index.ts';
+import type { Plans } from '../plans/index.ts';
+
+export interface Member {
+  personId: string;
+  name: string;
+  email: string;
+  role: Role;
+  since: Date;
+  lastSeenAt: Date | null;
+}
+
+export interface Invitation {
+  id: string;
+  /** Null: to sign up with an account of one's own. */
+  accountId: string | null;
+  accountName: string | null;
+  /** Null: whoever has the link. */
+  email: string | null;
+  role: Role | null;
+  plan: string | null;
+  createdAt: Date;
+  expiresAt: Date;
+}
+
+export interface NewInvitation {
+  accountId: string | null;
+  email: string | null;
+  role: Role | null;
+  plan?: string | null;
+}
+
+export interface Members {
+  list(accountId: string): Promise<Member[]>;
+  /** The person's, oldest membership first. */
+  accountsOf(personId: string): Promise<{ id: string; name: string; role: Role; plan: string }[]>;
+  /** Throws CONFLICT for the last owner; null when the person is no member. */
+  setRole(accountId: string, personId: string, role: Role): Promise<Member | null>;
+  /** Throws CONFLICT for the last owner; false when the person is no member. */
+  remove(accountId: string, personId: string): Promise<boolean>;
+  /** An older invitation of the same address ends. Throws CONFLICT when the person is there already. */
+  invite(invitation: NewInvitation): Promise<{ invitation: Invitation; token: string }>;
+  invitations(accountId: string | null): Promise<Invitation[]>;
+  uninvite(accountId: string | null, id: string): Promise<boolean>;
+  /** Null when the token is unknown, used or too old. */
+  invitation(token: string): Promise<Invitation | null>;
+  /** Throws NOT_FOUND when the invitation isn't the person's. Answers the account that he is in now. */
+  accept(token: string, person: { id: string; email: string; name: string }): Promise<string>;
+  /** An account of his own for a person who is in none. */
+  settle(person: { id: string; email: string; name: string }, plan?: string | null): Promise<void>;
+}
+
+export const invitationDays = 7;
+const lastOwner = 'The account needs an owner: make somebody else one first, or delete the account';
+
+export function createMembers({
+  database,
+  accounts,
+  plans,
+}: {
+  database: Database;
+  accounts: Pick<Accounts, 'create'>;
+  plans: Plans;
+}): Members {
+  async function isMember(accountId: string, personId: string): Promise<boolean> {
+    const rows = await database.query('SELECT 1 FROM members WHERE account_id = $1 AND person_id = $2', [
+      accountId,
+      personId,
+    ]);
+    return rows.length > 0;
+  }
+
+  async function list(accountId: string, personId: string | null = null): Promise<Member[]> {
+    const rows = await database.query(
+      `SELECT m.person_id, p.name, p.email, m.role, m.created_at, k.last_used_at FROM members m JOIN people p ON p.id = m.person_id
+       LEFT JOIN keys k ON k.account_id = m.account_id AND k.session_of = m.person_id
+       WHERE m.account_id = $1 AND ($2::text IS NULL OR m.person_id = $2) ORDER BY m.created_at, m.person_id`,
+      [accountId, personId],
+    );
+    return rows.map(memberFrom);
+  }
+
+  return {
+    list: accountId => list(accountId),
+
+    accountsOf,
+
+    async setRole(accountId, personId, role) {
+      const [, rows] = await database.transaction([
+        locked(accountId),
+        {
+          sql: `UPDATE members SET role = $3 WHERE account_id = $1 AND person_id = $2 AND ($3 = 'owner' OR ${anotherOwner})
+                RETURNING person_id`,
+          values: [accountId, personId, role],
+        },
+      ]);
+      if (rows?.length === 0) {
+        if (await isMember(accountId, personId)) throw new ApiError('CONFLICT', { message: lastOwner });
+        return null;
+      }
+      await database.announce('callers');
+      return (await list(accountId, personId))[0] ?? null;
+    },
+
+    async remove(accountId, personId) {
+      const [, rows] = await database.transaction([
+        locked(accountId),
+        {
+          sql: `DELETE FROM members WHERE account_id = $1 AND person_id = $2 AND ${anotherOwner} RETURNING person_id`,
+          values: [accountId, personId],
+        },
+      ]);
+      if (rows?.length === 0) {
+        if (await isMember(accountId, personId)) throw new ApiError('CONFLICT', { message: lastOwner });
+        return false;
+      }
+      await database.announce('callers');
+      return true;
+    },
+
+    async invite({ accountId, email, role, plan = null }) {
+      const address = email?.trim().toLowerCase() ?? null;
+      if (plan !== null && !plans.get(plan))
+        throw new ApiError('INVALID_PARAMETER', { message: `There is no plan "${plan}"`, param: 'plan' });
+      const known = await database.query(
+        `SELECT 1 FROM people p WHERE p.email = $1 AND ($2::text IS NULL
+           OR EXISTS (SELECT 1 FROM members m WHERE m.person_id = p.id AND m.account_id = $2))`,
+        [address, accountId],
+      );
+      if (known.length > 0)
+        throw new ApiError('CONFLICT', {
+          message: `${address} ${accountId === null ? 'has signed up' : 'is in the account'} already`,
+        });
+      const token = randomBytes(24).toString('base64url');
+      const at = new Date();
+      const results = await database.transaction([
+        {
+          sql: `DELETE FROM invitations WHERE coalesce(account_id, '') = coalesce($1, '') AND email IS NOT DISTINCT FROM $2`,
+          values: [accountId, address],
+        },
+        {
+          sql: `INSERT INTO invitations (id, account_id, email, role, plan, token_hash, created_at, expires_at)
+                VALUES ($1, $2, $3, $4, $5, $6::bytea, $7, $8)`,
+          values: [
+            `inv_${newId().replaceAll('-', '')}`,
+            accountId,
+            address,
+            role,
+            plan,
+            hashOf(token),
+            at,
+            new Date(at.getTime() + invitationDays * 86_400_000),
+          ],
+        },
+        { sql: `${invitationSelect} WHERE token_hash = $1::bytea`, values: [hashOf(token)] },
+      ]);
+      const row = results[2]?.[0];
+      if (!row) throw new Error('The database gave no row back');
+      return { invitation: invitationFrom(row), token };
+    },
+
+    async invitations(accountId) {
+      const rows = await database.query(
+        `${invitationSelect} WHERE i.account_id IS NOT DISTINCT FROM $1 AND i.expires_at > $2::timestamptz ORDER BY i.id DESC`,
+        [accountId, new Date()],
+      );
+      return rows.map(invitationFrom);
+    },
+
+    async uninvite(accountId, id) {
+      const rows = await database.query(
+        'DELETE FROM invitations WHERE id = $2 AND account_id IS NOT DISTINCT FROM $1 RETURNING id',
+        [accountId, id],
+      );
+      return rows.length > 0;
+    },
+
+    invitation,
+
+    async accept(token, person) {
+      const found = await invitation(token);
+      if (!found) throw unknownInvitation();
+      if (found.email !== null && found.email !== person.email)
+        throw new ApiError('NOT_FOUND', { message: 'The invitation is for another e-mail address' });
+      if (found.accountId === null) await settle(person, found.plan);
+      const taken = await database.query(
+        `WITH taken AS (DELETE FROM invitations WHERE id = $1 RETURNING account_id, role),
+         joined AS (
+           INSERT INTO members (account_id, person_id, role, created_at)
+           SELECT account_id, $2, coalesce(role, 'member'), $3::timestamptz FROM taken WHERE account_id IS NOT NULL
+           ON CONFLICT (account_id, person_id) DO NOTHING)
+         SELECT 1 FROM taken`,
+        [found.id, person.id, new Date()],
+      );
+      if (taken.length === 0) throw unknownInvitation();
+      await database.announce('callers');
+      return found.accountId ?? (await accountsOf(person.id))[0]?.id ?? '';
+    },
+
+    settle,
+  };
+
+  async function invitation(token: string): Promise<Invitation | null> {
+    const [row] = await database.query(
+      `${invitationSelect} WHERE i.token_hash = $1::bytea AND i.expires_at > $2::timestamptz`,
+      [hashOf(token), new Date()],
+    );
+    return row ? invitationFrom(row) : null;
+  }
+
+  async function accountsOf(personId: string) {
+    const rows = await database.query(
+      `SELECT a.id, a.name, a.plan, m.role FROM members m JOIN accounts a ON a.id = m.account_id
+       WHERE m.person_id = $1 AND a.deleting_since IS NULL ORDER BY m.created_at, a.id`,
+      [personId],
+    );
+    return rows.map(row => ({
+      id: String(row['id']),
+      name: String(row['name']),
+      role: row['role'] as Role,
+      plan: String(row['plan']),
+    }));
+  }
+
+  async function settle(person: { id: string; email: string; name: string }, plan: string | null = null) {
+    const first = plans.get('free') ?? plans.list()[0];
+    if (!first) throw new Error('There is no plan');
+    const rows = await database.query('SELECT 1 FROM members WHERE person_id = $1 LIMIT 1', [person.id]);
+    if (rows.length > 0) return;
+    try {
+      await accounts.create({
+        email: person.email,
+        plan: plan ?? first.name,
+        name: person.name,
+        signUp: true,
+        ownerId: person.id,
+      });
+    } catch (error) {
+      if (error instanceof AccountError && error.code === 'EMAIL_TAKEN')
+        throw new ApiError('CONFLICT', {
+          message: `${error.message}; ask its owner or the operator for an invitation`,
+        });
+      throw error;
+    }
+  }
+}
+
+/** Others change the same account's people only before or after it. */
+function locked(accountId: string): Statement {
+  return { sql: 'SELECT 1 FROM accounts WHERE id = $1 FOR UPDATE', values: [accountId] };
+}
+
+export function unknownInvitation(): ApiError {
+  return new ApiError('NOT_FOUND', { message: 'The invitation is unknown, used or too old; ask for another' });
+}
+
+/** Whether the account keeps an owner without this member. */
+const anotherOwner = `(role <> 'owner' OR EXISTS (
+  SELECT 1 FROM members o WHERE o.account_id = $1 AND o.role = 'owner' AND o.person_id <> $2))`;
+
+const invitationSelect = `SELECT i.*, a.name AS account_name FROM invitations i LEFT JOIN accounts a ON a.id = i.account_id`;
+
+function hashOf(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
+}
+
+function memberFrom(row: Row): Member {
+  return {
+    personId: String(row['person_id']),
+    name: String(row['name']),
+    email: String(row['email']),
+    role: row['role'] as Role,
+    since: row['created_at'] as Date,
+    lastSeenAt: row['last_used_at'] as Date | null,
+  };
+}
+
+function invitationFrom(row: Row): Invitation {
+  return {
+    id: String(row['id']),
+    accountId: row['account_id'] as string | null,
+    accountName: row['account_name'] as string | null,
+    email: row['email'] as string | null,
+    role: row['role'] as Role | null,
+    plan: row['plan'] as string | null,
+    createdAt: row['created_at'] as Date,
+    expiresAt: row['expires_at'] as Date,
+  };
+}

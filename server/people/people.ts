@@ -1,0 +1,161 @@
+// People: built from what is beside them. Sign-up is open, by invitation, or closed, and the first administrator comes by a link that the
+// first start prints.
+import { randomBytes } from 'node:crypto';
+import type { Account, Accounts } from '../accounts/index.ts';
+import type { Audit } from '../audit/index.ts';
+import type { Database } from '../database/index.ts';
+import { ApiError, type Sessions } from '../http/index.ts';
+import type { Keys } from '../keys/index.ts';
+import type { Mail, Mailer } from '../mail/index.ts';
+import type { Plans } from '../plans/index.ts';
+import { type Attempts, createAttempts } from './attempts.ts';
+import { type Auth, type OidcSettings, type SignUpCheck, createAuth } from './auth.ts';
+import { resetMail } from './mails.ts';
+import { type Members, createMembers, unknownInvitation } from './members.ts';
+import { createSessions } from './sessions.ts';
+
+export const signUpModes = ['open', 'invitation', 'closed'] as const;
+export type SignUpMode = (typeof signUpModes)[number];
+
+export interface PeopleOptions {
+  database: Database;
+  accounts: Accounts;
+  keys: Keys;
+  plans: Plans;
+  audit: Audit;
+  mailer: Mailer;
+  signUp: SignUpMode;
+  oidc?: OidcSettings | undefined;
+  publicUrl?: string | undefined;
+  /** Where the server listens, for links when nobody said where browsers find it. */
+  ownUrl: () => string;
+  log?: (event: string, fields: object) => void;
+}
+
+export interface People {
+  auth: Auth;
+  sessions: Sessions;
+  members: Members;
+  attempts: Attempts;
+  signUp: SignUpMode;
+  oidc: { name: string } | null;
+  mailer: Mailer;
+  audit: Audit;
+  database: Database;
+  /** A page of the console, with a secret in its fragment or none. */
+  link(page: string, token?: string): string;
+  /** Whether the mail went out; without mail, or when that failed, the log has a line. */
+  tell(mail: Mail): Promise<boolean>;
+  /** A link by which a person chooses a new password, for whoever may hand it over. */
+  resetLink(personId: string): Promise<{ link: string; expiresAt: Date } | null>;
+  /** A link for the first administrator, while the administrator's account has no people and no such link is open. */
+  firstLink(administrator: Account): Promise<string | null>;
+}
+
+export async function createPeople(options: PeopleOptions): Promise<People> {
+  const { database, accounts, keys, plans, audit, mailer, signUp, oidc, publicUrl, ownUrl, log = () => {} } = options;
+  const members = createMembers({ database, accounts, plans });
+  const attempts = await createAttempts(database);
+  const link = (page: string, token?: string): string =>
+    `${publicUrl ?? ownUrl()}${page}${token === undefined ? '' : `#token=${token}`}`;
+
+  async function tell(mail: Mail): Promise<boolean> {
+    if (!mailer.sends) return false;
+    return mailer.send(mail).then(
+      () => true,
+      (error: unknown) => {
+        log('people.mail_failed', { to: mail.to, message: error instanceof Error ? error.message : String(error) });
+        return false;
+      },
+    );
+  }
+
+  async function checkSignUp({ email, invitation: token, vouched }: SignUpCheck): Promise<void> {
+    const invitation = token === undefined ? null : await members.invitation(token);
+    if (token !== undefined && !invitation) throw unknownInvitation();
+    if (invitation && invitation.email !== null && invitation.email !== email)
+      throw new ApiError('NOT_FOUND', { message: 'The invitation is for another e-mail address' });
+    if (!invitation && signUp === 'closed')
+      throw new ApiError('SIGN_UP_NOT_ALLOWED', { message: 'Nobody can sign up on this server' });
+    if (!invitation && signUp === 'invitation' && !(vouched && (await isInvited(email))))
+      throw new ApiError('SIGN_UP_NOT_ALLOWED', { message: 'An invitation is needed to sign up on this server' });
+    if (!invitation?.accountId && (await accounts.byEmail(email)))
+      throw new ApiError('CONFLICT', {
+        message: `There is an account for ${email} already; ask its owner or the operator for an invitation`,
+      });
+  }
+
+  /** By their address: for those whose address an OpenID provider vouches for. */
+  async function isInvited(email: string): Promise<boolean> {
+    const rows = await database.query(
+      'SELECT 1 FROM invitations WHERE email = $1 AND expires_at > $2::timestamptz LIMIT 1',
+      [email, new Date()],
+    );
+    return rows.length > 0;
+  }
+
+  const auth = createAuth({
+    database,
+    secret: await sharedSecret(database, 'sessions'),
+    publicUrl,
+    members,
+    checkSignUp,
+    oidc,
+    log,
+    async sendReset(person, token) {
+      const address = link('/console/reset-password', token);
+      if (mailer.sends) await tell(resetMail(person, address));
+      // Without mail, the operator hands it over: the one secret that the log may have, good for an hour.
+      else log('people.reset_link', { email: person.email, link: address });
+    },
+  });
+
+  return {
+    auth,
+    sessions: createSessions({ database, keys, plans }),
+    members,
+    attempts,
+    signUp,
+    oidc: oidc ? { name: oidc.name } : null,
+    mailer,
+    audit,
+    database,
+    link,
+    tell,
+
+    async resetLink(personId) {
+      const rows = await database.query('SELECT 1 FROM people WHERE id = $1', [personId]);
+      if (rows.length === 0) return null;
+      const token = randomBytes(18).toString('base64url');
+      const expiresAt = new Date(Date.now() + 86_400_000);
+      const { internalAdapter } = await auth.$context;
+      await internalAdapter.createVerificationValue({
+        value: personId,
+        identifier: `reset-password:${token}`,
+        expiresAt,
+      });
+      return { link: link('/console/reset-password', token), expiresAt };
+    },
+
+    async firstLink({ id: accountId }) {
+      const [row] = await database.query<{ people: boolean; open: boolean }>(
+        `SELECT EXISTS (SELECT 1 FROM members WHERE account_id = $1) AS people,
+           EXISTS (SELECT 1 FROM invitations WHERE account_id = $1 AND email IS NULL AND expires_at > $2::timestamptz) AS open`,
+        [accountId, new Date()],
+      );
+      if (row?.people || row?.open) return null;
+      return link('/console/invitation', (await members.invite({ accountId, email: null, role: 'owner' })).token);
+    },
+  };
+}
+
+/** Made once by whichever process is first, and the same for all. */
+async function sharedSecret(database: Database, name: string): Promise<string> {
+  await database.query('INSERT INTO server_secrets (name, secret) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING', [
+    name,
+    randomBytes(32).toString('base64url'),
+  ]);
+  const [row] = await database.query('SELECT secret FROM server_secrets WHERE name = $1', [name]);
+  if (!row) throw new Error('The database gave no row back');
+  return String(row['secret']);
+}

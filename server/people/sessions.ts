@@ -1,0 +1,95 @@
+// Sessions of people: a cookie's token becomes the same Caller that a key's secret gives, for one of the person's accounts.
+//
+// A person in an account has a key of the account that nobody can present: what a session does is counted, charged and reported by it.
+import { accountFrom } from '../accounts/index.ts';
+import type { Database } from '../database/index.ts';
+import type { SessionCaller, Sessions } from '../http/index.ts';
+import { administratorEmail, type Keys } from '../keys/index.ts';
+import type { Plans } from '../plans/index.ts';
+import type { Role } from '@vectorium/contract';
+import { hashToken } from './adapter.ts';
+
+export interface SessionsOptions {
+  database: Database;
+  keys: Pick<Keys, 'ofSession'>;
+  plans: Plans;
+  now?: () => number;
+}
+
+/** What others change is announced; should that get lost, what is known of a session is read again after so long. */
+const rememberMs = { pglite: 10_000, postgresql: 2000 };
+const mostRemembered = 20_000;
+
+type Known = (SessionCaller & { expiresAt: Date }) | 'no-account' | null;
+
+interface Remembered {
+  caller: Promise<Known>;
+  untilMs: number;
+}
+
+export function createSessions({ database, keys, plans, now = Date.now }: SessionsOptions): Sessions {
+  const remembered = new Map<string, Remembered>();
+  database.onAnnouncement('callers', () => remembered.clear());
+
+  async function load(token: string, accountId: string | undefined): Promise<Known> {
+    const [row] = await database.query(sessionStatement, [
+      hashToken(token),
+      accountId ?? null,
+      new Date(now()),
+      administratorEmail,
+    ]);
+    if (!row) return null;
+    if (row['id'] === null) return 'no-account';
+    const account = accountFrom(row, plans);
+    const person = {
+      id: String(row['person_id']),
+      name: String(row['person_name']),
+      email: String(row['person_email']),
+      role: row['role'] as Role,
+      sessionId: String(row['session_id']),
+    };
+    const key = {
+      id: await keys.ofSession(account.id, person.id),
+      name: person.name,
+      admin: row['operator'] === true,
+      scopes: null,
+      models: null,
+      budgetPicodollars: null,
+      expiresAt: null,
+    };
+    return { account, key, person, expiresAt: row['expires_at'] as Date };
+  }
+
+  function remember(token: string, accountId: string | undefined): Promise<Known> {
+    const name = `${token} ${accountId ?? ''}`;
+    const known = remembered.get(name);
+    if (known && known.untilMs > now()) return known.caller;
+    const caller = load(token, accountId);
+    remembered.delete(name);
+    if (remembered.size >= mostRemembered) remembered.delete(remembered.keys().next().value ?? '');
+    remembered.set(name, { caller, untilMs: now() + rememberMs[database.kind] });
+    caller.catch(() => remembered.delete(name));
+    return caller;
+  }
+
+  return {
+    async authenticate(token, accountId) {
+      const caller = await remember(token, accountId);
+      if (caller === null || caller === 'no-account') return caller;
+      return caller.expiresAt.getTime() > now() ? caller : null;
+    },
+  };
+}
+
+/** $1 token's hash, $2 account or null, $3 now, $4 the administrator's e-mail address. An operator owns the administrator's account. */
+const sessionStatement = `
+  SELECT a.*, s.id AS session_id, s.expires_at, p.id AS person_id, p.name AS person_name, p.email AS person_email, m.role,
+    EXISTS (SELECT 1 FROM members o JOIN accounts oa ON oa.id = o.account_id
+      WHERE o.person_id = p.id AND o.role = 'owner' AND oa.email = $4) AS operator
+  FROM sessions s JOIN people p ON p.id = s.person_id
+  LEFT JOIN LATERAL (
+    SELECT account_id, role FROM members JOIN accounts ON accounts.id = account_id
+    WHERE person_id = p.id AND ($2::text IS NULL OR account_id = $2) AND deleting_since IS NULL
+    ORDER BY members.created_at, account_id LIMIT 1) m ON true
+  LEFT JOIN accounts a ON a.id = m.account_id
+  WHERE s.token = $1 AND s.expires_at > $3::timestamptz`;
