@@ -46,13 +46,13 @@ export function RowsView({ dataset }: { dataset: WholeDataset }) {
     <div className="flex flex-col gap-3">
       {problem && <Problem error={problem} retry={retry} />}
       <Grid
+        key={reference}
         label={text('tableOf', { name: dataset.name ?? dataset.dataset_id })}
         columns={columns}
         rows={dataset.rows}
         row={row}
         onWindow={setSeen}
         headHeight={headHeight}
-        reference={reference}
         className="h-[calc(100dvh-17rem)] min-h-96 rounded-xl border border-line shadow-card"
       />
     </div>

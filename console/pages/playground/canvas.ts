@@ -1,4 +1,4 @@
-// Draws on a canvas at the screen's own resolution, again whenever its size or the system's theme changes.
+// Draws on a canvas at the screen's own resolution, again whenever its size or the theme changes.
 
 export interface Brush {
   context: CanvasRenderingContext2D;
@@ -26,9 +26,12 @@ export function paint(canvas: HTMLCanvasElement | null, draw: (brush: Brush) => 
   observer.observe(canvas);
   const dark = matchMedia('(prefers-color-scheme: dark)');
   dark.addEventListener('change', again);
+  const themes = new MutationObserver(again);
+  themes.observe(document.documentElement, { attributeFilter: ['data-theme'] });
   return () => {
     observer.disconnect();
     dark.removeEventListener('change', again);
+    themes.disconnect();
   };
 }
 

@@ -28,6 +28,8 @@ export function ChunkedText({ text: whole, chunks, chosen, onChoose }: ChunkedTe
           role="region"
         >
           {parts.map(({ start, end, chunks: holders }) => (
+            // The list below has the same for keyboards.
+            // oxlint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/no-noninteractive-element-interactions
             <mark
               key={start}
               onClick={() =>
@@ -56,6 +58,7 @@ export function ChunkedText({ text: whole, chunks, chosen, onChoose }: ChunkedTe
             <button
               type="button"
               aria-pressed={index === chosen}
+              aria-label={`${text('chunk', { number: index + 1 })}: ${chunk.trim().slice(0, 100)}`}
               onClick={() => onChoose(index)}
               className="flex w-full items-center gap-2.5 rounded-md border border-line px-2.5 py-1.5 text-left text-sm hover:border-line-strong aria-pressed:border-accent aria-pressed:bg-accent-soft"
             >
@@ -83,10 +86,13 @@ function colour(chunk: number): string {
   return `var(--color-plot-${(chunk % colours) + 1})`;
 }
 
+function soft(chunk: number): string {
+  return `color-mix(in oklab, ${colour(chunk)} 20%, transparent)`;
+}
+
 /** One chunk's colour, or stripes of those that share the part. */
 function background(holders: readonly number[]): string {
   const [one = 0, other] = holders;
-  const soft = (chunk: number) => `color-mix(in oklab, ${colour(chunk)} 20%, transparent)`;
   if (other === undefined) return soft(one);
   return `repeating-linear-gradient(-55deg, ${soft(one)} 0 5px, ${soft(other)} 5px 10px)`;
 }

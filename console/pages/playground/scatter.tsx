@@ -1,7 +1,6 @@
 // Points on a plane that can be moved and zoomed, by pointer and by keyboard.
 import { Minus, Plus, RotateCcw } from 'lucide-react';
 import { type KeyboardEvent, type PointerEvent, useEffect, useMemo, useRef, useState } from 'react';
-import { usePreferences } from '../../preferences.ts';
 import { Button } from '../../ui/button.tsx';
 import { paint } from './canvas.ts';
 import { usePlaygroundText } from './text.ts';
@@ -29,7 +28,6 @@ const mostLabels = 60;
 
 export function Scatter({ points }: { points: readonly ScatterPoint[] }) {
   const text = usePlaygroundText();
-  const { theme } = usePreferences();
   const canvas = useRef<HTMLCanvasElement>(null);
   const [view, setView] = useState(whole);
   const [near, setNear] = useState<{ point: ScatterPoint; left: number; top: number } | null>(null);
@@ -58,7 +56,7 @@ export function Scatter({ points }: { points: readonly ScatterPoint[] }) {
         context.fillStyle = colour('muted');
         if (points.length <= mostLabels) writeLabels(context, { points, placed: placed.current, width });
       }),
-    [points, view, theme, groups, frame],
+    [points, view, groups, frame],
   );
 
   // React listens to the wheel passively, and a map that zooms must not scroll the page too.

@@ -1,14 +1,12 @@
 // A vector as a row of coloured cells.
 import { useEffect, useRef } from 'react';
 import { useFormat } from '../../messages/format.ts';
-import { usePreferences } from '../../preferences.ts';
 import { paint } from './canvas.ts';
 import { usePlaygroundText } from './text.ts';
 
 export function VectorPicture({ vector }: { vector: Float32Array }) {
   const text = usePlaygroundText();
   const format = useFormat();
-  const { theme } = usePreferences();
   const canvas = useRef<HTMLCanvasElement>(null);
   const [least, most] = [Math.min(...vector), Math.max(...vector)];
   useEffect(
@@ -25,7 +23,7 @@ export function VectorPicture({ vector }: { vector: Float32Array }) {
           context.fillRect(x, y, wide - 1, high - 1);
         }
       }),
-    [vector, theme],
+    [vector],
   );
   return (
     <canvas

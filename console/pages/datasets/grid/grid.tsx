@@ -24,15 +24,13 @@ interface GridProps {
   /** Told which rows are seen. */
   onWindow?: (window: { first: number; end: number }) => void;
   headHeight: number;
-  /** Where the rows are those of another version, the table begins at its top again. */
-  reference: string;
   className?: string;
 }
 
 const rowHeight = 33;
 const numberWidth = 64;
 
-export function Grid({ label, columns, rows, row, onWindow, headHeight, reference, className }: GridProps) {
+export function Grid({ label, columns, rows, row, onWindow, headHeight, className }: GridProps) {
   const text = useDatasetText();
   const format = useFormat();
   const area = useRef<HTMLDivElement>(null);
@@ -66,9 +64,6 @@ export function Grid({ label, columns, rows, row, onWindow, headHeight, referenc
       cancelAnimationFrame(frame);
     };
   }, []);
-  useEffect(() => {
-    if (area.current) area.current.scrollTop = 0;
-  }, [reference]);
   useEffect(() => onWindow?.({ first: shown.first, end: shown.end }), [onWindow, shown.first, shown.end]);
 
   const width = edges.at(-1) ?? 0;

@@ -1,7 +1,7 @@
 // The place where a dataset is prepared: steps on one side, what they make of the table on the other.
 import { useNavigate } from '@tanstack/react-router';
 import { Braces, ListPlus, Plus, Redo2, Undo2, WandSparkles, X } from 'lucide-react';
-import { type KeyboardEvent, useMemo, useReducer, useState } from 'react';
+import { useEffect, useMemo, useReducer, useState } from 'react';
 import { ApiProblem, useRoute } from '../../../api/index.ts';
 import { useCommonText } from '../../../messages/common.ts';
 import { CodeSamples } from '../../../samples/code-samples.tsx';
@@ -51,15 +51,19 @@ export function Prepare({ dataset, onClose, onDone }: PrepareProps) {
   const place = shown instanceof ApiProblem ? /^operations\[(\d+)\]/.exec(shown.param ?? '')?.[1] : undefined;
   const faulty = place === undefined ? undefined : complete[Number(place)]?.id;
 
-  const onKey = (event: KeyboardEvent) => {
-    const key = event.key.toLowerCase();
-    if (!(event.ctrlKey || event.metaKey) || (key !== 'z' && key !== 'y')) return;
-    event.preventDefault();
-    put({ kind: key === 'y' || event.shiftKey ? 'redo' : 'undo' });
-  };
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      const key = event.key.toLowerCase();
+      if (!(event.ctrlKey || event.metaKey) || (key !== 'z' && key !== 'y')) return;
+      event.preventDefault();
+      put({ kind: key === 'y' || event.shiftKey ? 'redo' : 'undo' });
+    };
+    addEventListener('keydown', onKey);
+    return () => removeEventListener('keydown', onKey);
+  }, []);
 
   return (
-    <div className="grid items-start gap-5 lg:grid-cols-[22rem_minmax(0,1fr)]" onKeyDown={onKey}>
+    <div className="grid items-start gap-5 lg:grid-cols-[22rem_minmax(0,1fr)]">
       <section
         aria-label={text('panel')}
         className="rounded-xl border border-line bg-surface shadow-card lg:sticky lg:top-20 lg:flex lg:max-h-[calc(100dvh-6.5rem)] lg:flex-col"
@@ -211,12 +215,12 @@ function Result({
   const rows = preview?.preview ?? data?.data ?? [];
   return (
     <Grid
+      key={preview ? 'preview' : 'before'}
       label={steps === 0 ? text('previewUnchanged') : text('previewRows', { count: rows.length })}
       columns={columns}
       rows={rows.length}
       row={index => rows[index]}
       headHeight={44}
-      reference={preview ? 'preview' : 'before'}
       className="h-[calc(100dvh-16rem)] min-h-80 rounded-xl border border-line shadow-card"
     />
   );
