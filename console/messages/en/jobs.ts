@@ -1,6 +1,7 @@
 // English: jobs.
 export default {
-  about: 'Processing and training run as jobs. They outlive a restart of the server and go on from their last checkpoint.',
+  about:
+    'Processing and training run as jobs. They outlive a restart of the server and go on from their last checkpoint.',
   job: 'Job',
   kind: 'Kind',
   status: 'Status',
@@ -23,7 +24,8 @@ export default {
   train: 'Training',
   process: 'Processing',
   emptyTitle: 'No jobs yet',
-  emptyAbout: 'A job begins when you process a dataset or train a model. Here you see how far it is, while it runs and afterwards.',
+  emptyAbout:
+    'A job begins when you process a dataset or train a model. Here you see how far it is, while it runs and afterwards.',
   emptyAction: 'Open datasets',
   emptyFiltered: 'No job fits these filters.',
   clearFilters: 'Show all',

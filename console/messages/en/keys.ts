@@ -23,7 +23,6 @@ export default {
   budget: 'Monthly budget in dollars',
   budgetHint: 'Requests that would pass it are refused. Empty: no budget of its own.',
   expires: 'Expires',
-  expiresHint: 'Empty: it works until it is revoked.',
   expiresNever: 'Never',
   expires30: 'In 30 days',
   expires90: 'In 90 days',
@@ -43,7 +42,8 @@ export default {
   madeBy: 'Made by',
   rotate: 'Rotate',
   rotateTitle: 'Rotate “{name}”',
-  rotateAbout: 'Makes a new key with the same rights. The old one goes on working for the overlap, so that nothing breaks while you put the new one in place.',
+  rotateAbout:
+    'Makes a new key with the same rights. The old one goes on working for the overlap, so that nothing breaks while you put the new one in place.',
   overlap: 'The old key works for',
   overlapNone: 'No longer: end it at once',
   overlapHour: 'One hour',
@@ -59,7 +59,8 @@ export default {
   limitsNone: { one: '{count} active key', other: '{count} active keys' },
   showEnded: 'Show ended keys',
   emptyTitle: 'No keys yet',
-  emptyAbout: 'Make one, put it into the environment of your program as VECTORIUM_API_KEY, and send it as “Authorization: Bearer …”. In the console you need none.',
+  emptyAbout:
+    'Make one, put it into the environment of your program as VECTORIUM_API_KEY, and send it as “Authorization: Bearer …”. In the console you need none.',
   menu: 'Actions for “{name}”',
   ends: 'ends {when}',
 } as const;

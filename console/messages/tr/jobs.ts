@@ -26,7 +26,8 @@ export default {
   train: 'Eğitim',
   process: 'İşleme',
   emptyTitle: 'Henüz iş yok',
-  emptyAbout: 'Bir veri kümesini işlediğinizde ya da bir model eğittiğinizde iş başlar. Ne kadar ilerlediğini sürerken de sonrasında da burada görürsünüz.',
+  emptyAbout:
+    'Bir veri kümesini işlediğinizde ya da bir model eğittiğinizde iş başlar. Ne kadar ilerlediğini sürerken de sonrasında da burada görürsünüz.',
   emptyAction: 'Veri kümelerini aç',
   emptyFiltered: 'Bu süzgeçlere uyan iş yok.',
   clearFilters: 'Tümünü göster',

@@ -3,7 +3,8 @@ import type en from '../en/keys.ts';
 import type { Translation } from '../index.ts';
 
 export default {
-  about: 'Anahtar, bir programın bu hesabı kullanmasını sağlar. Gizli değeri bir kez, oluşturulduğunda gösterilir; yalnızca özeti saklanır.',
+  about:
+    'Anahtar, bir programın bu hesabı kullanmasını sağlar. Gizli değeri bir kez, oluşturulduğunda gösterilir; yalnızca özeti saklanır.',
   make: 'Anahtar oluştur',
   makeTitle: 'API anahtarı oluştur',
   makeAction: 'Anahtarı oluştur',
@@ -26,7 +27,6 @@ export default {
   budget: 'Aylık bütçe (dolar)',
   budgetHint: 'Bütçeyi aşacak istekler reddedilir. Boş: kendine ait bütçesi yok.',
   expires: 'Geçerlilik sonu',
-  expiresHint: 'Boş: iptal edilene kadar çalışır.',
   expiresNever: 'Yok',
   expires30: '30 gün sonra',
   expires90: '90 gün sonra',
@@ -46,7 +46,8 @@ export default {
   madeBy: 'Oluşturan',
   rotate: 'Yenile',
   rotateTitle: '“{name}” anahtarını yenile',
-  rotateAbout: 'Aynı haklarla yeni bir anahtar oluşturur. Siz yenisini yerine koyarken hiçbir şey bozulmasın diye eskisi bir süre daha çalışır.',
+  rotateAbout:
+    'Aynı haklarla yeni bir anahtar oluşturur. Siz yenisini yerine koyarken hiçbir şey bozulmasın diye eskisi bir süre daha çalışır.',
   overlap: 'Eski anahtar şu kadar çalışır',
   overlapNone: 'Çalışmaz: hemen bitsin',
   overlapHour: 'Bir saat',
@@ -62,7 +63,8 @@ export default {
   limitsNone: { one: '{count} etkin anahtar', other: '{count} etkin anahtar' },
   showEnded: 'Sona erenleri göster',
   emptyTitle: 'Henüz anahtar yok',
-  emptyAbout: 'Bir anahtar oluşturun, programınızın ortamına VECTORIUM_API_KEY olarak koyun ve “Authorization: Bearer …” olarak gönderin. Konsolda anahtar gerekmez.',
+  emptyAbout:
+    'Bir anahtar oluşturun, programınızın ortamına VECTORIUM_API_KEY olarak koyun ve “Authorization: Bearer …” olarak gönderin. Konsolda anahtar gerekmez.',
   menu: '“{name}” için işlemler',
   ends: '{when} bitiyor',
 } satisfies Translation<typeof en>;

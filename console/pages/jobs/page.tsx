@@ -29,7 +29,11 @@ export function JobsPage() {
   const query = { limit, ...(status !== 'all' && { status }), ...(kind !== 'all' && { kind }) };
   // A job's own page has its events; the list only looks again now and then.
   const [moving, setMoving] = useState(true);
-  const { data, error, refetch, isFetching } = useRoute('listJobs', { query }, { everyMs: moving ? 2000 : 10_000, keep: true });
+  const { data, error, refetch, isFetching } = useRoute(
+    'listJobs',
+    { query },
+    { everyMs: moving ? 2000 : 10_000, keep: true },
+  );
   const hasMoving = data?.data.some(job => !isOver(job.status)) ?? false;
   if (hasMoving !== moving && data) setMoving(hasMoving);
   const clear = () => {
@@ -76,7 +80,11 @@ export function JobsPage() {
           ) : data.data.length > 0 ? (
             <JobTable jobs={data.data} />
           ) : isFiltered ? (
-            <Empty icon={<ListChecks />} title={text('emptyFiltered')} action={<Button onClick={clear}>{text('clearFilters')}</Button>} />
+            <Empty
+              icon={<ListChecks />}
+              title={text('emptyFiltered')}
+              action={<Button onClick={clear}>{text('clearFilters')}</Button>}
+            />
           ) : (
             <Empty
               icon={<ListChecks />}

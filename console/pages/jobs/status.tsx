@@ -4,7 +4,13 @@ import { Badge, type Tone } from '../../ui/badge.tsx';
 import { useJobsText } from './text.ts';
 
 export type Job = Answer<'listJobs'>['data'][number];
-export const statuses = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const satisfies readonly Job['status'][];
+export const statuses = [
+  'queued',
+  'running',
+  'succeeded',
+  'failed',
+  'cancelled',
+] as const satisfies readonly Job['status'][];
 
 const tones: Record<Job['status'], Tone> = {
   queued: 'plain',
