@@ -3,7 +3,6 @@ import { useEffect, useState } from 'react';
 import { send } from './client.ts';
 import { serverEvents } from './event-stream.ts';
 import { queries } from './queries.ts';
-import { usePreferences } from '../preferences.ts';
 
 export interface JobEvent {
   id: string;
@@ -13,28 +12,24 @@ export interface JobEvent {
 
 const againMs = 1500;
 
-/** `live` until the job has ended. At each event, the answers about the job are read again. */
+/** For one job in a component's life: give the component the job's id as its key. `live` until the job has ended. At each event, the answers about the job are read again. */
 export function useJobEvents(id: string): { events: readonly JobEvent[]; live: boolean } {
-  const { account } = usePreferences();
-  const [state, setState] = useState<{ id: string; events: readonly JobEvent[]; live: boolean }>({
-    id,
-    events: [],
-    live: true,
-  });
+  const [state, setState] = useState<{ events: readonly JobEvent[]; live: boolean }>({ events: [], live: true });
   useEffect(() => {
     const stop = new AbortController();
-    setState({ id, events: [], live: true });
-    void follow(id, stop.signal, event => {
-      setState(before => ({ ...before, events: [...before.events, event] }));
-      void queries.invalidateQueries({ queryKey: ['getJob'] });
-    }).then(() => {
+    const watch = async () => {
+      await follow(id, stop.signal, event => {
+        setState(before => ({ ...before, events: [...before.events, event] }));
+        void queries.invalidateQueries({ queryKey: ['getJob'] });
+      });
       if (stop.signal.aborted) return;
       setState(before => ({ ...before, live: false }));
       void queries.invalidateQueries({ queryKey: ['getJob'] });
       void queries.invalidateQueries({ queryKey: ['listJobs'] });
-    });
+    };
+    void watch();
     return () => stop.abort();
-  }, [id, account]);
+  }, [id]);
   return state;
 }
 

@@ -19,6 +19,10 @@ import { useJobsText } from './text.ts';
 
 export function JobPage() {
   const { id } = useParams({ from: '/inside/console/jobs/$id' });
+  return <Watched key={id} id={id} />;
+}
+
+function Watched({ id }: { id: string }) {
   const text = useJobsText();
   const kindName = useKindName();
   const mayCancel = useMay('member');
