@@ -1,6 +1,6 @@
 // The addresses of the console's pages. Each page is a part of its own, fetched when it is first gone to.
 //
-// Pages are below /console, apart from the overview at / and those of signing in, because the API has names such as /models and /usage at the root.
+// Pages are below /console, apart from the overview at /, because the API has names such as /models and /usage at the root.
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router';
 import { loadSession } from './api/index.ts';
 import { Broken, NotFound, Pending } from './layout/states.tsx';
@@ -13,7 +13,8 @@ const inside = createRoute({
   id: 'inside',
   async beforeLoad({ location }) {
     const { person } = await loadSession();
-    if (!person) throw redirect({ to: '/sign-in', search: location.pathname === '/' ? {} : { back: location.href } });
+    if (!person)
+      throw redirect({ to: '/console/sign-in', search: location.pathname === '/' ? {} : { back: location.href } });
   },
   component: lazyRouteComponent(() => import('./layout/frame.tsx'), 'Frame'),
 });
@@ -140,7 +141,7 @@ function backOf(search: Record<string, unknown>): Back {
 const doors = [
   createRoute({
     getParentRoute: () => root,
-    path: '/sign-in',
+    path: '/console/sign-in',
     validateSearch: (search): Back & { error?: string } => ({
       ...backOf(search),
       ...(typeof search['error'] === 'string' && { error: search['error'] }),
@@ -150,24 +151,22 @@ const doors = [
   }),
   createRoute({
     getParentRoute: () => root,
-    path: '/sign-up',
+    path: '/console/sign-up',
     validateSearch: backOf,
     loader: loadSession,
     component: lazyRouteComponent(() => import('./pages/sign-in/sign-up.tsx'), 'SignUpPage'),
   }),
   createRoute({
     getParentRoute: () => root,
-    path: '/reset-password',
+    path: '/console/reset-password',
     loader: loadSession,
     component: lazyRouteComponent(() => import('./pages/sign-in/reset.tsx'), 'ResetPage'),
   }),
   createRoute({
     getParentRoute: () => root,
-    path: '/settings/billing',
-    // Where the payment provider and mails lead to.
-    beforeLoad: () => {
-      throw redirect({ to: '/console/usage' });
-    },
+    path: '/console/invitation',
+    loader: loadSession,
+    component: lazyRouteComponent(() => import('./pages/sign-in/invitation.tsx'), 'InvitationPage'),
   }),
 ] as const;
 

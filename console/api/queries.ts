@@ -84,7 +84,7 @@ function isPassing(error: Error): boolean {
 
 function leaveWhenSignedOut(error: Error): void {
   if (!(error instanceof ApiProblem) || !signedOut.has(error.code)) return;
-  if (location.pathname.startsWith('/sign-')) return;
+  if (location.pathname.startsWith('/console/sign-')) return;
   const back = encodeURIComponent(location.pathname + location.search);
-  location.assign(`/sign-in?back=${back}`);
+  location.assign(`/console/sign-in?back=${back}`);
 }

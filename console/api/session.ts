@@ -53,5 +53,5 @@ export async function reloadSession(): Promise<Session> {
 export async function signOut(): Promise<void> {
   await call('signOut');
   prefer({ account: null });
-  location.assign('/sign-in');
+  location.assign('/console/sign-in');
 }

@@ -23,7 +23,6 @@ export default {
   budget: 'Monthly budget in dollars',
   budgetHint: 'Requests that would pass it are refused. Empty: no budget of its own.',
   expires: 'Expires',
-  expiresHint: 'Empty: it works until it is revoked.',
   expiresNever: 'Never',
   expires30: 'In 30 days',
   expires90: 'In 90 days',

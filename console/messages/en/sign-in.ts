@@ -42,6 +42,7 @@ export default {
   inviteAccept: 'Join {account}',
   inviteKnown: 'Sign in as {email} to accept it.',
   inviteOther: 'You are signed in as {email}, but the invitation is for {invited}. Sign out first.',
+  inviteMissing: 'The address lacks its last part. Open the whole link from the invitation.',
   inviteBroken: 'This invitation has been used, taken back or is too old. Ask for a new one.',
   joined: 'You joined {account}',
 } as const;

@@ -27,7 +27,6 @@ export default {
   budget: 'Aylık bütçe (dolar)',
   budgetHint: 'Bütçeyi aşacak istekler reddedilir. Boş: kendine ait bütçesi yok.',
   expires: 'Geçerlilik sonu',
-  expiresHint: 'Boş: iptal edilene kadar çalışır.',
   expiresNever: 'Yok',
   expires30: '30 gün sonra',
   expires90: '90 gün sonra',

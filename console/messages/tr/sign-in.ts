@@ -46,6 +46,7 @@ export default {
   inviteAccept: '{account} hesabına katıl',
   inviteKnown: 'Kabul etmek için {email} olarak oturum açın.',
   inviteOther: '{email} olarak oturum açtınız ama davet {invited} için. Önce oturumu kapatın.',
+  inviteMissing: 'Adresin son bölümü eksik. Davetteki bağlantının tamamını açın.',
   inviteBroken: 'Bu davet kullanılmış, geri alınmış ya da çok eski. Yenisini isteyin.',
   joined: '{account} hesabına katıldınız',
 } satisfies Translation<typeof en>;

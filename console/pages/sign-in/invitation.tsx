@@ -8,12 +8,18 @@ import { Button, ButtonLink } from '../../ui/button.tsx';
 import { Skeleton } from '../../ui/empty.tsx';
 import { toast } from '../../ui/toast.tsx';
 import { Door } from './door.tsx';
-import { explain, useEnter, useSignInText } from './entry.ts';
+import { explain, useEnter, useSignInText, useToken } from './entry.ts';
 import { SignUpForm } from './sign-up-form.tsx';
 
 type Read = Answer<'readInvitation'>;
 
-export function Invitation({ token }: { token: string }) {
+export function InvitationPage() {
+  const text = useSignInText();
+  const token = useToken();
+  return token ? <Invitation token={token} /> : <Note>{text('inviteMissing')}</Note>;
+}
+
+function Invitation({ token }: { token: string }) {
   const text = useSignInText();
   const reading = useQuery({
     queryKey: ['invitation', token],
@@ -73,7 +79,11 @@ function Open({ token, invitation }: { token: string; invitation: Read }) {
       ) : known && email ? (
         <div className="flex flex-col items-start gap-4">
           <p>{text('inviteKnown', { email })}</p>
-          <Link to="/sign-in" search={{ back: '/sign-up' }} className="font-medium text-accent hover:underline">
+          <Link
+            to="/console/sign-in"
+            search={{ back: '/console/invitation' }}
+            className="font-medium text-accent hover:underline"
+          >
             {text('signInLink')}
           </Link>
         </div>
@@ -90,7 +100,7 @@ function Note({ children }: { children: string }) {
     <Door title={text('inviteTitle')}>
       <p className="rounded-lg border border-line bg-surface p-4">{children}</p>
       <div className="mt-4">
-        <ButtonLink to="/sign-in">{text('signInLink')}</ButtonLink>
+        <ButtonLink to="/console/sign-in">{text('signInLink')}</ButtonLink>
       </div>
     </Door>
   );

@@ -53,7 +53,7 @@ function Ask() {
 function Choose({ token }: { token: string }) {
   const text = useSignInText();
   const [password, setPassword] = useState('');
-  const saving = useMutation({ mutationFn: () => call('resetPassword', { body: { password, token } }) });
+  const saving = useMutation({ mutationFn: () => call('resetPassword', { body: { newPassword: password, token } }) });
   const submit = (event: FormEvent) => {
     event.preventDefault();
     saving.mutate();
@@ -89,7 +89,7 @@ function Choose({ token }: { token: string }) {
 function BackLink() {
   const text = useSignInText();
   return (
-    <Link to="/sign-in" className="font-medium text-accent hover:underline">
+    <Link to="/console/sign-in" className="font-medium text-accent hover:underline">
       {text('backToSignIn')}
     </Link>
   );

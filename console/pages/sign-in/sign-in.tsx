@@ -10,7 +10,7 @@ import { explain, useEnter, useSignInText } from './entry.ts';
 
 export function SignInPage() {
   const text = useSignInText();
-  const { back, error } = useSearch({ from: '/sign-in' });
+  const { back, error } = useSearch({ from: '/console/sign-in' });
   const { sign_up: signUp, sign_in: signIn } = useSession();
   const enter = useEnter();
   const [email, setEmail] = useState('');
@@ -34,7 +34,11 @@ export function SignInPage() {
         signUp === 'open' && (
           <>
             {text('noAccount')}{' '}
-            <Link to="/sign-up" search={back ? { back } : {}} className="font-medium text-accent hover:underline">
+            <Link
+              to="/console/sign-up"
+              search={back ? { back } : {}}
+              className="font-medium text-accent hover:underline"
+            >
               {text('signUpLink')}
             </Link>
           </>
@@ -79,7 +83,7 @@ export function SignInPage() {
         <Button look="primary" type="submit" busy={signing.isPending} className="mt-1">
           {text('signInAction')}
         </Button>
-        <Link to="/reset-password" className="text-sm text-muted hover:text-ink hover:underline">
+        <Link to="/console/reset-password" className="text-sm text-muted hover:text-ink hover:underline">
           {text('forgot')}
         </Link>
       </form>

@@ -1,19 +1,13 @@
-// Signing up with an account of one's own, or with an invitation, whose link leads here.
+// Signing up with an account of one's own.
 import { Link, useSearch } from '@tanstack/react-router';
 import { useSession } from '../../api/index.ts';
 import { Door } from './door.tsx';
-import { useEnter, useSignInText, useToken } from './entry.ts';
-import { Invitation } from './invitation.tsx';
+import { useEnter, useSignInText } from './entry.ts';
 import { SignUpForm } from './sign-up-form.tsx';
 
 export function SignUpPage() {
-  const token = useToken();
-  return token ? <Invitation token={token} /> : <Open />;
-}
-
-function Open() {
   const text = useSignInText();
-  const { back } = useSearch({ from: '/sign-up' });
+  const { back } = useSearch({ from: '/console/sign-up' });
   const { sign_up: signUp } = useSession();
   const enter = useEnter();
   return (
@@ -23,7 +17,7 @@ function Open() {
       below={
         <>
           {text('haveAccount')}{' '}
-          <Link to="/sign-in" search={back ? { back } : {}} className="font-medium text-accent hover:underline">
+          <Link to="/console/sign-in" search={back ? { back } : {}} className="font-medium text-accent hover:underline">
             {text('signInLink')}
           </Link>
         </>
