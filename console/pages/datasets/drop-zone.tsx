@@ -47,7 +47,7 @@ export function DropZone() {
     setOver(false);
     take([...event.dataTransfer.files]);
   };
-  const useSample = async () => {
+  const takeSample = async () => {
     const { default: url } = await import('./samples/penguins.csv?url');
     const response = await fetch(url);
     take([new File([await response.blob()], 'penguins.csv', { type: 'text/csv' })]);
@@ -78,7 +78,7 @@ export function DropZone() {
         <Button look="primary" onClick={() => input.current?.click()}>
           {text('chooseFile')}
         </Button>
-        <Button onClick={() => void useSample()}>{text('useSample')}</Button>
+        <Button onClick={() => void takeSample()}>{text('useSample')}</Button>
       </div>
       <input
         ref={input}

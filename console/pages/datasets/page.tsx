@@ -26,11 +26,7 @@ export function DatasetsPage() {
   const navigate = useNavigate();
   const mayChange = useMay('member');
   const [limit, setLimit] = useState(atOnce);
-  const { data, error, refetch, isFetching } = useRoute(
-    'listDatasets',
-    { query: { limit: String(limit) } },
-    { keep: true },
-  );
+  const { data, error, refetch, isFetching } = useRoute('listDatasets', { query: { limit } }, { keep: true });
   const columns: Column<Dataset>[] = [
     {
       id: 'name',

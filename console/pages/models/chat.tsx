@@ -131,7 +131,10 @@ function Conversation({
 }) {
   const text = useModelText();
   const end = useRef<HTMLDivElement>(null);
-  useEffect(() => end.current?.scrollIntoView({ block: 'nearest' }), [messages]);
+  const written = messages.at(-1)?.content.length ?? 0;
+  useEffect(() => {
+    if (written > 0) end.current?.scrollIntoView({ block: 'nearest' });
+  }, [written]);
   return (
     <div
       role="log"

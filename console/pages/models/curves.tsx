@@ -1,12 +1,12 @@
 // Loss and metrics by epoch.
-import { useMemo, useState } from 'react';
-import { LineChart } from '../../charts/line-chart.tsx';
+import { useState } from 'react';
+import { type Line, LineChart } from '../../charts/line-chart.tsx';
 import { useFormat } from '../../messages/format.ts';
 import { Card } from '../../ui/card.tsx';
 import { Segments } from '../../ui/select.tsx';
 import type { Epoch } from './live.ts';
-import { isMetric, writeMetric } from './metrics.ts';
-import { useModelText } from './text.ts';
+import { type MetricName, isMetric, writeMetric } from './metrics.ts';
+import { type ModelText, useModelText } from './text.ts';
 
 export function Curves({ epochs }: { epochs: readonly Epoch[] }) {
   const text = useModelText();
@@ -14,14 +14,7 @@ export function Curves({ epochs }: { epochs: readonly Epoch[] }) {
   const names = Object.keys(epochs[0]?.metrics ?? {}).filter(isMetric);
   const [chosen, setChosen] = useState<string>('loss');
   const shown = names.find(name => name === chosen);
-  const lines = useMemo(() => {
-    const xs = epochs.map(({ epoch }) => epoch);
-    if (shown) return [{ name: text(shown), xs, ys: epochs.map(({ metrics }) => metrics[shown] ?? null) }];
-    return [
-      { name: text('trainingLoss'), xs, ys: epochs.map(each => each.training_loss) },
-      { name: text('validationLoss'), xs, ys: epochs.map(each => each.validation_loss) },
-    ].filter(({ ys }) => ys.some(value => value !== null));
-  }, [epochs, shown, text]);
+  const lines = linesOf(epochs, { shown, text });
   return (
     <Card
       title={shown ? text(shown) : text('loss')}
@@ -49,4 +42,17 @@ export function Curves({ epochs }: { epochs: readonly Epoch[] }) {
       />
     </Card>
   );
+}
+
+function linesOf(
+  epochs: readonly Epoch[],
+  { shown, text }: { shown: MetricName | undefined; text: ModelText },
+): Line[] {
+  const xs = epochs.map(({ epoch }) => epoch);
+  if (shown) return [{ name: text(shown), xs, ys: epochs.map(({ metrics }) => metrics[shown] ?? null) }];
+  const held = epochs.map(each => each.validation_loss);
+  return [
+    { name: text('trainingLoss'), xs, ys: epochs.map(each => each.training_loss) },
+    ...(held.some(value => value !== null) ? [{ name: text('validationLoss'), xs, ys: held }] : []),
+  ];
 }

@@ -29,7 +29,7 @@ export function ModelsPage() {
   const [moving, setMoving] = useState(false);
   const { data, error, refetch, isFetching } = useRoute(
     'listTrainedModels',
-    { query: { limit: String(limit) } },
+    { query: { limit } },
     { keep: true, everyMs: moving && 2000 },
   );
   const hasMoving = data?.data.some(({ status }) => !isOver(status)) ?? false;
@@ -86,7 +86,7 @@ export function ModelsPage() {
 
 function NoModels({ mayChange }: { mayChange: boolean }) {
   const text = useModelText();
-  const { data } = useRoute('listDatasets', { query: { limit: '1' } });
+  const { data } = useRoute('listDatasets', { query: { limit: 1 } });
   const hasData = (data?.data.length ?? 0) > 0;
   return (
     <Empty

@@ -105,7 +105,9 @@ function Control({ field: { name, control, values }, value, error, onChange }: C
           <TextField {...shared} list={list} onChange={event => onChange(event.target.value)} />
           <datalist id={list}>
             {values.map(each => (
-              <option key={each} value={each} />
+              <option key={each} value={each}>
+                {each}
+              </option>
             ))}
           </datalist>
         </div>

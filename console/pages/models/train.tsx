@@ -355,20 +355,23 @@ interface Wanted {
 }
 
 function configOf({ target, modelType, features, settings }: Wanted): Config {
-  const number = (written: string) => (written.trim() === '' ? undefined : Number(written.replace(',', '.')));
   const all = {
     ...(modelType !== 'llm' && {
       target: target ?? undefined,
       features: features ? [...features] : undefined,
       algorithm: settings.algorithm || undefined,
     }),
-    epochs: number(settings.epochs),
-    batch_size: number(settings.batchSize),
-    learning_rate: number(settings.learningRate),
-    validation_split: number(settings.validationSplit),
-    max_seconds: number(settings.maxSeconds),
-    seed: number(settings.seed),
+    epochs: numberIn(settings.epochs),
+    batch_size: numberIn(settings.batchSize),
+    learning_rate: numberIn(settings.learningRate),
+    validation_split: numberIn(settings.validationSplit),
+    max_seconds: numberIn(settings.maxSeconds),
+    seed: numberIn(settings.seed),
     early_stopping: settings.earlyStopping ? undefined : false,
   };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as Config;
+}
+
+function numberIn(written: string): number | undefined {
+  return written.trim() === '' ? undefined : Number(written.replace(',', '.'));
 }

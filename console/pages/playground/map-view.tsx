@@ -29,6 +29,8 @@ interface Item {
 interface Drawn {
   items: readonly Item[];
   plane: Plane;
+  /** Another for each drawing, which begins with all in view. */
+  id: string;
 }
 
 /** Rows of a dataset that become points, and how many are fetched at once. */
@@ -72,7 +74,7 @@ export function MapView({ settings, onSettings }: ViewProps) {
               ),
             };
       const plane = await principalPlane(of.vectors);
-      if (!signal.aborted) setDrawn({ items: of.items, plane });
+      if (!signal.aborted) setDrawn({ items: of.items, plane, id: crypto.randomUUID() });
     } catch (thrown) {
       if (!signal.aborted) setProblem(thrown instanceof Error ? thrown : new Error(String(thrown)));
     } finally {
@@ -90,7 +92,7 @@ export function MapView({ settings, onSettings }: ViewProps) {
       <div className="flex min-w-0 flex-col gap-6">
         {problem && <Problem error={problem} />}
         {drawn ? (
-          <Result {...drawn} />
+          <Result key={drawn.id} {...drawn} />
         ) : (
           <Card flush>
             <Empty icon={<MapIcon />} title={text('emptyMapTitle')}>
@@ -276,7 +278,7 @@ async function rowsOf(
   const columns = [...new Set([vector, label, ...(colour === null ? [] : [colour])])];
   for (let offset = 0; offset < all;) {
     onProgress({ done: offset, all, waitingSeconds: null });
-    const query = { offset: String(offset), limit: String(Math.min(rowsAtOnce, all - offset)), columns };
+    const query = { offset, limit: Math.min(rowsAtOnce, all - offset), columns };
     const { data } = await call('getRows', { params: { id: datasetId }, query }, { signal });
     if (data.length === 0) break;
     offset += data.length;
@@ -284,19 +286,19 @@ async function rowsOf(
       const numbers: unknown = row[vector];
       if (!Array.isArray(numbers)) continue;
       vectors.push(Float32Array.from(numbers, Number));
-      items.push({ text: written(row[label]), group: colour === null ? '' : written(row[colour]) });
+      items.push({ text: asText(row[label]), group: colour === null ? '' : asText(row[colour]) });
     }
   }
   return { items, vectors };
 }
 
-function written(value: unknown): string {
+function asText(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value ?? null);
 }
 
 /** A line is a text; what stands before a tab is its group. */
-function readLines(written: string): Item[] {
-  return written.split('\n').flatMap(line => {
+function readLines(lines: string): Item[] {
+  return lines.split('\n').flatMap(line => {
     const [first = '', ...rest] = line.split('\t');
     const item =
       rest.length > 0 ? { group: first.trim(), text: rest.join('\t').trim() } : { group: '', text: first.trim() };

@@ -34,7 +34,6 @@ export function Scatter({ points }: { points: readonly ScatterPoint[] }) {
   const drag = useRef<{ x: number; y: number; view: View } | null>(null);
   const groups = useMemo(() => largestGroups(points), [points]);
   const frame = useMemo(() => frameOf(points), [points]);
-  useEffect(() => setView(whole), [points]);
 
   const placed = useRef<{ left: number; top: number }[]>([]);
   useEffect(

@@ -204,7 +204,7 @@ function Result({
   steps: number;
 }) {
   const text = useOperationText();
-  const query = { offset: '0', limit: '100' };
+  const query = { offset: 0, limit: 100 };
   const { data } = useRoute('getRows', { params: { id: `${dataset.dataset_id}@${dataset.version}` }, query });
   const before = useMemo(() => new Map(dataset.columns.map(({ name, type }) => [name, type])), [dataset.columns]);
   const columns = (preview?.columns ?? dataset.columns).map(({ name, type }) => ({
