@@ -32,7 +32,19 @@ export { aliasPattern } from './models.ts';
 export { errorCodesOf, openApiDocument } from './openapi.ts';
 export { type CellColumn, type CellTable, type PredictData, cellKinds, cellTable } from './rows.ts';
 export { roles, sessionCookie } from './route.ts';
-export type { AnswerOf, BodyOf, ParamsOf, QueryOf, Role, Route, Scope } from './route.ts';
+export type {
+  AnswerOf,
+  BodyOf,
+  ParamsOf,
+  QueryOf,
+  Received,
+  Role,
+  Route,
+  Scope,
+  SentBody,
+  SentParams,
+  SentQuery,
+} from './route.ts';
 export { chunkingMethods, defaultChunkOverlap, defaultChunkSize, usagePeriods } from './vectors.ts';
 
 /** Every route of the API by its id's name. */

@@ -68,3 +68,11 @@ export type QueryOf<R extends Route> = Output<R['query']>;
 export type ParamsOf<R extends Route> = Output<R['params']>;
 /** The answer as a handler gives it. */
 export type AnswerOf<R extends Route> = z.input<R['answer']>;
+
+type Input<Schema> = Schema extends z.ZodType ? z.input<Schema> : undefined;
+/** The parts of a request as a client writes them, defaults left out. */
+export type SentBody<R extends Route> = Input<R['body']>;
+export type SentQuery<R extends Route> = Input<R['query']>;
+export type SentParams<R extends Route> = Input<R['params']>;
+/** The answer as a client gets it. */
+export type Received<R extends Route> = z.output<R['answer']>;

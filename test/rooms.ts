@@ -11,6 +11,7 @@ export const mayImport: Record<string, readonly string[]> = {
   tables: ['contract'],
   training: ['tensor', 'nets', 'contract', 'tables'],
   server: ['tensor', 'nets', 'engine', 'contract', 'tables', 'training'],
+  console: ['contract'],
   test: ['tensor', 'nets', 'engine', 'contract', 'tables', 'training', 'server'],
   bench: ['tensor', 'nets', 'engine', 'contract', 'tables', 'training', 'server'],
 };
@@ -47,7 +48,7 @@ export function readRooms(root: string): SourceFile[] {
     readdirSync(join(root, room), { recursive: true, withFileTypes: true })
       .filter(entry => entry.isFile() && /\.(ts|tsx|js)$/.test(entry.name))
       .map(entry => join(entry.parentPath, entry.name))
-      .filter(path => !path.includes(`${sep}node_modules${sep}`))
+      .filter(path => !path.includes(`${sep}node_modules${sep}`) && !path.startsWith(join(root, 'console', 'dist')))
       .map(path => ({ path: relative(root, path).split(sep).join('/'), text: readFileSync(path, 'utf8') })),
   );
 }

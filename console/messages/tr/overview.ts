@@ -1,0 +1,35 @@
+// Turkish: the overview.
+import type { Translation } from '../index.ts';
+import type en from '../en/overview.ts';
+
+export default {
+  hello: 'Merhaba, {name}',
+  about: 'Metinler vektör, tablolar model olur. Şu an buradasınız.',
+  steps: 'Başlarken',
+  stepsAbout: '{all} adımdan {done} tamam',
+  stepPlayground: 'Bir metnin vektöre dönüşmesini görün',
+  stepPlaygroundAbout: 'Deneme alanı bir metnin nasıl bölündüğünü, hangi metinlerin aynı anlama geldiğini gösterir.',
+  stepUpload: 'Bir tablo getirin',
+  stepUploadAbout: 'Bir dosya bırakın ya da penguen örneğini alın.',
+  stepClean: 'Hazırlayın',
+  stepCleanAbout: 'Adım adım temizleyin, zenginleştirin; sonuç gözünüzün önünde.',
+  stepTrain: 'Model eğitin',
+  stepTrainAbout: 'Kestirilecek sütunu seçin, öğrenişini izleyin.',
+  stepKey: 'Kendi kodunuzdan çağırın',
+  stepKeyAbout: 'Bir API anahtarı oluşturun; her sayfa yaptığınızın curl, Python ve TypeScript halini gösterir.',
+  requests: 'İstek',
+  tokens: 'Token',
+  spent: 'Harcanan',
+  balance: 'Bakiye',
+  lastDays: 'son 30 gün',
+  unbilled: 'faturalanmaz',
+  recentDatasets: 'En yeni veri kümeleri',
+  recentModels: 'En yeni modeller',
+  noDatasets: 'Getirdiğiniz veri kümeleri burada görünür.',
+  noModels: 'Eğittiğiniz modeller burada görünür.',
+  all: 'Hepsini göster',
+  address: 'API adresi',
+  addressAbout: 'OpenAI istemcileri de çalışır, sonuna /v1 ekleyin.',
+  rows: { other: '{count} satır' },
+  done: 'Tamam',
+} satisfies Translation<typeof en>;

@@ -1,0 +1,13 @@
+// Operator.
+import { Page } from '../../layout/page.tsx';
+import { useCommonText } from '../../messages/common.ts';
+import { Skeleton } from '../../ui/empty.tsx';
+
+export function OperatorPage() {
+  const text = useCommonText();
+  return (
+    <Page title={text('operator')}>
+      <Skeleton />
+    </Page>
+  );
+}
