@@ -4,6 +4,7 @@ export { createEngine } from './engine.ts';
 export { EngineError, type EngineErrorCode } from './errors.ts';
 export type {
   ChunkOptions,
+  DecoderHandle,
   EmbedOptions,
   Engine,
   EngineOptions,

@@ -12,6 +12,17 @@ export interface ModelHandle {
   prefixes: { query?: string; document?: string; default?: string };
 }
 
+/** A language model as the engine needs to know it. `id` is its identity; the rest must not change under one id. */
+export interface DecoderHandle {
+  id: string;
+  /** A `.gguf` file, or a folder with config.json, tokenizer.json and safetensors. */
+  path: string;
+  /** In which its matrices are multiplied. */
+  precision: 'f32' | 'q8' | 'q4';
+  /** Tokens of a prompt and its answer together. */
+  maxTokens: number;
+}
+
 export type InputType = 'query' | 'document';
 
 export interface ChunkOptions {

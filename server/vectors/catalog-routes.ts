@@ -1,12 +1,12 @@
 // What models there are, in HashHub's shape and in OpenAI's.
 import { routes } from '@vectorium/contract';
 import { ApiError, type App, Raw, mount } from '../http/index.ts';
-import type { CatalogEntry, Models } from '../models/index.ts';
+import type { CatalogEntry, EncoderEntry, Models } from '../models/index.ts';
 import { clientModel, clientOf } from './courtesies.ts';
 import { mayUse, pricePerMillionTokens } from './service.ts';
 
 export function mountCatalogRoutes(app: App, models: Models): void {
-  const encoders = () => models.list().filter(({ kind }) => kind === 'encoder');
+  const encoders = () => models.list().filter(entry => entry.kind === 'encoder');
 
   mount(app, routes.listModels, ({ caller, headers }) => {
     const default_model = caller.account.defaultModel;
@@ -26,7 +26,7 @@ export function mountCatalogRoutes(app: App, models: Models): void {
   });
 
   /** The documented fields, then what else there is to know. */
-  function card(entry: CatalogEntry) {
+  function card(entry: EncoderEntry) {
     const { state, precision } = models.state(entry.alias);
     return {
       name: entry.model,

@@ -8,7 +8,7 @@ import { type ErrorCode, defaultChunkSize } from '@vectorium/contract';
 import { type Engine, EngineError, type InputType, type ModelHandle, type Prepared } from '@vectorium/engine';
 import { ApiError } from '../http/index.ts';
 import type { Caller } from '../keys/index.ts';
-import type { CatalogEntry, Models } from '../models/index.ts';
+import type { CatalogEntry, EncoderEntry, Models } from '../models/index.ts';
 import { formatUsd, picodollarsToUsd } from '../plans/index.ts';
 import { InsufficientBalance, type Ledger, type Reservation } from '../usage/index.ts';
 import { InFlight, type Work } from './in-flight.ts';
@@ -41,7 +41,7 @@ export interface Asked {
 }
 
 export interface Vectors {
-  model: CatalogEntry;
+  model: EncoderEntry;
   dimension: number;
   /** Of each text, without special tokens, prefixes and repeated overlaps: what is paid for. */
   tokenCounts: number[];
@@ -53,7 +53,7 @@ export interface Vectors {
 }
 
 export interface Tokens {
-  model: CatalogEntry;
+  model: EncoderEntry;
   count: number;
   ids?: number[];
   offsets?: [number, number][];
@@ -151,7 +151,7 @@ export function createVectorService(parts: VectorParts): VectorService {
 }
 
 /** The encoder of this name, or the account's own. */
-export function findModel(models: Models, name: string | undefined, caller: Caller): CatalogEntry {
+export function findModel(models: Models, name: string | undefined, caller: Caller): EncoderEntry {
   const alias = name ?? caller.account.defaultModel;
   const entry = models.get(alias);
   if (!entry || entry.kind !== 'encoder') {
@@ -218,7 +218,7 @@ async function fetchModel(models: Models, { alias }: CatalogEntry): Promise<neve
   });
 }
 
-function checkedChunkSize(asked: VectorOptions['chunkSize'], { alias, maxTokens }: CatalogEntry): number {
+function checkedChunkSize(asked: VectorOptions['chunkSize'], { alias, maxTokens }: EncoderEntry): number {
   if (asked === 'whole') return maxTokens;
   if (asked === undefined) return Math.min(defaultChunkSize, maxTokens);
   if (asked >= 1 && asked <= maxTokens) return asked;
@@ -226,7 +226,7 @@ function checkedChunkSize(asked: VectorOptions['chunkSize'], { alias, maxTokens 
   throw new ApiError('INVALID_PARAMETER', { message, param: 'chunk_size' });
 }
 
-function checkDimensions(asked: number | undefined, { alias, dimension, matryoshka }: CatalogEntry): void {
+function checkDimensions(asked: number | undefined, { alias, dimension, matryoshka }: EncoderEntry): void {
   if (asked === undefined || asked === dimension || matryoshka?.includes(asked)) return;
   const message = matryoshka
     ? `dimensions must be one of ${matryoshka.join(', ')} for ${alias}`
@@ -237,7 +237,7 @@ function checkDimensions(asked: number | undefined, { alias, dimension, matryosh
 interface Job {
   texts: string[];
   options: VectorOptions;
-  entry: CatalogEntry;
+  entry: EncoderEntry;
   handle: ModelHandle;
   chunkSize: number;
   asked: Asked;
