@@ -331,6 +331,7 @@ async function shaped(
 }
 
 const codeOfEngineError: Record<EngineError['code'], ErrorCode> = {
+  PROMPT_REFUSED: 'INVALID_PARAMETER',
   QUEUE_FULL: 'QUEUE_FULL',
   WORKER_LOST: 'WORKER_LOST',
   MODEL_FAILED: 'INTERNAL_ERROR',
@@ -339,7 +340,7 @@ const codeOfEngineError: Record<EngineError['code'], ErrorCode> = {
 };
 
 /** The engine's failures in the API's words. Those that say something of the inside keep it for the log, as the cause. */
-async function translated<Result>(work: () => Promise<Result>): Promise<Result> {
+export async function translated<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
   } catch (error) {
