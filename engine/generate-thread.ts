@@ -121,17 +121,19 @@ function sessionsOf(adapters: boolean): Promise<Sessions> {
 
 async function createSessions(adapters: boolean): Promise<Sessions> {
   const graphs = await compiled(adapters);
-  const create = (path: string) =>
-    InferenceSession.create(path, {
-      intraOpNumThreads: availableCores(),
-      interOpNumThreads: 1,
-      // As for encoders (session-thread.ts): long enough to be there for the next operator, not to be in the way of others.
-      extra: { session: { 'intra_op.spin_duration_us': '50' } },
-      graphOptimizationLevel: 'all',
-      enableMemPattern: false,
-      logSeverityLevel: 4,
-    });
-  return { one: await create(graphs.one), batch: await create(graphs.batch) };
+  return { one: await createSession(graphs.one), batch: await createSession(graphs.batch) };
+}
+
+function createSession(path: string): Promise<InferenceSession> {
+  return InferenceSession.create(path, {
+    intraOpNumThreads: availableCores(),
+    interOpNumThreads: 1,
+    // As for encoders (session-thread.ts): long enough to be there for the next operator, not to be in the way of others.
+    extra: { session: { 'intra_op.spin_duration_us': '50' } },
+    graphOptimizationLevel: 'all',
+    enableMemPattern: false,
+    logSeverityLevel: 4,
+  });
 }
 
 /** What is in memory: each session packs the weights for itself. */

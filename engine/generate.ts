@@ -65,7 +65,7 @@ export class GenerateThread {
     signal?.throwIfAborted();
     const pieces: GeneratedPiece[] = [];
     let failure: EngineError | null = null;
-    let wake = () => {};
+    let wake = idle;
     const job = this.#nextJob++;
     const fail = (error: EngineError) => {
       failure = error;
@@ -153,6 +153,8 @@ export class GenerateThread {
     }).finally(() => this.#jobs.delete(job));
   }
 }
+
+function idle(): void {}
 
 function unexpected({ type }: FromGenerate): EngineError {
   return new EngineError('MODEL_FAILED', `the generate thread answered ${type}`);

@@ -59,7 +59,7 @@ export class Sampler {
 
 /** The `k` likeliest, of equals those with the lower ids. */
 function atLeastKth(ids: readonly number[], logits: Float32Array, k: number): number[] {
-  const limit = Float32Array.from(ids, id => logits[id] ?? 0).sort()[ids.length - k] ?? -Infinity;
+  const limit = Float32Array.from(ids, id => logits[id] ?? 0).toSorted()[ids.length - k] ?? -Infinity;
   const above = ids.filter(id => (logits[id] ?? 0) > limit);
   const equal = ids.filter(id => logits[id] === limit).slice(0, k - above.length);
   return [...above, ...equal].toSorted((a, b) => a - b);
@@ -86,10 +86,8 @@ export function chancesOf(logits: Float32Array, id: number, most: number): { own
   const whole = top + Math.log(sum);
   const limit = most === 0 ? Infinity : (logits.toSorted()[logits.length - most] ?? -Infinity);
   const likeliest: TokenChance[] = [];
-  for (let each = 0; each < logits.length && most > 0; each++) {
-    const logit = logits[each] ?? 0;
+  for (const [each, logit] of logits.entries())
     if (logit >= limit) likeliest.push({ id: each, logprob: logit - whole });
-  }
   likeliest.sort((a, b) => b.logprob - a.logprob || a.id - b.id);
   return { own: (logits[id] ?? 0) - whole, likeliest: likeliest.slice(0, most) };
 }
@@ -115,7 +113,6 @@ export function randomNumbers(seed: number): () => number {
     return (z ^ (z >>> 15)) >>> 0;
   };
   let [a, b, c, d] = [splitmix(), splitmix(), splitmix(), splitmix()];
-  const rotated = (x: number, by: number) => ((x << by) | (x >>> (32 - by))) >>> 0;
   const word = (): number => {
     const result = (rotated((a + d) >>> 0, 7) + a) >>> 0;
     const shifted = (b << 9) >>> 0;
@@ -129,3 +126,5 @@ export function randomNumbers(seed: number): () => number {
   };
   return () => ((word() >>> 5) * 2 ** 26 + (word() >>> 6)) / 2 ** 53;
 }
+
+const rotated = (x: number, by: number): number => ((x << by) | (x >>> (32 - by))) >>> 0;

@@ -77,9 +77,6 @@ export async function readAdapter(config: DecoderConfig, files: { weights: strin
 }
 
 function scaleOf(peft: PeftConfig): number {
-  const refuse = (what: string): never => {
-    throw new Error(`adapter_config.json: ${what}`);
-  };
   if (peft.peft_type !== 'LORA') refuse(`peft_type ${String(peft.peft_type)} is not LORA`);
   if (peft.use_dora) refuse('use_dora is not supported');
   if (peft.fan_in_fan_out) refuse('fan_in_fan_out is not supported');
@@ -90,6 +87,10 @@ function scaleOf(peft: PeftConfig): number {
   const { r: rank, lora_alpha: alpha } = peft;
   if (!rank || !alpha) return refuse('r and lora_alpha must be numbers');
   return alpha / (peft.use_rslora ? Math.sqrt(rank) : rank);
+}
+
+function refuse(what: string): never {
+  throw new Error(`adapter_config.json: ${what}`);
 }
 
 interface From {

@@ -27,12 +27,12 @@ function ofGguf(gguf: Gguf): Language {
     return typeof value === 'number' ? [value] : [];
   };
   const pieces = gguf.metadata.get('tokenizer.ggml.tokens');
-  const text = (name: string): string => {
+  const pieceOf = (name: string): string => {
     const [at] = id(name);
     const piece: unknown = Array.isArray(pieces) && at !== undefined ? pieces[at] : undefined;
     return typeof piece === 'string' ? piece : '';
   };
-  const tokens = { bos_token: text('bos'), eos_token: text('eos') };
+  const tokens = { bos_token: pieceOf('bos'), eos_token: pieceOf('eos') };
   return languageOf(tokenizer, { template: chatTemplateOfGguf(gguf), tokens, ends: [...id('eos'), ...id('eot')] });
 }
 
