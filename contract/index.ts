@@ -1,6 +1,7 @@
 // The contract: every route, field and error code, from which types, validation and the OpenAPI document come.
 import { adminRoutes } from './admin.ts';
 import { datasetRoutes } from './datasets.ts';
+import { generationRoutes } from './generation.ts';
 import { jobRoutes } from './jobs.ts';
 import { modelRoutes } from './models.ts';
 import type { Route } from './route.ts';
@@ -31,6 +32,7 @@ export const routes = {
   ...vectorRoutes,
   ...datasetRoutes,
   ...modelRoutes,
+  ...generationRoutes,
   ...jobRoutes,
   ...systemRoutes,
   ...adminRoutes,

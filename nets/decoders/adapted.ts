@@ -1,8 +1,8 @@
 // Adapters of low rank in the graphs that answer: given at every run, so that any number of them goes with one base.
 //
 // What a graph takes is the stack of all adapters that its tokens use: of a linear layer, the rows of every A one behind the
-// other, and of every B. A token's share of each row is in a mask, its adapter's scale where the row is of its own adapter and
-// 0 elsewhere. One product each way then serves all adapters at once, whatever their ranks.
+// other, and of every B, which holds the adapter's scale. A mask has 1 where a row is of the token's own adapter and 0 elsewhere.
+// One product each way then serves all adapters at once, whatever their ranks.
 import { add, input, matmul, mul, type Tensor } from '@vectorium/tensor';
 import type { DecoderConfig } from './config.ts';
 import { type DecoderParts, type Linear, linearsOf } from './llama.ts';
@@ -21,7 +21,7 @@ export const adapterNames = (layer: number, kind: AdaptedKind): { a: string; b: 
 /** Name of the mask f32 [tokens, rank] of all layers of a kind. */
 export const maskName = (kind: AdaptedKind): string => `mask.${kind}`;
 
-/** `plain` and what the adapters add. Without the named dimension of tokens there is no mask, and b holds the scale. */
+/** `plain` and what the adapters add. Without the named dimension of tokens there is no mask. */
 export function withAdapter(plain: DecoderParts['linear'], tokens?: string): DecoderParts['linear'] {
   return (x, linear) => {
     const { layer, kind } = placeOf(linear);

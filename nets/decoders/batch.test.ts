@@ -38,10 +38,6 @@ test.each(['llama', 'smollm', 'qwen2', 'mistral'])(
     const whole = await Promise.all(
       texts.map(async ids => (await runPrompt(alone, new Cache(config, 64), { config, ids })).at(-1)),
     );
-    const expectRows = (rows: Float32Array[], expected: (Float32Array | undefined)[]) => {
-      expect(rows).toHaveLength(expected.length);
-      for (const [i, row] of rows.entries()) expect(farthest(row, expected[i] ?? [])).toBeLessThan(1e-4);
-    };
     const start = async (cache: Cache, ids: number[] = []) =>
       runPrompt(alone, cache, { config, ids: ids.slice(0, -1) });
     await start(first, texts[0]);
@@ -62,3 +58,8 @@ test.each(['llama', 'smollm', 'qwen2', 'mistral'])(
     expectRows(await runBatch(together, single, { config }), [more[3]]);
   },
 );
+
+function expectRows(rows: Float32Array[], expected: (Float32Array | undefined)[]): void {
+  expect(rows).toHaveLength(expected.length);
+  for (const [i, row] of rows.entries()) expect(farthest(row, expected[i] ?? [])).toBeLessThan(1e-4);
+}

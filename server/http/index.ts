@@ -1,7 +1,7 @@
 // The HTTP room's door: the app, the way to mount a route on it, and the error that handlers throw.
 export { type App, type AppOptions, createApp } from './app.ts';
 export { accept } from './body.ts';
-export { ApiError } from './errors.ts';
+export { ApiError, errorAnswer } from './errors.ts';
 export { createLogger } from './log.ts';
 export { type Context, Raw, mount } from './mount.ts';
 export { type Readiness, mountProbes } from './probes.ts';

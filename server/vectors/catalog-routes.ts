@@ -17,11 +17,11 @@ export function mountCatalogRoutes(app: App, models: Models): void {
     return { models: Object.fromEntries(cards), default_model };
   });
 
-  mount(app, routes.listOpenAIModels, () => ({ object: 'list' as const, data: encoders().map(openaiModel) }));
+  mount(app, routes.listOpenAIModels, () => ({ object: 'list' as const, data: models.list().map(openaiModel) }));
 
   mount(app, routes.getOpenAIModel, ({ params }) => {
     const entry = models.get(params.id);
-    if (entry?.kind !== 'encoder') throw new ApiError('NOT_FOUND', { message: `There is no model ${params.id}` });
+    if (!entry) throw new ApiError('NOT_FOUND', { message: `There is no model ${params.id}` });
     return openaiModel(entry);
   });
 

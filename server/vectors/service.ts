@@ -168,6 +168,16 @@ export function mayUse(caller: Caller, entry: CatalogEntry): boolean {
   return account.plan.tiers.includes(entry.tier) && (key.models === null || key.models.includes(entry.alias));
 }
 
+/** Throws MODEL_NOT_ALLOWED for a model that plan or key don't include. */
+export function checkAllowed(caller: Caller, entry: CatalogEntry): void {
+  if (mayUse(caller, entry)) return;
+  const { plan } = caller.account;
+  const message = plan.tiers.includes(entry.tier)
+    ? `This key may not use the model ${entry.alias}`
+    : `The model ${entry.alias} is of the tier ${entry.tier}, which the plan ${plan.name} does not include`;
+  throw new ApiError('MODEL_NOT_ALLOWED', { message, param: 'model' });
+}
+
 /** The unit of the price list, in dollars. */
 export function pricePerMillionTokens({ pricePicodollarsPerToken }: CatalogEntry): number {
   return picodollarsToUsd(1_000_000n * pricePicodollarsPerToken);
@@ -175,13 +185,7 @@ export function pricePerMillionTokens({ pricePicodollarsPerToken }: CatalogEntry
 
 async function usableModel(models: Models, name: string | undefined, caller: Caller) {
   const entry = findModel(models, name, caller);
-  if (!mayUse(caller, entry)) {
-    const { plan } = caller.account;
-    const message = plan.tiers.includes(entry.tier)
-      ? `This key may not use the model ${entry.alias}`
-      : `The model ${entry.alias} is of the tier ${entry.tier}, which the plan ${plan.name} does not include`;
-    throw new ApiError('MODEL_NOT_ALLOWED', { message, param: 'model' });
-  }
+  checkAllowed(caller, entry);
   if (models.folder(entry.alias) === null) await fetchModel(models, entry);
   return { entry, handle: models.modelHandle(entry.alias) };
 }
@@ -199,7 +203,10 @@ async function checked(models: Models, options: VectorOptions, caller: Caller) {
 }
 
 /** Starts the fetching of a model that is not here, and tells the caller when to come back, or how it can be had. */
-async function fetchModel(models: Models, { alias }: CatalogEntry): Promise<never> {
+export async function fetchModel(
+  models: Pick<Models, 'state' | 'obtainable' | 'ensure'>,
+  { alias }: CatalogEntry,
+): Promise<never> {
   const { state, progress } = models.state(alias);
   if (state !== 'pulling') {
     if (state === 'unavailable' || !(await models.obtainable(alias))) {
@@ -297,7 +304,11 @@ async function checkChunkCount(engine: Engine, { texts, options, handle, chunkSi
 }
 
 /** Sets money aside. Throws INSUFFICIENT_BALANCE or KEY_BUDGET_EXCEEDED, with what there is and what it takes. */
-export async function reserve(ledger: Ledger, caller: Caller, costPicodollars: bigint): Promise<Reservation> {
+export async function reserve(
+  ledger: Pick<Ledger, 'reserve'>,
+  caller: Caller,
+  costPicodollars: bigint,
+): Promise<Reservation> {
   try {
     return await ledger.reserve(caller, costPicodollars);
   } catch (error) {
@@ -331,6 +342,7 @@ async function shaped(
 }
 
 const codeOfEngineError: Record<EngineError['code'], ErrorCode> = {
+  PROMPT_REFUSED: 'INVALID_PARAMETER',
   QUEUE_FULL: 'QUEUE_FULL',
   WORKER_LOST: 'WORKER_LOST',
   MODEL_FAILED: 'INTERNAL_ERROR',
@@ -339,7 +351,7 @@ const codeOfEngineError: Record<EngineError['code'], ErrorCode> = {
 };
 
 /** The engine's failures in the API's words. Those that say something of the inside keep it for the log, as the cause. */
-async function translated<Result>(work: () => Promise<Result>): Promise<Result> {
+export async function translated<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
   } catch (error) {
