@@ -6,6 +6,7 @@ import { consoleOperatorRoutes } from './console-operator.ts';
 import { signInRoutes } from './console-sign-in.ts';
 import { consoleRoutes } from './console.ts';
 import { datasetRoutes } from './datasets.ts';
+import { generationRoutes } from './generation.ts';
 import { jobRoutes } from './jobs.ts';
 import { modelRoutes } from './models.ts';
 import type { Route } from './route.ts';
@@ -52,6 +53,7 @@ export const routes = {
   ...vectorRoutes,
   ...datasetRoutes,
   ...modelRoutes,
+  ...generationRoutes,
   ...jobRoutes,
   ...systemRoutes,
   ...adminRoutes,

@@ -7,6 +7,7 @@ import { totalmem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { availableCores } from './cores.ts';
 import { EngineError, engineError } from './errors.ts';
+import { Generator } from './generator.ts';
 import { nextTurn, startOf } from './fairness.ts';
 import { Loader } from './loader.ts';
 import { Model } from './model.ts';
@@ -16,16 +17,20 @@ import type { Session } from './session.ts';
 import { cancelled, TextThread } from './text.ts';
 import type {
   ChunkOptions,
+  DecoderHandle,
   EmbedOptions,
   Engine,
   EngineOptions,
   EngineStatus,
   FeatureTable,
+  GeneratedPiece,
+  GenerateRequest,
   InputType,
   ModelHandle,
   Predictions,
   PredictorHandle,
   Prepared,
+  Prompt,
 } from './types.ts';
 
 /** Beyond 512 tokens a batch does not run faster on one core, it only keeps others waiting. */
@@ -52,6 +57,7 @@ class ThreadedEngine implements Engine {
   readonly #models = new Map<string, Model>();
   readonly #loader: Loader;
   readonly #predictor: Predictor;
+  readonly #generator: Generator;
   #gatherTimer: NodeJS.Timeout | null = null;
   #pumping: NodeJS.Immediate | null = null;
   #running = 0;
@@ -75,11 +81,12 @@ class ThreadedEngine implements Engine {
       threads: this.#workers,
       maxQueuedRows: options.maxQueuedRows ?? defaultMaxQueuedRows,
     });
+    this.#generator = new Generator({ ...shared, makeRoom: bytes => this.#loader.roomFor(bytes) });
     this.#loader = new Loader({
       ...shared,
       models: this.#models,
       workers: this.#workers,
-      guest: this.#predictor,
+      guests: [this.#predictor, this.#generator],
       onChange: () => this.#pump(),
     });
   }
@@ -154,8 +161,19 @@ class ThreadedEngine implements Engine {
     return this.#predictor.predict(handle, table, signal);
   }
 
+  encodePrompt(handle: DecoderHandle, prompt: Prompt, signal?: AbortSignal): Promise<Int32Array> {
+    if (this.#closing) throw new EngineError('CANCELLED', 'the engine is closing');
+    return this.#generator.encode(handle, prompt, signal);
+  }
+
+  generate(handle: DecoderHandle, request: GenerateRequest, signal?: AbortSignal): AsyncGenerator<GeneratedPiece> {
+    if (this.#closing) throw new EngineError('CANCELLED', 'the engine is closing');
+    return this.#generator.generate(handle, request, signal);
+  }
+
   forget(id: string): void {
     this.#predictor.forget(id);
+    this.#generator.forget(id);
   }
 
   status(): EngineStatus {
@@ -164,15 +182,17 @@ class ThreadedEngine implements Engine {
     return {
       workers: this.#workers,
       busyWorkers: this.#running,
-      lostWorkers: this.#lostTextWorkers + this.#loader.lost + this.#predictor.lost,
+      lostWorkers: this.#lostTextWorkers + this.#loader.lost + this.#predictor.lost + this.#generator.lost,
       memoryBudgetBytes: this.#loader.memoryBudgetBytes,
       residentBytes: this.#loader.residentBytes,
       models,
       predictor: this.#predictor.status(),
+      generators: this.#generator.status(),
     };
   }
 
   async unload(id: string): Promise<void> {
+    await this.#generator.unload(id);
     const model = this.#models.get(id);
     if (!model) return;
     while (model.busy || model.loadingSession) await sleep(10);
@@ -182,7 +202,11 @@ class ThreadedEngine implements Engine {
   async close(): Promise<void> {
     this.#closing = true;
     this.#loader.close();
-    await Promise.all([this.#predictor.close(), ...[...this.#models.keys()].map(id => this.unload(id))]);
+    await Promise.all([
+      this.#predictor.close(),
+      this.#generator.close(),
+      ...[...this.#models.keys()].map(id => this.unload(id)),
+    ]);
     this.#loader.clear();
   }
 

@@ -1,6 +1,12 @@
 // The failures that the engine's callers can tell apart; the server maps each code to a status.
 
-export type EngineErrorCode = 'QUEUE_FULL' | 'WORKER_LOST' | 'MODEL_FAILED' | 'MODEL_TOO_LARGE' | 'CANCELLED';
+export type EngineErrorCode =
+  | 'PROMPT_REFUSED'
+  | 'QUEUE_FULL'
+  | 'WORKER_LOST'
+  | 'MODEL_FAILED'
+  | 'MODEL_TOO_LARGE'
+  | 'CANCELLED';
 
 export class EngineError extends Error {
   readonly code: EngineErrorCode;

@@ -15,6 +15,8 @@ import { Session } from './session.ts';
 const roomPollMs = 100;
 const extraSessionPauseMs = 10_000;
 const threadsAlone = Math.min(2, availableCores());
+/** How long a guest waits for room: longer than a busy encoder keeps its place. */
+const guestWaitMs = 15_000;
 
 export interface LoaderOptions {
   models: ReadonlyMap<string, Model>;
@@ -22,8 +24,8 @@ export interface LoaderOptions {
   workers: number;
   memoryBudgetBytes: number;
   idleUnloadMs: number;
-  /** Who else has memory of the budget, and gives it back when it is needed here. */
-  guest: { readonly residentBytes: number; release(bytes: number): void };
+  /** Who else has memory of the budget, and gives it back when it is needed here; the first is asked first. */
+  guests: readonly { readonly residentBytes: number; release(bytes: number): void }[];
   log: (event: string, fields: object) => void;
   /** Called when a session became ready, ended, or may be tried again. */
   onChange: () => void;
@@ -36,7 +38,7 @@ export class Loader {
   readonly #models: ReadonlyMap<string, Model>;
   readonly #workers: number;
   readonly #idleUnloadMs: number;
-  readonly #guest: LoaderOptions['guest'];
+  readonly #guests: LoaderOptions['guests'];
   readonly #log: LoaderOptions['log'];
   readonly #onChange: () => void;
   readonly #idleTimer: NodeJS.Timeout;
@@ -48,7 +50,7 @@ export class Loader {
     this.#workers = options.workers;
     this.memoryBudgetBytes = options.memoryBudgetBytes;
     this.#idleUnloadMs = options.idleUnloadMs;
-    this.#guest = options.guest;
+    this.#guests = options.guests;
     this.#log = options.log;
     this.#onChange = options.onChange;
     this.#retry = new Alarm(options.onChange);
@@ -57,7 +59,7 @@ export class Loader {
   }
 
   get residentBytes(): number {
-    return [...this.#models.values()].reduce((sum, model) => sum + model.residentBytes, this.#guest.residentBytes);
+    return [...this.#models.values(), ...this.#guests].reduce((sum, each) => sum + each.residentBytes, 0);
   }
 
   /** Starts to load what the models need now, with `free` workers idle. */
@@ -174,9 +176,7 @@ export class Loader {
         `${model.handle.id} needs ${bytes} bytes, the budget is ${this.memoryBudgetBytes}`,
       );
     for (;;) {
-      const over = this.residentBytes + bytes - this.memoryBudgetBytes;
-      if (over > 0) this.#guest.release(over);
-      const missing = this.residentBytes + bytes - this.memoryBudgetBytes;
+      const missing = this.#missing(bytes);
       if (missing <= 0) {
         session.bytes = bytes;
         return true;
@@ -188,7 +188,25 @@ export class Loader {
     }
   }
 
-  #evict(beneficiary: Model, bytes: number): void {
+  /** Waits until a guest's bytes fit the budget; false when they don't for a while. */
+  async roomFor(bytes: number): Promise<boolean> {
+    for (let waitedMs = 0; waitedMs < guestWaitMs; waitedMs += roomPollMs) {
+      const missing = this.#missing(bytes);
+      if (missing <= 0) return true;
+      this.#evict(null, missing);
+      await sleep(roomPollMs);
+    }
+    return false;
+  }
+
+  /** Bytes that are still over when the guests have given back what they can. */
+  #missing(bytes: number): number {
+    const over = () => this.residentBytes + bytes - this.memoryBudgetBytes;
+    for (const guest of this.#guests) if (over() > 0) guest.release(over());
+    return over();
+  }
+
+  #evict(beneficiary: Model | null, bytes: number): void {
     const residents = [...this.#models.values()]
       .filter(model => model !== beneficiary)
       .flatMap(model =>
@@ -208,7 +226,10 @@ export class Loader {
     if (leaving >= bytes) return;
     const staying = residents.filter(({ session }) => !session.leaving);
     for (const { model, session } of chooseVictims(staying, { bytes: bytes - leaving, now: Date.now() })) {
-      this.#log('engine.session_evicted', { model: model.handle.id, for: beneficiary.handle.id });
+      this.#log('engine.session_evicted', {
+        model: model.handle.id,
+        for: beneficiary?.handle.id ?? 'a language model',
+      });
       void this.end(model, session);
     }
   }

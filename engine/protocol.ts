@@ -2,8 +2,9 @@
 //
 // A thread serves one encoder: a text thread its tokenizer, a session thread one ONNX session. Loading a model therefore
 // holds up nobody else, and unloading it is the end of its threads, which gives back all that they held. Trained models are
-// small and may be many, so a predict thread holds the sessions of several.
+// small and may be many, so a predict thread holds the sessions of several. A language model has one thread for all that it does.
 import type { EncoderGraph, TokenizerTables } from '@vectorium/nets';
+import type { DecoderHandle, GeneratedPiece, GenerateOptions, Prompt } from './types.ts';
 
 export interface TextThreadData {
   folder: string;
@@ -73,6 +74,32 @@ export type FromSession =
   /** `[rows, dimension]`, a row a text or a span. */
   | { type: 'vectors'; vectors: Float32Array; milliseconds: number }
   | { type: 'failed'; message: string };
+
+export type GenerateThreadData = Pick<DecoderHandle, 'path' | 'precision'>;
+
+/** `compile` and `create` come first and are answered before anything else is sent. */
+export type ToGenerate =
+  | { type: 'compile' }
+  /** `cacheBytes`: for the memory of all texts. */
+  | { type: 'create'; cacheBytes: number }
+  | { type: 'encode'; job: number; prompt: Prompt }
+  | { type: 'adapter'; job: number; adapter: string; files: { weights: string; config: string } }
+  | { type: 'start'; job: number; ids: Int32Array; adapter: string | null; options: GenerateOptions }
+  | { type: 'cancel'; job: number }
+  /** An adapter with what is kept of its texts, or what is kept of all texts that have ended. */
+  | { type: 'forget'; adapter: string | null }
+  | { type: 'close' };
+
+export type FromGenerate =
+  | { type: 'compiled'; weightBytes: number; maxTokens: number }
+  /** `tokenBytes`: memory of one token of a text. */
+  | { type: 'created'; tokenBytes: number }
+  | { type: 'encoded'; job: number; ids: Int32Array }
+  | { type: 'encoded'; job: number; ids: null; refusal: string }
+  | { type: 'adapterLoaded'; adapter: string; job: number }
+  | { type: 'piece'; job: number; piece: GeneratedPiece }
+  | { type: 'failed'; job: number | null; message: string }
+  | { type: 'resident'; bytes: number };
 
 /** The values of one feature in the rows of a piece. */
 export type PieceColumn =

@@ -6,7 +6,7 @@ import type { Transferable } from 'node:worker_threads';
 import { Worker } from 'node:worker_threads';
 
 /** For `new Worker`: a file beside this one. */
-export type ThreadEntry = './text-thread.ts' | './session-thread.ts' | './predict-thread.ts';
+export type ThreadEntry = './text-thread.ts' | './session-thread.ts' | './predict-thread.ts' | './generate-thread.ts';
 
 export class Thread<In extends { type: string }, Out> {
   readonly #worker: Worker;

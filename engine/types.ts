@@ -12,6 +12,92 @@ export interface ModelHandle {
   prefixes: { query?: string; document?: string; default?: string };
 }
 
+/** A language model as the engine needs to know it. `id` is its identity; the rest must not change under one id. */
+export interface DecoderHandle {
+  id: string;
+  /** A `.gguf` file, or a folder with config.json, tokenizer.json and safetensors. */
+  path: string;
+  /** In which its matrices are multiplied. */
+  precision: 'f32' | 'q8' | 'q4';
+  /** Tokens of a prompt and its answer together. */
+  maxTokens: number;
+}
+
+/** An adapter of low rank in PEFT's layout, over the base model that it was trained for. Its files must not change under one id. */
+export interface AdapterHandle {
+  id: string;
+  /** Local files of the adapter, needed until `release`. */
+  open(): Promise<{ weights: string; config: string; release(): void }>;
+}
+
+/** A conversation, written by the model's template, or a text that is to be continued. */
+export type Prompt = { messages: { role: string; content: string }[] } | { text: string };
+
+export interface SamplingOptions {
+  /** 0: always the likeliest. */
+  temperature: number;
+  topP: number;
+  topK: number | null;
+  repetitionPenalty: number;
+  presencePenalty: number;
+  frequencyPenalty: number;
+  /** The same seed gives the same draws. */
+  seed: number;
+}
+
+export interface GenerateOptions extends SamplingOptions {
+  maxTokens: number;
+  /** Texts before which the answer ends. */
+  stop: string[];
+  /** How many of the likeliest tokens are told at each place; null for none, and no probabilities at all. */
+  logprobs: number | null;
+}
+
+export interface TokenChance {
+  id: number;
+  /** Natural logarithm of the probability that the model gives it. */
+  logprob: number;
+}
+
+/** A token with the text and the bytes that it stands for. */
+export interface TokenText {
+  text: string;
+  logprob: number;
+}
+
+export interface GeneratedToken extends TokenText {
+  likeliest: TokenText[];
+}
+
+/** What an answer grows by. */
+export interface GeneratedPiece {
+  /** Whole characters; may be empty. */
+  text: string;
+  /** Of the answer so far. */
+  tokens: number;
+  /** The new tokens, where they were asked for. */
+  logprobs: GeneratedToken[];
+  /** In the last piece: a stop string or the model's own end, or the most tokens that were asked for or fit. */
+  ended: 'stop' | 'length' | null;
+}
+
+export interface GenerateRequest {
+  /** As `encodePrompt` gave it. */
+  prompt: Int32Array;
+  adapter: AdapterHandle | null;
+  options: GenerateOptions;
+}
+
+export interface GeneratorStatus {
+  id: string;
+  state: 'loading' | 'ready';
+  /** Weights and the memory of texts. */
+  residentBytes: number;
+  /** Texts that are being answered, and those that wait. */
+  texts: number;
+  lastUsedAt: number;
+}
+
 export type InputType = 'query' | 'document';
 
 export interface ChunkOptions {
@@ -122,6 +208,7 @@ export interface EngineStatus {
   residentBytes: number;
   models: ModelStatus[];
   predictor: PredictorStatus;
+  generators: GeneratorStatus[];
 }
 
 export interface EngineOptions {
@@ -157,6 +244,10 @@ export interface Engine {
   embed(model: ModelHandle, prepared: Prepared[], options: EmbedOptions): Promise<Float32Array[][]>;
   /** Predictions of a trained model, in the order of the rows. Throws EngineError as `embed` does. */
   predict(model: PredictorHandle, table: FeatureTable, signal?: AbortSignal): Promise<Predictions>;
+  /** Tokens of a prompt. Throws EngineError PROMPT_REFUSED when the model's template refuses the conversation. */
+  encodePrompt(model: DecoderHandle, prompt: Prompt, signal?: AbortSignal): Promise<Int32Array>;
+  /** The answer as it comes; whoever leaves the iteration, or aborts, ends it. Throws EngineError as `embed` does. */
+  generate(model: DecoderHandle, request: GenerateRequest, signal?: AbortSignal): AsyncGenerator<GeneratedPiece>;
   status(): EngineStatus;
   /** Frees the model's threads when their work is done; the next request loads it again. */
   unload(id: string): Promise<void>;

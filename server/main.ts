@@ -14,6 +14,7 @@ import { createBudgetAlerts, createStripePayments, mountBillingRoutes } from './
 import { mountConsole } from './console/index.ts';
 import { createGroupCommit, openDatabase } from './database/index.ts';
 import { createDatasets, mountDatasetRoutes } from './datasets/index.ts';
+import { createLanguageModels, mountGenerationRoutes } from './generation/index.ts';
 import { createApp, createLogger, mountProbes, mountReference } from './http/index.ts';
 import { createJobs, createWebhooks, mountJobRoutes, mountWebhookRoutes } from './jobs/index.ts';
 import { createKeys, ensureAdministrator } from './keys/index.ts';
@@ -224,6 +225,7 @@ export async function startServer(
     mountUsageRoutes(app, ledger, models);
     mountDatasetRoutes(app, { datasets, uploads });
     mountTrainingRoutes(app, trainedModels);
+    mountGenerationRoutes(app, { engine, ledger, languageModels: createLanguageModels(models) });
     mountJobRoutes(app, jobs);
     mountWebhookRoutes(app, webhooks);
     mountTelemetryRoutes(app, { telemetry, engine, ledger, dataFolder: settings.dataFolder });

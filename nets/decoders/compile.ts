@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { putGraph, unlessThere, versionOf } from '../weights/files.ts';
+import { batchGraph } from './batch.ts';
 import type { DecoderConfig } from './config.ts';
 import { promptGraph, togetherGraph } from './inference.ts';
 import { openDecoder } from './source.ts';
@@ -41,4 +42,32 @@ export async function compileDecoder(
   const [prompt, together] = await Promise.all(graphs.map(bytes => putGraph(folder, 'decoder', bytes)));
   if (!prompt || !together) throw new Error('two graphs have two paths');
   return { config: source.config, prompt, together, texts, weightBytes: weights.bytes };
+}
+
+/** Graphs for answering many at once: see `togetherGraph` of one text, and `batchGraph`. */
+export interface AnsweringGraphs {
+  config: DecoderConfig;
+  one: string;
+  batch: string;
+  weightBytes: number;
+}
+
+/** As `compileDecoder`, of the graphs that go with continuous batching; those with adapters are graphs of their own. */
+export async function compileAnswering(
+  path: string,
+  { precision, texts, adapters, folder }: CompileOptions & { adapters: boolean },
+): Promise<AnsweringGraphs> {
+  const source = await openDecoder(path);
+  const { config } = source;
+  const version = await versionOf(source.folder, source.tensors);
+  const weights = new DecoderWeights(source, { precision, version });
+  const graphs = [
+    togetherGraph(config, weights, 1, { adapter: adapters }),
+    batchGraph(config, weights, { texts, adapters }),
+  ];
+  await mkdir(folder, { recursive: true });
+  await unlessThere(join(folder, weights.file), temporary => weights.write(temporary));
+  const [one, batch] = await Promise.all(graphs.map(bytes => putGraph(folder, 'decoder', bytes)));
+  if (!one || !batch) throw new Error('two graphs have two paths');
+  return { config, one, batch, weightBytes: weights.bytes };
 }

@@ -25,8 +25,9 @@ import {
   transpose,
 } from '@vectorium/tensor';
 import type { DecoderConfig } from './config.ts';
+import { withAdapter } from './adapted.ts';
 import { frozenLinear, multiply } from './linear.ts';
-import { decoder, embed, output } from './llama.ts';
+import { decoder, type DecoderParts, embed, output } from './llama.ts';
 import { rotaryTables, scoreScale } from './rotary.ts';
 import type { DecoderWeights } from './weights.ts';
 
@@ -89,8 +90,14 @@ export function promptGraph(config: DecoderConfig, weights: DecoderWeights): Uin
  *
  * Inputs: `ids` i64 [texts], `positions` i64 [texts], and the caches, each of its own length. Outputs: `logits` f32
  * [texts, vocabulary], and the new rows of the caches. A text that has nothing to say gets any id and a cache of one row.
+ * With `adapter` also the inputs of one adapter for all of them (adapted.ts).
  */
-export function togetherGraph(config: DecoderConfig, weights: DecoderWeights, texts: number): Uint8Array {
+export function togetherGraph(
+  config: DecoderConfig,
+  weights: DecoderWeights,
+  texts: number,
+  { adapter = false } = {},
+): Uint8Array {
   const { heads, keyValueHeads, headSize, hidden, layers } = config;
   const groups = heads / keyValueHeads;
   const ids = input('ids', [texts], 'i64');
@@ -116,9 +123,10 @@ export function togetherGraph(config: DecoderConfig, weights: DecoderWeights, te
     const [only, ...others] = contexts;
     return reshape(others.length === 0 && only ? only : concat(contexts, 0), [1, texts, heads * headSize]);
   };
+  const plain: DecoderParts['linear'] = (from, layer) => frozenLinear(from, layer, weights, 4);
   const x = decoder(config, weights, {
     embedded: reshape(embed(ids, config, weights), [1, texts, hidden]),
-    parts: { linear: (from, layer) => frozenLinear(from, layer, weights, 4), attention },
+    parts: { linear: adapter ? withAdapter(plain) : plain, attention },
   });
   return toOnnx({
     logits: logitsOf(reshape(x, [texts, hidden]), config, weights),
@@ -146,7 +154,7 @@ const HIDDEN = -1e9;
 
 /** Rotates queries and keys of packed [1, tokens, groups · …], whose values turn by the angle of position 0: not at all.
  *  Tokens stand where the operator has texts, since it takes no text longer than its tables. */
-function rotation(config: DecoderConfig, tokens: number | 'tokens'): (packed: Tensor) => Tensor {
+export function rotation(config: DecoderConfig, tokens: number | 'tokens'): (packed: Tensor) => Tensor {
   const { heads, keyValueHeads, headSize, maxTokens } = config;
   const groups = heads / keyValueHeads + 2;
   const tables = rotaryTables(config.rotary, Math.max(maxTokens, groups));
@@ -163,7 +171,8 @@ function rotation(config: DecoderConfig, tokens: number | 'tokens'): (packed: Te
     );
 }
 
-const logitsOf = (x: Tensor, config: DecoderConfig, weights: DecoderWeights): Tensor =>
+/** Logits of hidden states, their products rounded to 8 bits. */
+export const logitsOf = (x: Tensor, config: DecoderConfig, weights: DecoderWeights): Tensor =>
   output(x, config, { weights, multiply: (from, matrix) => multiply(from, matrix, 4) });
 
 /** Every output of the caches in the order of layers and texts. */

@@ -3,7 +3,7 @@
 // attention finds its keys and how a matrix is multiplied, is given to it.
 import { add, gather, gatherBlockQuantized, mul, reshape, rmsNorm, silu, type Tensor } from '@vectorium/tensor';
 import type { DecoderConfig } from './config.ts';
-import type { DecoderWeights, Matrix, Part } from './weights.ts';
+import type { Weights, Matrix, Part } from './weights.ts';
 
 /** A linear layer by its name, 'layers.0.self_attn.o_proj', or several that read the same and lie one behind the other. */
 export interface Linear {
@@ -24,30 +24,22 @@ export interface DecoderParts {
 /** The hidden states [..., hidden] of tokens that were looked up, not normalised yet (see `output`). */
 export function decoder(
   config: DecoderConfig,
-  weights: DecoderWeights,
+  weights: Weights,
   { embedded, parts }: { embedded: Tensor; parts: DecoderParts },
 ): Tensor {
-  const { hidden, heads, headSize, intermediate, layers } = config;
+  const { layers } = config;
   const whole = parts.layer?.bind(parts) ?? ((compute, x) => compute(x));
   let x = embedded;
   for (let layer = 0; layer < layers; layer++) {
     const name = `layers.${layer}`;
-    const part = (of: string, rows: number): readonly Part[] => [{ name: `${name}.${of}`, rows }];
+    const linears = linearsOf(config, name);
     x = whole(before => {
-      const packed = parts.linear(normed(before, config, { weights, name: `${name}.input_layernorm` }), {
-        parts: queryKeyValue(config, name),
-        inner: hidden,
-      });
+      const packed = parts.linear(normed(before, config, { weights, name: `${name}.input_layernorm` }), linears.qkv);
       const context = parts.attention(packed, layer);
-      const between = add(
-        before,
-        parts.linear(context, { parts: part('self_attn.o_proj', hidden), inner: heads * headSize }),
-      );
+      const between = add(before, parts.linear(context, linears.o));
       const h = normed(between, config, { weights, name: `${name}.post_attention_layernorm` });
-      const gate = parts.linear(h, { parts: part('mlp.gate_proj', intermediate), inner: hidden });
-      const up = parts.linear(h, { parts: part('mlp.up_proj', intermediate), inner: hidden });
-      const down = { parts: part('mlp.down_proj', hidden), inner: intermediate };
-      return add(between, parts.linear(mul(silu(gate), up), down));
+      const [gate, up] = [parts.linear(h, linears.gate), parts.linear(h, linears.up)];
+      return add(between, parts.linear(mul(silu(gate), up), linears.down));
     }, x);
   }
   return x;
@@ -61,12 +53,12 @@ export function output(x: Tensor, config: DecoderConfig, { weights, multiply }: 
 }
 
 export interface Output {
-  weights: DecoderWeights;
+  weights: Weights;
   multiply(x: Tensor, matrix: Matrix): Tensor;
 }
 
 /** Embeddings of ids. */
-export function embed(ids: Tensor, config: DecoderConfig, weights: DecoderWeights): Tensor {
+export function embed(ids: Tensor, config: DecoderConfig, weights: Weights): Tensor {
   const table = weights.table('embed_tokens.weight', [config.vocabulary, config.hidden]);
   if ('op' in table) return gather(table, ids);
   const { values, scales, bits, blockSize } = table;
@@ -75,6 +67,22 @@ export function embed(ids: Tensor, config: DecoderConfig, weights: DecoderWeight
     { values: reshape(values, [config.vocabulary, (config.hidden * bits) / 8]), scales, bits, blockSize },
     ids,
   );
+}
+
+/** The linear layers of the layer 'layers.0'. */
+export function linearsOf(config: DecoderConfig, layer: string) {
+  const { hidden, heads, headSize, intermediate } = config;
+  const linear = (of: string, rows: number, inner: number): Linear => ({
+    parts: [{ name: `${layer}.${of}`, rows }],
+    inner,
+  });
+  return {
+    qkv: { parts: queryKeyValue(config, layer), inner: hidden },
+    o: linear('self_attn.o_proj', hidden, heads * headSize),
+    gate: linear('mlp.gate_proj', intermediate, hidden),
+    up: linear('mlp.up_proj', intermediate, hidden),
+    down: linear('mlp.down_proj', hidden, intermediate),
+  };
 }
 
 /** Queries, keys and values of a token as heads / keyValueHeads groups of queries, one of keys and one of values, each
@@ -96,5 +104,5 @@ export function queryKeyValue({ heads, keyValueHeads, headSize }: DecoderConfig,
 const normed = (
   x: Tensor,
   { hidden, epsilon }: DecoderConfig,
-  { weights, name }: { weights: DecoderWeights; name: string },
+  { weights, name }: { weights: Weights; name: string },
 ): Tensor => rmsNorm(x, weights.vector({ name: `${name}.weight`, rows: hidden }), epsilon);

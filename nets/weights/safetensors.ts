@@ -20,7 +20,7 @@ export async function findTensors(folder: string): Promise<Map<string, StoredTen
   const files = await safetensorsFiles(folder);
   if (files === null) return null;
   const found = new Map<string, StoredTensor>();
-  for (const file of files) for (const tensor of await readHeader(folder, file)) found.set(tensor.name, tensor);
+  for (const file of files) for (const tensor of await readTensors(folder, file)) found.set(tensor.name, tensor);
   return found;
 }
 
@@ -33,8 +33,8 @@ async function safetensorsFiles(folder: string): Promise<string[] | null> {
   return [...new Set(Object.values(map))].toSorted();
 }
 
-/** The format: u64 length of the header, the header as JSON, then the values; offsets count from the end of the header. */
-async function readHeader(folder: string, file: string): Promise<StoredTensor[]> {
+/** The tensors of one file. The format: u64 length of the header, the header as JSON, then the values; offsets count from the end of the header. */
+export async function readTensors(folder: string, file: string): Promise<StoredTensor[]> {
   const handle = await open(join(folder, file), 'r');
   try {
     const { size } = await handle.stat();

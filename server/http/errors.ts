@@ -41,6 +41,20 @@ function toApiError(error: unknown): ApiError {
 
 /** Sends an error in the dialect of its route; logs it when it is ours. */
 export function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { told, status, body } = answerOf(error, request);
+  const { retryAfterSeconds } = told.fields;
+  const wait = retryAfterSeconds ?? errorKinds[told.code].retryAfterSeconds;
+  if (wait !== undefined) reply.header('retry-after', Math.max(1, Math.ceil(wait)));
+  if (status === 401) reply.header('www-authenticate', 'Bearer');
+  return reply.code(status).type('application/json; charset=utf-8').send(JSON.stringify(body));
+}
+
+/** The body of an error that comes when the answer has begun; logged as `sendError` does. */
+export function errorAnswer(error: unknown, { request }: FastifyReply): Record<string, unknown> {
+  return answerOf(error, request).body;
+}
+
+function answerOf(error: unknown, request: FastifyRequest) {
   const told = toApiError(error);
   const dialect = dialectOf(request);
   const status = statusOf(told.code, dialect);
@@ -48,12 +62,9 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
   if (status === 500) request.log.error({ code: told.code, err: told.cause ?? told }, 'failed');
   if (status > 500) request.log.warn({ code: told.code, reason: told.message }, 'unavailable');
   request.errorCode = told.code;
-  const { message, param, errors, details, retryAfterSeconds } = told.fields;
-  const wait = retryAfterSeconds ?? errorKinds[told.code].retryAfterSeconds;
-  if (wait !== undefined) reply.header('retry-after', Math.max(1, Math.ceil(wait)));
-  if (status === 401) reply.header('www-authenticate', 'Bearer');
-  const body = errorBody({ code: told.code, message, requestId: request.id, param, errors, extra: details }, dialect);
-  return reply.code(status).type('application/json; charset=utf-8').send(JSON.stringify(body));
+  const { message, param, errors, details } = told.fields;
+  const fields = { code: told.code, message, requestId: request.id, param, errors, extra: details };
+  return { told, status, body: errorBody(fields, dialect) };
 }
 
 function dialectOf(request: FastifyRequest): Dialect {

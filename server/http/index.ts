@@ -2,7 +2,7 @@
 export { type App, type AppOptions, type SessionCaller, type Sessions, createApp } from './app.ts';
 export { checkOrigin, sessionTokenOf } from './admit.ts';
 export { accept } from './body.ts';
-export { ApiError } from './errors.ts';
+export { ApiError, errorAnswer } from './errors.ts';
 export { createLogger } from './log.ts';
 export { type Context, Raw, mount } from './mount.ts';
 export { type Readiness, mountProbes } from './probes.ts';

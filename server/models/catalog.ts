@@ -57,17 +57,29 @@ const sourceSchema = z.discriminatedUnion('kind', [
   }),
 ]);
 
-const entrySchema = z.strictObject({
-  kind: z.enum(['encoder', 'decoder']).default('encoder'),
+const common = {
   /** Name on the Hugging Face hub. */
   model: z.string().regex(/^[\w.-]+\/[\w.-]+$/, 'expected owner/name'),
   description: z.string().default(''),
   /** Commit of the hub's repository, so that what is fetched never changes. */
   revision: z.string().regex(/^[0-9a-f]{40}$/, 'expected a commit of 40 hexadecimal digits'),
-  dimension: z.int().positive(),
+  /** Tokens that the model was made for. */
   maxTokens: z.int().positive(),
   tier: z.enum(['budget', 'standard', 'premium']),
+  /** Of texts that are encoded, or of prompts; what is generated costs what the plan says. */
   pricePicodollarsPerToken: z.int().nonnegative().transform(BigInt),
+  /** ISO 639 codes, separated by blanks in the file. */
+  languages: z.string().transform(codes => codes.split(/\s+/).filter(Boolean)),
+  license: z.string().min(1),
+  card: z.string().default(''),
+  files: z.array(fileSchema).min(1),
+  sources: z.array(sourceSchema).min(1),
+};
+
+const encoderSchema = z.strictObject({
+  ...common,
+  kind: z.literal('encoder'),
+  dimension: z.int().positive(),
   pooling: z.enum(['mean', 'first']),
   prefixes: z
     .strictObject({
@@ -79,23 +91,36 @@ const entrySchema = z.strictObject({
   normalize: z.boolean().default(true),
   /** Dimensions that the model was trained to be cut to; null when it was not. */
   matryoshka: z.array(z.int().positive()).min(1).nullable().default(null),
-  /** ISO 639 codes, separated by blanks in the file. */
-  languages: z.string().transform(codes => codes.split(/\s+/).filter(Boolean)),
-  license: z.string().min(1),
-  card: z.string().default(''),
   /** Place among the candidates for an account's default model, 1 first; null: never a default. */
   defaultRank: z.int().positive().nullable().default(null),
-  files: z.array(fileSchema).min(1),
-  sources: z.array(sourceSchema).min(1),
 });
+
+/** A language model that answers, and that adapters are trained for. Its files are one `.gguf`, or `config.json`,
+ *  `tokenizer.json`, `tokenizer_config.json` and safetensors. */
+const decoderSchema = z.strictObject({ ...common, kind: z.literal('decoder') });
+
+/** Models are encoders unless they say otherwise. */
+const entrySchema = z.preprocess(
+  fields => (isObject(fields) ? { kind: 'encoder', ...fields } : fields),
+  z.discriminatedUnion('kind', [encoderSchema, decoderSchema]),
+);
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
 const catalogFileSchema = z.strictObject({ models: z.record(name, z.record(z.string(), z.unknown()).nullable()) });
 
 export type Precision = z.infer<typeof precision>;
 export type Source = z.infer<typeof sourceSchema>;
 export type CatalogFile = z.infer<typeof fileSchema>;
-/** One model. `precision` is that of the first source; what is really on disk says `Models.state`. */
-export type CatalogEntry = z.infer<typeof entrySchema> & { alias: string; precision: Precision };
+/** `precision` is that of the first source; what is really on disk says `Models.state`. */
+interface Named {
+  alias: string;
+  precision: Precision;
+}
+export type EncoderEntry = z.infer<typeof encoderSchema> & Named;
+export type DecoderEntry = z.infer<typeof decoderSchema> & Named;
+/** One model. */
+export type CatalogEntry = EncoderEntry | DecoderEntry;
 
 /** The catalog that comes with the server. */
 export const shippedCatalog = fileURLToPath(new URL('./catalog.json', import.meta.url));
@@ -151,7 +176,10 @@ function explain(file: string, at: string[], error: z.ZodError): string {
 
 /** What a schema of single fields can't see. */
 function inconsistency(entry: z.infer<typeof entrySchema>): string | null {
-  if (entry.matryoshka?.some(dimension => dimension > entry.dimension)) return 'matryoshka: larger than dimension';
+  if (entry.kind === 'encoder' && entry.matryoshka?.some(dimension => dimension > entry.dimension))
+    return 'matryoshka: larger than dimension';
+  if (entry.kind === 'decoder' && entry.files.filter(({ path }) => path.endsWith('.gguf')).length > 1)
+    return 'files: a language model is one .gguf';
   for (const source of entry.sources) {
     if (source.kind === 'wheel' && !source.folder === !source.convert)
       return `sources: the wheel ${source.package} needs either folder or convert`;

@@ -41,7 +41,7 @@ async function commandLine(isTTY: boolean) {
 test('list, pull, verify and list again, in plain lines', async () => {
   const { run, hub, folder } = await commandLine(false);
   expect((await run('list')).text).toMatch(
-    /alias .*\ntiny +someone\/tiny +32 +64 +0\.0025 +budget +MIT +- +\? +first use\n$/,
+    /alias .*\ntiny +encoder +someone\/tiny +32 +64 +0\.0025 +budget +MIT +- +\? +first use\n$/,
   );
   const pulled = await run('pull', 'tiny');
   expect(pulled.code).toBe(0);

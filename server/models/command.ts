@@ -39,7 +39,7 @@ export async function modelsCommand(models: Models, args: string[], output: Outp
 }
 
 function list(models: Models, say: (line: string) => void): number {
-  const header = ['alias', 'model', 'dim', 'tokens', '$/1M', 'tier', 'licence', 'here', 'size', 'hashes'];
+  const header = ['alias', 'kind', 'model', 'dim', 'tokens', '$/1M', 'tier', 'licence', 'here', 'size', 'hashes'];
   const rows = models.list().map(entry => row(models, entry));
   const widths = header.map((title, column) =>
     Math.max(...[header, ...rows].map(cells => (cells[column] ?? title).length)),
@@ -62,8 +62,9 @@ function row(models: Models, entry: CatalogEntry): string[] {
   const pinned = entry.files.filter(file => file.sha256 !== null).length;
   return [
     entry.alias,
+    entry.kind,
     entry.model,
-    String(entry.dimension),
+    entry.kind === 'encoder' ? String(entry.dimension) : '-',
     String(entry.maxTokens),
     (Number(entry.pricePicodollarsPerToken) / 1e6).toString(),
     entry.tier,

@@ -2,7 +2,7 @@
 //
 // A model is fetched from the first of its sources that gives it. One process fetches a model at a time (a file lock that
 // the system gives back when its holder dies); others wait for it and find the model ready.
-import type { ModelHandle } from '@vectorium/engine';
+import type { DecoderHandle, ModelHandle } from '@vectorium/engine';
 import { mkdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tryLock, waitForLock } from '../files/lock.ts';
@@ -70,8 +70,10 @@ export interface Models {
   record(alias: string): ModelRecord | null;
   /** The folder, fetched first if need be. Throws ModelUnavailable. Aborting ends the waiting, not the fetching. */
   ensure(alias: string, signal?: AbortSignal): Promise<string>;
-  /** What the engine needs of a model that is ready; throws ModelUnavailable when it isn't. */
+  /** What the engine needs of an encoder that is ready; throws ModelUnavailable when it isn't. */
   modelHandle(alias: string): ModelHandle;
+  /** The same of a language model. */
+  decoderHandle(alias: string): DecoderHandle;
   /** Whether the model is ready or one of its sources answers; remembered for ten minutes. */
   obtainable(alias: string): Promise<boolean>;
   /** The model for an account that names none: the best that the plan allows and that this server can have. */
@@ -138,6 +140,11 @@ export async function openModels(options: ModelsOptions): Promise<Models> {
     if (found) ready.set(alias, found);
     return found;
   };
+  const readyOne = (alias: string): Installed => {
+    const found = installed(alias);
+    if (!found) throw recentFailure(alias) ?? new ModelUnavailable(alias, []);
+    return found;
+  };
   const recentFailure = (alias: string): ModelUnavailable | null => {
     const failure = failures.get(alias);
     return failure && Date.now() - failure.at < REMEMBER_FAILURE_MS ? failure.error : null;
@@ -193,8 +200,8 @@ export async function openModels(options: ModelsOptions): Promise<Models> {
 
     modelHandle(alias) {
       const entry = entryOf(alias);
-      const found = installed(alias);
-      if (!found) throw recentFailure(alias) ?? new ModelUnavailable(alias, []);
+      if (entry.kind !== 'encoder') throw new Error(`${alias} is no encoder`);
+      const found = readyOne(alias);
       return {
         id: `${alias}@${found.record.revision}`,
         folder: found.folder,
@@ -203,6 +210,19 @@ export async function openModels(options: ModelsOptions): Promise<Models> {
         dimension: entry.dimension,
         normalize: entry.normalize,
         prefixes: entry.prefixes,
+      };
+    },
+
+    decoderHandle(alias) {
+      const entry = entryOf(alias);
+      if (entry.kind !== 'decoder') throw new Error(`${alias} is no language model`);
+      const { folder, record } = readyOne(alias);
+      const gguf = entry.files.find(({ path }) => path.endsWith('.gguf'));
+      return {
+        id: `${alias}@${record.revision}`,
+        path: gguf ? join(folder, gguf.path) : folder,
+        precision: record.precision,
+        maxTokens: entry.maxTokens,
       };
     },
 
@@ -221,6 +241,7 @@ export async function openModels(options: ModelsOptions): Promise<Models> {
 
     async defaultFor(plan) {
       const candidates = [...catalog.values()]
+        .filter(entry => entry.kind === 'encoder')
         .filter(entry => entry.defaultRank !== null && plan.tiers.includes(entry.tier))
         .toSorted((one, other) => (one.defaultRank ?? 0) - (other.defaultRank ?? 0));
       const obtainable = await Promise.all(candidates.map(entry => models.obtainable(entry.alias)));

@@ -5,13 +5,12 @@ import type { Datasets } from '../datasets/index.ts';
 import { ApiError } from '../http/index.ts';
 import type { Job, ServedJobs } from '../jobs/index.ts';
 import type { Caller } from '../keys/index.ts';
-import type { Models } from '../models/index.ts';
 import type { Known } from './answers.ts';
 import { compare } from './compare.ts';
 import { type ModelDownload, type ModelFormat, downloadOf } from './download.ts';
 import { noModel } from './errors.ts';
 import { removeLeftovers } from './files.ts';
-import { planTraining } from './plan.ts';
+import { type TrainingCatalog, planTraining } from './plan.ts';
 import type { Predictions } from './predictions.ts';
 import { type Alias, type TrainedModel } from './store.ts';
 import { type TrainingParts, runTraining } from './train.ts';
@@ -20,7 +19,7 @@ export interface TrainedModelParts extends Omit<TrainingParts, 'folder'> {
   training: Training;
   datasets: Datasets;
   jobs: ServedJobs;
-  models: Pick<Models, 'get' | 'folder' | 'modelHandle'>;
+  models: TrainingCatalog;
   predictions: Predictions;
   /** Lets what is in memory of a model go. */
   forget(modelId: string): void;

@@ -1,12 +1,12 @@
 // What models there are, in HashHub's shape and in OpenAI's.
 import { routes } from '@vectorium/contract';
 import { ApiError, type App, Raw, mount } from '../http/index.ts';
-import type { CatalogEntry, Models } from '../models/index.ts';
+import type { CatalogEntry, EncoderEntry, Models } from '../models/index.ts';
 import { clientModel, clientOf } from './courtesies.ts';
 import { mayUse, pricePerMillionTokens } from './service.ts';
 
 export function mountCatalogRoutes(app: App, models: Models): void {
-  const encoders = () => models.list().filter(({ kind }) => kind === 'encoder');
+  const encoders = () => models.list().filter(entry => entry.kind === 'encoder');
 
   mount(app, routes.listModels, ({ caller, headers }) => {
     const default_model = caller.account.defaultModel;
@@ -17,16 +17,16 @@ export function mountCatalogRoutes(app: App, models: Models): void {
     return { models: Object.fromEntries(cards), default_model };
   });
 
-  mount(app, routes.listOpenAIModels, () => ({ object: 'list' as const, data: encoders().map(openaiModel) }));
+  mount(app, routes.listOpenAIModels, () => ({ object: 'list' as const, data: models.list().map(openaiModel) }));
 
   mount(app, routes.getOpenAIModel, ({ params }) => {
     const entry = models.get(params.id);
-    if (entry?.kind !== 'encoder') throw new ApiError('NOT_FOUND', { message: `There is no model ${params.id}` });
+    if (!entry) throw new ApiError('NOT_FOUND', { message: `There is no model ${params.id}` });
     return openaiModel(entry);
   });
 
   /** The documented fields, then what else there is to know. */
-  function card(entry: CatalogEntry) {
+  function card(entry: EncoderEntry) {
     const { state, precision } = models.state(entry.alias);
     return {
       name: entry.model,

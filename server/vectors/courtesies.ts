@@ -1,7 +1,7 @@
 // What the two official HashHub clients read beyond the documents, recognised by their User-Agent. All of it, only here.
 //
 // Both want `/models` as a list; the JavaScript client wants names in camel case, and a shape of `/usage` of its own.
-import type { CatalogEntry } from '../models/index.ts';
+import type { CatalogEntry, EncoderEntry } from '../models/index.ts';
 import { type Vectors, pricePerMillionTokens } from './service.ts';
 import type { ReadableUsage } from './usage-report.ts';
 
@@ -13,7 +13,7 @@ export function clientOf(userAgent: string | undefined): Client {
 }
 
 /** One model as both clients read it. */
-export function clientModel(entry: CatalogEntry) {
+export function clientModel(entry: EncoderEntry) {
   const price = pricePerMillionTokens(entry);
   return {
     alias: entry.alias,

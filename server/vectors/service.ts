@@ -8,7 +8,7 @@ import { type ErrorCode, defaultChunkSize } from '@vectorium/contract';
 import { type Engine, EngineError, type InputType, type ModelHandle, type Prepared } from '@vectorium/engine';
 import { ApiError } from '../http/index.ts';
 import type { Caller } from '../keys/index.ts';
-import type { CatalogEntry, Models } from '../models/index.ts';
+import type { CatalogEntry, EncoderEntry, Models } from '../models/index.ts';
 import { formatUsd, picodollarsToUsd } from '../plans/index.ts';
 import { InsufficientBalance, type Ledger, type Reservation } from '../usage/index.ts';
 import { InFlight, type Work } from './in-flight.ts';
@@ -41,7 +41,7 @@ export interface Asked {
 }
 
 export interface Vectors {
-  model: CatalogEntry;
+  model: EncoderEntry;
   dimension: number;
   /** Of each text, without special tokens, prefixes and repeated overlaps: what is paid for. */
   tokenCounts: number[];
@@ -53,7 +53,7 @@ export interface Vectors {
 }
 
 export interface Tokens {
-  model: CatalogEntry;
+  model: EncoderEntry;
   count: number;
   ids?: number[];
   offsets?: [number, number][];
@@ -151,7 +151,7 @@ export function createVectorService(parts: VectorParts): VectorService {
 }
 
 /** The encoder of this name, or the account's own. */
-export function findModel(models: Models, name: string | undefined, caller: Caller): CatalogEntry {
+export function findModel(models: Models, name: string | undefined, caller: Caller): EncoderEntry {
   const alias = name ?? caller.account.defaultModel;
   const entry = models.get(alias);
   if (!entry || entry.kind !== 'encoder') {
@@ -168,6 +168,16 @@ export function mayUse(caller: Caller, entry: CatalogEntry): boolean {
   return account.plan.tiers.includes(entry.tier) && (key.models === null || key.models.includes(entry.alias));
 }
 
+/** Throws MODEL_NOT_ALLOWED for a model that plan or key don't include. */
+export function checkAllowed(caller: Caller, entry: CatalogEntry): void {
+  if (mayUse(caller, entry)) return;
+  const { plan } = caller.account;
+  const message = plan.tiers.includes(entry.tier)
+    ? `This key may not use the model ${entry.alias}`
+    : `The model ${entry.alias} is of the tier ${entry.tier}, which the plan ${plan.name} does not include`;
+  throw new ApiError('MODEL_NOT_ALLOWED', { message, param: 'model' });
+}
+
 /** The unit of the price list, in dollars. */
 export function pricePerMillionTokens({ pricePicodollarsPerToken }: CatalogEntry): number {
   return picodollarsToUsd(1_000_000n * pricePicodollarsPerToken);
@@ -175,13 +185,7 @@ export function pricePerMillionTokens({ pricePicodollarsPerToken }: CatalogEntry
 
 async function usableModel(models: Models, name: string | undefined, caller: Caller) {
   const entry = findModel(models, name, caller);
-  if (!mayUse(caller, entry)) {
-    const { plan } = caller.account;
-    const message = plan.tiers.includes(entry.tier)
-      ? `This key may not use the model ${entry.alias}`
-      : `The model ${entry.alias} is of the tier ${entry.tier}, which the plan ${plan.name} does not include`;
-    throw new ApiError('MODEL_NOT_ALLOWED', { message, param: 'model' });
-  }
+  checkAllowed(caller, entry);
   if (models.folder(entry.alias) === null) await fetchModel(models, entry);
   return { entry, handle: models.modelHandle(entry.alias) };
 }
@@ -199,7 +203,10 @@ async function checked(models: Models, options: VectorOptions, caller: Caller) {
 }
 
 /** Starts the fetching of a model that is not here, and tells the caller when to come back, or how it can be had. */
-async function fetchModel(models: Models, { alias }: CatalogEntry): Promise<never> {
+export async function fetchModel(
+  models: Pick<Models, 'state' | 'obtainable' | 'ensure'>,
+  { alias }: CatalogEntry,
+): Promise<never> {
   const { state, progress } = models.state(alias);
   if (state !== 'pulling') {
     if (state === 'unavailable' || !(await models.obtainable(alias))) {
@@ -218,7 +225,7 @@ async function fetchModel(models: Models, { alias }: CatalogEntry): Promise<neve
   });
 }
 
-function checkedChunkSize(asked: VectorOptions['chunkSize'], { alias, maxTokens }: CatalogEntry): number {
+function checkedChunkSize(asked: VectorOptions['chunkSize'], { alias, maxTokens }: EncoderEntry): number {
   if (asked === 'whole') return maxTokens;
   if (asked === undefined) return Math.min(defaultChunkSize, maxTokens);
   if (asked >= 1 && asked <= maxTokens) return asked;
@@ -226,7 +233,7 @@ function checkedChunkSize(asked: VectorOptions['chunkSize'], { alias, maxTokens 
   throw new ApiError('INVALID_PARAMETER', { message, param: 'chunk_size' });
 }
 
-function checkDimensions(asked: number | undefined, { alias, dimension, matryoshka }: CatalogEntry): void {
+function checkDimensions(asked: number | undefined, { alias, dimension, matryoshka }: EncoderEntry): void {
   if (asked === undefined || asked === dimension || matryoshka?.includes(asked)) return;
   const message = matryoshka
     ? `dimensions must be one of ${matryoshka.join(', ')} for ${alias}`
@@ -237,7 +244,7 @@ function checkDimensions(asked: number | undefined, { alias, dimension, matryosh
 interface Job {
   texts: string[];
   options: VectorOptions;
-  entry: CatalogEntry;
+  entry: EncoderEntry;
   handle: ModelHandle;
   chunkSize: number;
   asked: Asked;
@@ -303,7 +310,11 @@ const refusals = {
 } as const;
 
 /** Sets money aside. Throws INSUFFICIENT_BALANCE, KEY_BUDGET_EXCEEDED or BUDGET_EXCEEDED, with what there is and what it takes. */
-export async function reserve(ledger: Ledger, caller: Caller, costPicodollars: bigint): Promise<Reservation> {
+export async function reserve(
+  ledger: Pick<Ledger, 'reserve'>,
+  caller: Caller,
+  costPicodollars: bigint,
+): Promise<Reservation> {
   try {
     return await ledger.reserve(caller, costPicodollars);
   } catch (error) {
@@ -337,6 +348,7 @@ async function shaped(
 }
 
 const codeOfEngineError: Record<EngineError['code'], ErrorCode> = {
+  PROMPT_REFUSED: 'INVALID_PARAMETER',
   QUEUE_FULL: 'QUEUE_FULL',
   WORKER_LOST: 'WORKER_LOST',
   MODEL_FAILED: 'INTERNAL_ERROR',
@@ -345,7 +357,7 @@ const codeOfEngineError: Record<EngineError['code'], ErrorCode> = {
 };
 
 /** The engine's failures in the API's words. Those that say something of the inside keep it for the log, as the cause. */
-async function translated<Result>(work: () => Promise<Result>): Promise<Result> {
+export async function translated<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
   } catch (error) {

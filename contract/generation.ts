@@ -1,0 +1,200 @@
+// The routes by which language models answer, in OpenAI's shapes. What a language model predicts natively is in models.ts.
+import { z } from 'zod';
+import { optional, withDefault } from './fields.ts';
+import { type Route, defineRoute } from './route.ts';
+
+const mebibyte = 1024 * 1024;
+
+const generation = {
+  method: 'POST',
+  tag: 'OpenAI',
+  auth: 'key',
+  family: 'data',
+  scope: 'models',
+  dialect: 'openai',
+  maxBodyBytes: 16 * mebibyte,
+  alternatives: { 'text/event-stream': 'With `stream`: chunks as they come, then `data: [DONE]`.' },
+  errors: [
+    'INVALID_PARAMETER',
+    'MODEL_NOT_FOUND',
+    'MODEL_NOT_READY',
+    'MODEL_NOT_ALLOWED',
+    'MODEL_UNAVAILABLE',
+    'INSUFFICIENT_BALANCE',
+    'KEY_BUDGET_EXCEEDED',
+    'QUEUE_FULL',
+    'WORKER_LOST',
+  ],
+} as const;
+
+const stopText = z.string().min(1).max(200);
+/** At most so many texts before which an answer ends. */
+export const stops = z
+  .union([stopText, z.array(stopText).max(16)])
+  .transform(given => (typeof given === 'string' ? [given] : given));
+
+/** How tokens are drawn; also of `predict`. */
+export const sampling = {
+  max_tokens: optional(
+    z.int().min(1).max(1_000_000).meta({ description: 'Default 1,024, or what the context leaves.', default: 1024 }),
+  ),
+  top_p: withDefault(z.number().gt(0).max(1), 1),
+  top_k: optional(z.int().min(1).max(1_000_000).meta({ description: "Not one of OpenAI's." })),
+  repetition_penalty: withDefault(
+    z.number().gt(0).max(10).meta({ description: "Of tokens of the prompt and the answer; not one of OpenAI's." }),
+    1,
+  ),
+  presence_penalty: withDefault(z.number().min(-2).max(2), 0),
+  frequency_penalty: withDefault(z.number().min(-2).max(2), 0),
+  stop: withDefault(stops, []),
+  seed: optional(z.int().meta({ description: 'The same seed, prompt and options draw alike.' })),
+};
+export const temperature = z.number().min(0).max(2).meta({ description: '0 takes the likeliest token always.' });
+
+/** Refused when it is there and asks for something. */
+const unsupported = () =>
+  z
+    .unknown()
+    .refine(value => isNothing(value), 'is not supported')
+    .meta({ description: 'Not supported: refused unless it is empty.' })
+    .optional();
+
+function isNothing(value: unknown): boolean {
+  if (value === undefined || value === null || value === false || value === 'none' || value === 'auto') return true;
+  return typeof value === 'object' && Object.keys(value).length === 0;
+}
+
+const common = {
+  model: z.string().min(1).max(200).meta({ description: 'A base model or a trained one, by its name, id or alias.' }),
+  ...sampling,
+  temperature: withDefault(temperature, 1),
+  n: withDefault(z.int().min(1).max(8), 1),
+  stream: withDefault(z.boolean(), false),
+  stream_options: optional(z.object({ include_usage: withDefault(z.boolean(), false) })),
+  user: z.unknown().optional(),
+  logit_bias: unsupported(),
+};
+
+const responseFormat = z
+  .looseObject({ type: z.string() })
+  .refine(({ type }) => type === 'text', 'must have the type "text": answers in a given form are not supported');
+
+const part = z.object({ type: z.literal('text', 'only texts are supported'), text: z.string() });
+const content = z
+  .union([z.string(), z.array(part)])
+  .nullish()
+  .transform(given => (typeof given === 'string' ? given : (given ?? []).map(each => each.text).join('')));
+/** As a caller gives a conversation. */
+export const messages = z
+  .array(z.object({ role: z.enum(['system', 'developer', 'user', 'assistant']), content }))
+  .min(1, 'needs at least one message')
+  .max(10_000)
+  .transform(all => all.map(({ role, ...message }) => ({ role: role === 'developer' ? 'system' : role, ...message })));
+
+const usage = z.object({ prompt_tokens: z.int(), completion_tokens: z.int(), total_tokens: z.int() });
+const finishReason = z.enum(['stop', 'length']);
+const chance = z.object({ token: z.string(), logprob: z.number(), bytes: z.array(z.int()).nullable() });
+const chatLogprobs = z.object({ content: z.array(chance.extend({ top_logprobs: z.array(chance) })) });
+const textLogprobs = z.object({
+  tokens: z.array(z.string()),
+  token_logprobs: z.array(z.number()),
+  top_logprobs: z.array(z.record(z.string(), z.number())),
+  text_offset: z.array(z.int()),
+});
+const answer = {
+  id: z.string(),
+  created: z.int().meta({ description: 'Seconds since 1970.' }),
+  model: z.string(),
+  usage,
+};
+
+const chatCompletions = defineRoute({
+  ...generation,
+  id: 'createChatCompletion',
+  path: '/v1/chat/completions',
+  summary: "A language model's answer to a conversation",
+  description:
+    'The conversation is written by the template that the model was trained with. `response_format`, `tools` and `logit_bias` are refused.',
+  body: z.object({
+    ...common,
+    messages,
+    max_completion_tokens: sampling.max_tokens,
+    logprobs: withDefault(z.boolean(), false),
+    top_logprobs: optional(z.int().min(0).max(20)),
+    response_format: optional(responseFormat),
+    tools: unsupported(),
+    tool_choice: unsupported(),
+    functions: unsupported(),
+    function_call: unsupported(),
+  }),
+  answer: z.object({
+    ...answer,
+    object: z.literal('chat.completion'),
+    choices: z.array(
+      z.object({
+        index: z.int(),
+        message: z.object({ role: z.literal('assistant'), content: z.string(), refusal: z.null() }),
+        logprobs: chatLogprobs.nullable(),
+        finish_reason: finishReason,
+      }),
+    ),
+  }),
+  example: {
+    body: {
+      model: 'smollm2_135m',
+      messages: [{ role: 'user', content: 'What is the capital of France?' }],
+      temperature: 0,
+    },
+    answer: {
+      id: 'chatcmpl-019a2b3c4d5e7f80919293a4b5c6d7e8',
+      object: 'chat.completion',
+      created: 1_769_860_800,
+      model: 'smollm2_135m',
+      choices: [
+        {
+          index: 0,
+          message: { role: 'assistant', content: 'The capital of France is Paris.', refusal: null },
+          logprobs: null,
+          finish_reason: 'stop',
+        },
+      ],
+      usage: { prompt_tokens: 37, completion_tokens: 7, total_tokens: 44 },
+    },
+  },
+});
+
+const completions = defineRoute({
+  ...generation,
+  id: 'createCompletion',
+  path: '/v1/completions',
+  summary: 'A text, continued by a language model',
+  description: 'One prompt, as it is: no template is put around it.',
+  body: z.object({
+    ...common,
+    prompt: z
+      .union([z.string(), z.array(z.string()).length(1, 'must be one text')])
+      .transform(given => (typeof given === 'string' ? given : (given[0] ?? '')))
+      .refine(given => given !== '', 'is empty'),
+    logprobs: optional(z.int().min(0).max(20)),
+    echo: unsupported(),
+    suffix: unsupported(),
+    best_of: optional(z.int().min(1).max(1, 'must be 1')),
+  }),
+  answer: z.object({
+    ...answer,
+    object: z.literal('text_completion'),
+    choices: z.array(
+      z.object({
+        index: z.int(),
+        text: z.string(),
+        logprobs: textLogprobs.nullable(),
+        finish_reason: finishReason,
+      }),
+    ),
+  }),
+});
+
+export const generationRoutes = {
+  createChatCompletion: chatCompletions,
+  createCompletion: completions,
+} satisfies Record<string, Route>;

@@ -1,0 +1,146 @@
+// The thread that holds one language model: its sessions, its tokenizer, the memory of its texts, the adapters over it. Started by
+// GenerateThread.
+import { setPriority } from 'node:os';
+import { dirname } from 'node:path';
+import { parentPort, workerData } from 'node:worker_threads';
+import { compileAnswering, type Language, openLanguage, readAdapter } from '@vectorium/nets';
+import { InferenceSession } from 'onnxruntime-node';
+import { availableCores } from './cores.ts';
+import { CachePool } from './generation/caches.ts';
+import { Runner, type Sessions } from './generation/runner.ts';
+import { Schedule } from './generation/schedule.ts';
+import { AdapterStacks } from './generation/stacks.ts';
+import type { FromGenerate, GenerateThreadData, ToGenerate } from './protocol.ts';
+
+const port = parentPort;
+if (!port) throw new Error('generate-thread.ts runs in a worker thread');
+const data: GenerateThreadData = workerData;
+/** Of this thread and, by inheritance, of those that its sessions start: a vector takes milliseconds and goes first. */
+const niceness = 10;
+setPriority(niceness);
+
+const places = 8;
+const stacks = new AdapterStacks();
+const made = new Map<boolean, Promise<Sessions>>();
+let language: Language | null = null;
+let pool: CachePool | null = null;
+let schedule: Schedule | null = null;
+let weightBytes = 0;
+let turning = false;
+
+port.on('message', (message: ToGenerate) => {
+  answer(message).catch((error: unknown) => {
+    const job = 'job' in message ? message.job : null;
+    send({ type: 'failed', job, message: error instanceof Error ? error.message : String(error) });
+  });
+});
+
+async function answer(message: ToGenerate): Promise<void> {
+  switch (message.type) {
+    case 'compile': {
+      const graphs = await compiled(false);
+      weightBytes = graphs.weightBytes;
+      return send({ type: 'compiled', weightBytes, maxTokens: graphs.config.maxTokens });
+    }
+    case 'create': {
+      const { config } = await compiled(false);
+      language = await openLanguage(data.path);
+      await sessionsOf(false);
+      pool = new CachePool(config, message.cacheBytes);
+      const runner = new Runner({ config, texts: places, sessions: sessionsOf, stacks });
+      const piece = (job: number, told: (FromGenerate & { type: 'piece' })['piece']) =>
+        send({ type: 'piece', job, piece: told });
+      schedule = new Schedule({ runner, pool, language, places, piece });
+      return send({ type: 'created', tokenBytes: pool.bytesOf(1) });
+    }
+    case 'encode':
+      return send({ type: 'encoded', job: message.job, ...encoded(message) });
+    case 'adapter': {
+      const { config } = await compiled(false);
+      stacks.adapters.set(message.adapter, await readAdapter(config, message.files));
+      return send({ type: 'adapterLoaded', adapter: message.adapter, job: message.job });
+    }
+    case 'start':
+      schedule?.add({ ...message, ids: [...message.ids] });
+      return turn();
+    case 'cancel':
+      return schedule?.cancel(message.job);
+    case 'forget':
+      if (message.adapter !== null) stacks.drop(message.adapter);
+      pool?.forget(message.adapter ?? undefined);
+      return tell();
+    case 'close':
+      for (const sessions of made.values())
+        for (const session of Object.values(await sessions)) await session.release();
+      port?.close();
+  }
+}
+
+/** The graph lets messages in between two runs, since a run is begun by the event loop. */
+async function turn(): Promise<void> {
+  if (turning || !schedule) return;
+  turning = true;
+  while (!schedule.idle) {
+    try {
+      await schedule.step();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      for (const job of schedule.clear()) send({ type: 'failed', job, message: reason });
+    }
+  }
+  turning = false;
+  tell();
+}
+
+function encoded({ prompt }: ToGenerate & { type: 'encode' }): { ids: Int32Array } | { ids: null; refusal: string } {
+  if (!language) throw new Error('no model was created');
+  const { tokenizer, chat } = language;
+  if ('text' in prompt) {
+    const { ids } = tokenizer.encode(prompt.text);
+    return { ids: Int32Array.from([...tokenizer.before, ...ids]) };
+  }
+  if (!chat) return { ids: null, refusal: 'the model has no template for conversations; give it a text to continue' };
+  try {
+    return { ids: Int32Array.from(tokenizer.encode(chat(prompt.messages)).ids) };
+  } catch (error) {
+    return { ids: null, refusal: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function compiled(adapters: boolean) {
+  const folder = data.path.endsWith('.gguf') ? dirname(data.path) : data.path;
+  return compileAnswering(data.path, { precision: data.precision, texts: places, adapters, folder });
+}
+
+/** Without adapters there are fewer operators, so those sessions are others; they are made when the first adapter is used. */
+function sessionsOf(adapters: boolean): Promise<Sessions> {
+  let sessions = made.get(adapters);
+  if (!sessions) made.set(adapters, (sessions = createSessions(adapters)));
+  return sessions;
+}
+
+async function createSessions(adapters: boolean): Promise<Sessions> {
+  const graphs = await compiled(adapters);
+  return { one: await createSession(graphs.one), batch: await createSession(graphs.batch) };
+}
+
+function createSession(path: string): Promise<InferenceSession> {
+  return InferenceSession.create(path, {
+    intraOpNumThreads: availableCores(),
+    interOpNumThreads: 1,
+    // As for encoders (session-thread.ts): long enough to be there for the next operator, not to be in the way of others.
+    extra: { session: { 'intra_op.spin_duration_us': '50' } },
+    graphOptimizationLevel: 'all',
+    enableMemPattern: false,
+    logSeverityLevel: 4,
+  });
+}
+
+/** What is in memory: each session packs the weights for itself. */
+function tell(): void {
+  send({ type: 'resident', bytes: 2 * made.size * weightBytes + (pool?.bytes ?? 0) + stacks.bytes });
+}
+
+function send(message: FromGenerate): void {
+  port?.postMessage(message);
+}

@@ -1,0 +1,161 @@
+// This side of a generate thread: what each caller asked and is owed, and which adapters the thread holds.
+import { EngineError } from './errors.ts';
+import type { FromGenerate, ToGenerate } from './protocol.ts';
+import { Thread } from './thread.ts';
+import type { AdapterHandle, DecoderHandle, GeneratedPiece, GenerateRequest, Prompt } from './types.ts';
+
+interface Job {
+  told(message: FromGenerate): void;
+  fail(error: EngineError): void;
+}
+
+export class GenerateThread {
+  /** Weights of its sessions and memory of its texts, as it told last. */
+  residentBytes = 0;
+  /** Memory of one token of a text. */
+  tokenBytes = 0;
+  maxTokens = 0;
+  cacheBytes = 0;
+  readonly #thread: Thread<ToGenerate, FromGenerate>;
+  readonly #jobs = new Map<number, Job>();
+  readonly #adapters = new Map<string, Promise<void>>();
+  #setup: Job | null = null;
+  #nextJob = 0;
+  #lost: EngineError | null = null;
+
+  constructor({ id, path, precision }: DecoderHandle, onLost: (reason: string) => void) {
+    this.#thread = new Thread('./generate-thread.ts', {
+      name: `${id} generate`,
+      data: { path, precision },
+      onMessage: message => this.#take(message),
+      onLost: reason => {
+        this.#lost = new EngineError('WORKER_LOST', `the worker of ${id} was lost: ${reason}`);
+        onLost(reason);
+        for (const job of [this.#setup, ...this.#jobs.values()]) job?.fail(this.#lost);
+      },
+    });
+  }
+
+  /** Bytes of the weights, of which each of its sessions has a copy. */
+  async compile(): Promise<number> {
+    const answer = await this.#setUp({ type: 'compile' });
+    if (answer.type !== 'compiled') throw unexpected(answer);
+    this.maxTokens = answer.maxTokens;
+    return answer.weightBytes;
+  }
+
+  async create(cacheBytes: number): Promise<void> {
+    const answer = await this.#setUp({ type: 'create', cacheBytes });
+    if (answer.type !== 'created') throw unexpected(answer);
+    this.tokenBytes = answer.tokenBytes;
+    this.cacheBytes = cacheBytes;
+  }
+
+  async encode(prompt: Prompt): Promise<Int32Array> {
+    const answer = await this.#ask(job => ({ type: 'encode', job, prompt }));
+    if (answer.type !== 'encoded') throw unexpected(answer);
+    if (answer.ids === null) throw new EngineError('PROMPT_REFUSED', answer.refusal);
+    return answer.ids;
+  }
+
+  /** The answer piece by piece; leaving it ends it. */
+  async *generate({ prompt, adapter, options }: GenerateRequest, signal?: AbortSignal): AsyncGenerator<GeneratedPiece> {
+    if (adapter) await this.#load(adapter);
+    if (this.#lost) throw this.#lost;
+    signal?.throwIfAborted();
+    const pieces: GeneratedPiece[] = [];
+    let failure: EngineError | null = null;
+    let wake = idle;
+    const job = this.#nextJob++;
+    const fail = (error: EngineError) => {
+      failure = error;
+      wake();
+    };
+    this.#jobs.set(job, {
+      fail,
+      told: message => {
+        if (message.type !== 'piece') return fail(unexpected(message));
+        pieces.push(message.piece);
+        wake();
+      },
+    });
+    const leave = () => fail(new EngineError('CANCELLED', 'the caller has left'));
+    signal?.addEventListener('abort', leave, { once: true });
+    this.#thread.send({ type: 'start', job, ids: prompt, adapter: adapter?.id ?? null, options });
+    let ended = false;
+    try {
+      while (!ended) {
+        const piece = pieces.shift();
+        if (piece) {
+          ended = piece.ended !== null;
+          yield piece;
+        } else if (failure) throw failure;
+        else await new Promise<void>(resolve => (wake = resolve));
+      }
+    } finally {
+      signal?.removeEventListener('abort', leave);
+      this.#jobs.delete(job);
+      if (!ended) this.#thread.send({ type: 'cancel', job });
+    }
+  }
+
+  /** An adapter that will not be asked for any more, or what is kept of texts that have ended. */
+  forget(adapter: string | null): void {
+    if (adapter === null || this.#adapters.delete(adapter)) this.#thread.send({ type: 'forget', adapter });
+  }
+
+  close(): Promise<void> {
+    return this.#thread.close({ type: 'close' });
+  }
+
+  #load(adapter: AdapterHandle): Promise<void> {
+    const known = this.#adapters.get(adapter.id);
+    if (known) return known;
+    const loading = this.#read(adapter);
+    this.#adapters.set(adapter.id, loading);
+    loading.catch(() => this.#adapters.delete(adapter.id));
+    return loading;
+  }
+
+  async #read({ id, open }: AdapterHandle): Promise<void> {
+    const { weights, config, release } = await open();
+    try {
+      await this.#ask(job => ({ type: 'adapter', job, adapter: id, files: { weights, config } }));
+    } finally {
+      release();
+    }
+  }
+
+  #take(message: FromGenerate): void {
+    if (message.type === 'resident') this.residentBytes = message.bytes;
+    else if ('job' in message && message.job !== null) {
+      const job = this.#jobs.get(message.job);
+      if (message.type === 'failed') job?.fail(new EngineError('MODEL_FAILED', message.message));
+      else job?.told(message);
+    } else if (message.type === 'failed') this.#setup?.fail(new EngineError('MODEL_FAILED', message.message));
+    else this.#setup?.told(message);
+  }
+
+  #setUp(message: ToGenerate): Promise<FromGenerate> {
+    if (this.#lost) return Promise.reject(this.#lost);
+    return new Promise((told, fail) => {
+      this.#setup = { told, fail };
+      this.#thread.send(message);
+    });
+  }
+
+  #ask(question: (job: number) => ToGenerate): Promise<FromGenerate> {
+    if (this.#lost) return Promise.reject(this.#lost);
+    const job = this.#nextJob++;
+    return new Promise<FromGenerate>((told, fail) => {
+      this.#jobs.set(job, { told, fail });
+      this.#thread.send(question(job));
+    }).finally(() => this.#jobs.delete(job));
+  }
+}
+
+function idle(): void {}
+
+function unexpected({ type }: FromGenerate): EngineError {
+  return new EngineError('MODEL_FAILED', `the generate thread answered ${type}`);
+}

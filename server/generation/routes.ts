@@ -1,0 +1,49 @@
+// The routes of language models in OpenAI's shapes.
+import { type Route, routes } from '@vectorium/contract';
+import { type App, type Context, errorAnswer, mount } from '../http/index.ts';
+import type { LanguageModels } from './models.ts';
+import { type Asked, chatAnswer, chatChunks, eventStream, textAnswer, textChunks } from './openai.ts';
+import { beginGeneration, type GenerationParts, optionsOf } from './service.ts';
+
+export function mountGenerationRoutes(app: App, parts: GenerationParts & { languageModels: LanguageModels }): void {
+  mount(app, routes.createChatCompletion, async context => {
+    const { body } = context;
+    const model = await parts.languageModels.find(body.model, context.caller);
+    const fields = { ...body, max_tokens: body.max_completion_tokens ?? body.max_tokens };
+    const options = optionsOf(fields, body.logprobs ? (body.top_logprobs ?? 0) : null);
+    const request = { prompt: { messages: body.messages }, choices: body.n, options };
+    const generation = await beginGeneration(parts, model, request, askedBy(context, routes.createChatCompletion));
+    const asked = askedOf(body, body.logprobs);
+    if (!body.stream) return chatAnswer(generation, asked);
+    return eventStream(chatChunks(generation, asked), error => errorAnswer(error, context.reply));
+  });
+
+  mount(app, routes.createCompletion, async context => {
+    const { body } = context;
+    const model = await parts.languageModels.find(body.model, context.caller);
+    const options = optionsOf(body, body.logprobs ?? null);
+    const request = { prompt: { text: body.prompt }, choices: body.n, options };
+    const generation = await beginGeneration(parts, model, request, askedBy(context, routes.createCompletion));
+    const asked = askedOf(body, body.logprobs !== undefined);
+    if (!body.stream) return textAnswer(generation, asked);
+    return eventStream(textChunks(generation, asked), error => errorAnswer(error, context.reply));
+  });
+}
+
+function askedBy(
+  { caller, requestId, signal }: Context<typeof routes.createCompletion | typeof routes.createChatCompletion>,
+  { path }: Route,
+) {
+  return { caller, route: path, requestId, signal };
+}
+
+function askedOf(
+  {
+    model,
+    n,
+    stream_options: streaming,
+  }: { model: string; n: number; stream_options?: { include_usage: boolean } | undefined },
+  logprobs: boolean,
+): Asked {
+  return { model, choices: n, logprobs, includeUsage: streaming?.include_usage ?? false };
+}

@@ -1,0 +1,150 @@
+// Prompts to answers, with everything around them: which model, whether it fits, what it costs, and who pays when.
+//
+// model → tokens of the prompt → price of the longest answer → reserve → generate → settle → the end of the answer. What was
+// generated is paid also when the caller leaves, and no more is generated then.
+import { randomInt } from 'node:crypto';
+import type { Engine, GeneratedPiece, GenerateOptions, Prompt } from '@vectorium/engine';
+import { ApiError } from '../http/index.ts';
+import type { Caller } from '../keys/index.ts';
+import type { Ledger } from '../usage/index.ts';
+import { reserve, translated } from '../vectors/index.ts';
+import type { LanguageModel } from './models.ts';
+
+/** Fields of the API that decide how tokens are drawn. */
+export interface SamplingFields {
+  max_tokens?: number | undefined;
+  temperature: number;
+  top_p: number;
+  top_k?: number | undefined;
+  repetition_penalty: number;
+  presence_penalty: number;
+  frequency_penalty: number;
+  stop: string[];
+  seed?: number | undefined;
+}
+
+export interface GenerationAsked {
+  caller: Caller;
+  route: string;
+  requestId: string;
+  signal: AbortSignal;
+}
+
+export interface Generation {
+  promptTokens: number;
+  /** Pieces of all answers as they come; the last of each has its end. Charged when the iteration is over, however it ends. */
+  pieces: AsyncGenerator<{ choice: number; piece: GeneratedPiece }, void>;
+}
+
+export interface GenerationParts {
+  engine: Pick<Engine, 'encodePrompt' | 'generate'>;
+  ledger: Pick<Ledger, 'reserve'>;
+}
+
+const defaultMaxTokens = 1024;
+
+export function optionsOf(fields: SamplingFields, logprobs: number | null): GenerateOptions {
+  return {
+    maxTokens: fields.max_tokens ?? defaultMaxTokens,
+    temperature: fields.temperature,
+    topP: fields.top_p,
+    topK: fields.top_k ?? null,
+    repetitionPenalty: fields.repetition_penalty,
+    presencePenalty: fields.presence_penalty,
+    frequencyPenalty: fields.frequency_penalty,
+    stop: fields.stop,
+    seed: fields.seed ?? randomInt(2 ** 32),
+    logprobs,
+  };
+}
+
+/** Throws ApiError for all that can be refused before anything is computed, with the money for the longest answer set aside. */
+export async function beginGeneration(
+  { engine, ledger }: GenerationParts,
+  model: LanguageModel,
+  { prompt: given, choices, options: wanted }: { prompt: Prompt; choices: number; options: GenerateOptions },
+  { caller, route, requestId, signal }: GenerationAsked,
+): Promise<Generation> {
+  const { handle, adapter } = model;
+  const startedAt = performance.now();
+  const prompt = await translated(() => engine.encodePrompt(handle, given, signal));
+  const promptTokens = prompt.length;
+  const left = handle.maxTokens - promptTokens;
+  if (promptTokens === 0) throw new ApiError('INVALID_PARAMETER', { message: 'The prompt is empty', param: 'prompt' });
+  if (left < 1) {
+    const message = `The prompt has ${promptTokens} tokens; ${model.name} takes ${handle.maxTokens} together with its answer`;
+    throw new ApiError('INVALID_PARAMETER', { message, param: 'prompt' });
+  }
+  const maxTokens = Math.min(wanted.maxTokens, left);
+  const costOf = (generated: number) =>
+    BigInt(promptTokens) * model.promptPicodollars + BigInt(generated) * caller.account.plan.generatedTokenPicodollars;
+  const reservation = await reserve(ledger, caller, costOf(choices * maxTokens));
+  const tokens = Array.from({ length: choices }, () => 0);
+
+  async function* pieces(): Generation['pieces'] {
+    let failed = false;
+    const leave = new AbortController();
+    const until = AbortSignal.any([signal, leave.signal]);
+    const answers = tokens.map((_, choice) =>
+      engine.generate(
+        handle,
+        { prompt, adapter, options: { ...wanted, maxTokens, seed: wanted.seed + choice } },
+        until,
+      ),
+    );
+    try {
+      for await (const { choice, piece } of merged(answers)) {
+        tokens[choice] = piece.tokens;
+        // The end is told when it is paid.
+        if (piece.ended && tokens.length === 1) await settle();
+        yield { choice, piece };
+      }
+    } catch (error) {
+      failed = true;
+      throw await translated(() => Promise.reject(error)).catch((told: unknown) => told);
+    } finally {
+      leave.abort();
+      const generated = tokens.reduce((sum, each) => sum + each, 0);
+      if (failed && generated === 0) reservation.release();
+      else await settle();
+    }
+  }
+
+  let settled = false;
+  async function settle(): Promise<void> {
+    if (settled) return;
+    settled = true;
+    const generated = tokens.reduce((sum, each) => sum + each, 0);
+    await reservation.settle({
+      route,
+      model: model.name,
+      tokens: promptTokens + generated,
+      costPicodollars: costOf(generated),
+      durationMs: performance.now() - startedAt,
+      requestId,
+    });
+  }
+  return { promptTokens, pieces: pieces() };
+}
+
+/** What several give, as it comes. */
+async function* merged(
+  answers: readonly AsyncGenerator<GeneratedPiece>[],
+): AsyncGenerator<{ choice: number; piece: GeneratedPiece }> {
+  const nextOf = async (choice: number) => ({ choice, result: await answers[choice]?.next() });
+  const pending = new Map(answers.map((_, choice) => [choice, nextOf(choice)]));
+  try {
+    while (pending.size > 0) {
+      const { choice, result } = await Promise.race(pending.values());
+      if (!result || result.done) pending.delete(choice);
+      else {
+        pending.set(choice, nextOf(choice));
+        yield { choice, piece: result.value };
+      }
+    }
+  } finally {
+    for (const each of pending.values()) each.catch(() => {});
+    // One that waits for its next piece ends when it was told to leave.
+    for (const answer of answers) answer.return(undefined).catch(() => {});
+  }
+}
