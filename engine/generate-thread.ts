@@ -115,7 +115,10 @@ function compiled(adapters: boolean) {
 /** Without adapters there are fewer operators, so those sessions are others; they are made when the first adapter is used. */
 function sessionsOf(adapters: boolean): Promise<Sessions> {
   let sessions = made.get(adapters);
-  if (!sessions) made.set(adapters, (sessions = createSessions(adapters)));
+  if (!sessions) {
+    made.set(adapters, (sessions = createSessions(adapters)));
+    sessions.catch(() => made.delete(adapters));
+  }
   return sessions;
 }
 
