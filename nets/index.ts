@@ -16,9 +16,23 @@ export {
 export type { DecoderConfig } from './decoders/config.ts';
 export { attentionBias, cacheNames } from './decoders/inference.ts';
 export { type DecoderSource, openDecoder } from './decoders/source.ts';
-export { ADAPTABLE, type Adaptable, type LoraGraphs, loraGraphs, type LoraPlan } from './decoders/training.ts';
+export {
+  ADAPTABLE,
+  type Adaptable,
+  type Frozen,
+  type Lora,
+  type Trained,
+  type TrainingGraphs,
+  trainingGraphs,
+  type TrainingSettings,
+} from './decoders/training.ts';
 export { DecoderWeights, type Precision } from './decoders/weights.ts';
 export { chatTemplate, type ChatOptions, type Message } from './text/chat.ts';
 export { type Language, openLanguage } from './text/language.ts';
 export { chatTemplateOfGguf, tokenizerOfGguf } from './text/gguf.ts';
 export { type Gguf, readGguf } from './weights/gguf.ts';
+export { ggufAdapter, peftFiles } from './decoders/adapter-files.ts';
+export { configOfJson } from './decoders/config.ts';
+export { type BpeTrainingOptions, trainBpe } from './text/bpe-training.ts';
+export type { DecodingTokenizer } from './text/tokens.ts';
+export { type NamedTensor, safetensorsOf } from './weights/write-safetensors.ts';

@@ -3,8 +3,8 @@ import { readIfThere, writeWhole } from './files.ts';
 import type { State } from './session.ts';
 import type { Card, TrainEvents } from './types.ts';
 
-export interface Checkpoint {
-  progress: Progress;
+export interface Checkpoint<Extra = object> {
+  progress: Progress & Extra;
   /** Weights, averages of the optimiser, number of its step. */
   state: State;
   /** The weights of the best epoch; null before the first epoch has ended. */
@@ -26,13 +26,16 @@ export interface Progress {
   stopped: Card['stopped'] | null;
 }
 
-interface Head {
-  progress: Progress;
+interface Head<Extra> {
+  progress: Progress & Extra;
   tensors: { of: 'state' | 'best'; name: string; shape: number[] }[];
 }
 
-export async function writeCheckpoint(path: string, { progress, state, best }: Checkpoint): Promise<void> {
-  const tensors: Head['tensors'] = [];
+export async function writeCheckpoint<Extra>(
+  path: string,
+  { progress, state, best }: Checkpoint<Extra>,
+): Promise<void> {
+  const tensors: Head<Extra>['tensors'] = [];
   const pieces: Uint8Array[] = [];
   for (const [of, values] of [
     ['state', state],
@@ -42,15 +45,15 @@ export async function writeCheckpoint(path: string, { progress, state, best }: C
       tensors.push({ of, name, shape });
       pieces.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     }
-  const head: Head = { progress, tensors };
+  const head: Head<Extra> = { progress, tensors };
   await writeWhole(path, `${JSON.stringify(head)}\n`, ...pieces);
 }
 
-export async function readCheckpoint(path: string): Promise<Checkpoint | null> {
+export async function readCheckpoint<Extra = object>(path: string): Promise<Checkpoint<Extra> | null> {
   const bytes = await readIfThere(path);
   if (!bytes) return null;
   const end = bytes.indexOf(10);
-  const { progress, tensors } = JSON.parse(bytes.toString('utf8', 0, end)) as Head;
+  const { progress, tensors } = JSON.parse(bytes.toString('utf8', 0, end)) as Head<Extra>;
   const found: Record<'state' | 'best', State> = { state: {}, best: {} };
   let at = end + 1;
   for (const { of, name, shape } of tensors) {

@@ -4,7 +4,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { cancelled } from './errors.ts';
 import { runInProcess } from './process.ts';
-import type { Limits } from './protocol.ts';
+import type { Jobs, Limits } from './protocol.ts';
 import type { RunOptions, Training } from './types.ts';
 
 export interface TrainingOptions {
@@ -56,26 +56,39 @@ export function openTraining({
     }
   }
 
+  const check = <K extends 'check' | 'checkLanguage'>(
+    kind: K,
+    job: Jobs[K]['input'],
+    options: RunOptions | undefined,
+  ): Promise<Jobs[K]['result']> =>
+    follow(options, async (own, onStart) => {
+      await mkdir(scratchFolder, { recursive: true });
+      const scratch = await mkdtemp(join(resolve(scratchFolder), 'check-'));
+      try {
+        const input = { ...job, source: resolve(job.source) };
+        return await runInProcess(kind, input, { limits, scratch, services: null, graceMs, onStart }, own);
+      } finally {
+        await rm(scratch, { recursive: true, force: true });
+      }
+    });
+
   return {
     get processIds() {
       return [...running].flatMap(({ id }) => id ?? []);
     },
-    check: (job, options) =>
-      follow(options, async (own, onStart) => {
-        await mkdir(scratchFolder, { recursive: true });
-        const scratch = await mkdtemp(join(resolve(scratchFolder), 'check-'));
-        try {
-          const input = { ...job, source: resolve(job.source) };
-          return await runInProcess('check', input, { limits, scratch, services: null, graceMs, onStart }, own);
-        } finally {
-          await rm(scratch, { recursive: true, force: true });
-        }
-      }),
+    check: (job, options) => check('check', job, options),
+    checkLanguage: (job, options) => check('checkLanguage', job, options),
     train: (job, services, options) =>
       follow(options, (own, onStart) => {
         const [source, folder, target] = [resolve(job.source), resolve(job.folder), resolve(job.target)];
         const input = { ...job, source, folder, target };
         return runInProcess('train', input, { limits, scratch: folder, services, graceMs, onStart }, own);
+      }),
+    trainLanguage: (job, options) =>
+      follow(options, (own, onStart) => {
+        const [source, folder, target] = [resolve(job.source), resolve(job.folder), resolve(job.target)];
+        const input = { ...job, source, folder, target };
+        return runInProcess('trainLanguage', input, { limits, scratch: folder, services: null, graceMs, onStart }, own);
       }),
     async close() {
       closing.abort();

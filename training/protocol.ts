@@ -2,6 +2,7 @@
 //
 // A process does one job and ends. Vectors travel as Float32Array (serialization 'advanced').
 import type { PlainTrainingError } from './errors.ts';
+import type { LanguageEstimate, LanguageJob } from './language/types.ts';
 import type { Card, TrainEstimate, TrainEvents, TrainJob } from './types.ts';
 
 /** What a process may take of the machine. */
@@ -17,6 +18,8 @@ export interface Limits {
 export interface Jobs {
   check: { input: Pick<TrainJob, 'kind' | 'source' | 'config' | 'encoder'>; result: TrainEstimate };
   train: { input: TrainJob; result: Card };
+  checkLanguage: { input: Pick<LanguageJob, 'source' | 'config' | 'base'>; result: LanguageEstimate };
+  trainLanguage: { input: LanguageJob; result: Card };
 }
 
 export type Kind = keyof Jobs;

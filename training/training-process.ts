@@ -7,10 +7,11 @@ import { writeFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { cancelled, fromPlain, toPlain } from './errors.ts';
+import { estimateLanguage, trainLanguageModel } from './language/train.ts';
 import { readerBytes } from './memory.ts';
 import { estimate } from './plan.ts';
 import type { FromProcess, Jobs, Kind, ToProcess } from './protocol.ts';
-import { train } from './train.ts';
+import { type TrainContext, train } from './train.ts';
 import type { TrainServices } from './types.ts';
 
 type Run = Extract<ToProcess, { type: 'run' }>;
@@ -47,15 +48,16 @@ async function run(message: Run): Promise<void> {
 
 async function work({ kind, input, limits, scratch }: Run): Promise<Jobs[Kind]['result']> {
   const { signal } = controller;
-  if (kind === 'train') {
+  const context: TrainContext = {
+    limits,
+    services,
+    signal,
+    progress: fraction => send({ type: 'progress', fraction }),
+    event: (event, data) => send({ type: 'event', event, data } as FromProcess),
+  };
+  if (kind === 'train' || kind === 'trainLanguage') {
     lowerPriority();
-    return train(input, {
-      limits,
-      services,
-      signal,
-      progress: fraction => send({ type: 'progress', fraction }),
-      event: (event, data) => send({ type: 'event', event, data } as FromProcess),
-    });
+    return kind === 'train' ? train(input, context) : trainLanguageModel(input, context);
   }
   const reader = await openReader({
     source: input.source,
@@ -65,7 +67,9 @@ async function work({ kind, input, limits, scratch }: Run): Promise<Jobs[Kind]['
   });
   signal.addEventListener('abort', () => reader.interrupt());
   try {
-    return await estimate(reader, input, limits);
+    return kind === 'check'
+      ? await estimate(reader, input, limits)
+      : await estimateLanguage(reader, { ...input, scratch }, limits);
   } finally {
     reader.close();
   }

@@ -1,7 +1,11 @@
 // What goes in and out of training: a Parquet file and settings in; events, and a folder with a whole model, out.
+import type { LanguageCard, LanguageEstimate, LanguageJob, SampleAnswer } from './language/types.ts';
 
 export type ModelKind = 'classification' | 'regression';
 export type Algorithm = 'tabm' | 'realmlp' | 'mlp' | 'linear';
+
+/** How a language model is trained: adapters for a base, or all weights of a small one. */
+export type LanguageAlgorithm = 'lora' | 'scratch';
 
 /** What the caller chose; whatever is missing is decided from the data, and stands in the card. */
 export interface TrainConfig {
@@ -66,9 +70,11 @@ export interface TrainEvents {
   started: {
     rows: { training: number; validation: number; test: number };
     features: number;
-    algorithm: Algorithm;
+    algorithm: Algorithm | LanguageAlgorithm;
     parameters: number;
   };
+  /** Of a language model: what it says to a sample, before the first step and after each epoch. */
+  answer: SampleAnswer;
   /** After each epoch: mean loss of its steps, loss and main metrics on the validation rows (null without). */
   epoch: {
     epoch: number;
@@ -91,6 +97,9 @@ export interface Training {
   /** Throws TrainingError with the reason when this can't be trained; reads only what it must. */
   check(job: Pick<TrainJob, 'kind' | 'source' | 'config' | 'encoder'>, run?: RunOptions): Promise<TrainEstimate>;
   train(job: TrainJob, services: TrainServices, run?: RunOptions): Promise<Card>;
+  /** As `check` and `train`, of language models. */
+  checkLanguage(job: Pick<LanguageJob, 'source' | 'config' | 'base'>, run?: RunOptions): Promise<LanguageEstimate>;
+  trainLanguage(job: LanguageJob, run?: RunOptions): Promise<Card>;
   close(): Promise<void>;
 }
 
@@ -104,8 +113,8 @@ export interface Training {
  */
 export interface Card {
   card: 1;
-  kind: ModelKind;
-  algorithm: Algorithm;
+  kind: ModelKind | 'llm';
+  algorithm: Algorithm | LanguageAlgorithm;
   created_at: string;
   dataset: Record<string, unknown>;
   /** In the order of rows given as arrays. */
@@ -113,7 +122,10 @@ export interface Card {
   target: { name: string; sql_type: string; labels: (string | number | boolean)[] | null };
   encoder: Encoder | null;
   /** Everything, also what was not chosen. */
-  config: Required<Omit<TrainConfig, 'maxSeconds'>> & { maxSeconds: number | null } & Record<string, unknown>;
+  config: Required<Omit<TrainConfig, 'maxSeconds' | 'algorithm'>> & {
+    maxSeconds: number | null;
+    algorithm: Algorithm | LanguageAlgorithm;
+  } & Record<string, unknown>;
   rows: { total: number; training: number; validation: number; test: number; without_target: number };
   /** On the test rows, or on the validation rows where those are too few to divide; null where none were held out. */
   metrics: Record<string, unknown> | null;
@@ -128,4 +140,6 @@ export interface Card {
   parameters: number;
   seconds: number;
   files: { name: string; bytes: number; sha256: string }[];
+  /** Of a language model; its folder has an adapter or a whole model instead of `model.onnx`. */
+  language?: LanguageCard;
 }

@@ -1,7 +1,7 @@
 // Linear layers of a decoder on weights that may be in blocks.
 import { add, matmul, matmulNBits, type Tensor } from '@vectorium/tensor';
 import type { Linear } from './llama.ts';
-import type { DecoderWeights, Matrix } from './weights.ts';
+import type { Weights, Matrix } from './weights.ts';
 
 /** x Wᵀ. Level 4 rounds x to 8 bits block by block, each row for itself; level 0 computes in f32. */
 export function multiply(x: Tensor, matrix: Matrix, accuracyLevel: 0 | 4, bias?: Tensor): Tensor {
@@ -11,12 +11,7 @@ export function multiply(x: Tensor, matrix: Matrix, accuracyLevel: 0 | 4, bias?:
 }
 
 /** x Wᵀ + b, without b if the weights have none. */
-export function frozenLinear(
-  x: Tensor,
-  { parts, inner }: Linear,
-  weights: DecoderWeights,
-  accuracyLevel: 0 | 4,
-): Tensor {
+export function frozenLinear(x: Tensor, { parts, inner }: Linear, weights: Weights, accuracyLevel: 0 | 4): Tensor {
   const matrix = weights.matrix(
     parts.map(part => ({ ...part, name: `${part.name}.weight` })),
     inner,

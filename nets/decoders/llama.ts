@@ -3,7 +3,7 @@
 // attention finds its keys and how a matrix is multiplied, is given to it.
 import { add, gather, gatherBlockQuantized, mul, reshape, rmsNorm, silu, type Tensor } from '@vectorium/tensor';
 import type { DecoderConfig } from './config.ts';
-import type { DecoderWeights, Matrix, Part } from './weights.ts';
+import type { Weights, Matrix, Part } from './weights.ts';
 
 /** A linear layer by its name, 'layers.0.self_attn.o_proj', or several that read the same and lie one behind the other. */
 export interface Linear {
@@ -24,7 +24,7 @@ export interface DecoderParts {
 /** The hidden states [..., hidden] of tokens that were looked up, not normalised yet (see `output`). */
 export function decoder(
   config: DecoderConfig,
-  weights: DecoderWeights,
+  weights: Weights,
   { embedded, parts }: { embedded: Tensor; parts: DecoderParts },
 ): Tensor {
   const { layers } = config;
@@ -53,12 +53,12 @@ export function output(x: Tensor, config: DecoderConfig, { weights, multiply }: 
 }
 
 export interface Output {
-  weights: DecoderWeights;
+  weights: Weights;
   multiply(x: Tensor, matrix: Matrix): Tensor;
 }
 
 /** Embeddings of ids. */
-export function embed(ids: Tensor, config: DecoderConfig, weights: DecoderWeights): Tensor {
+export function embed(ids: Tensor, config: DecoderConfig, weights: Weights): Tensor {
   const table = weights.table('embed_tokens.weight', [config.vocabulary, config.hidden]);
   if ('op' in table) return gather(table, ids);
   const { values, scales, bits, blockSize } = table;
@@ -104,5 +104,5 @@ export function queryKeyValue({ heads, keyValueHeads, headSize }: DecoderConfig,
 const normed = (
   x: Tensor,
   { hidden, epsilon }: DecoderConfig,
-  { weights, name }: { weights: DecoderWeights; name: string },
+  { weights, name }: { weights: Weights; name: string },
 ): Tensor => rmsNorm(x, weights.vector({ name: `${name}.weight`, rows: hidden }), epsilon);

@@ -1,31 +1,30 @@
-// The graphs that fine-tune: adapters of low rank beside frozen matrices (Hu et al. 2021, LoRA), trained by whole steps.
+// The graphs that train a decoder, a layer at a time: one forward and one backward graph serve all layers, whose weights go in
+// with every run. What a step holds is then the input of each layer and the inner values of one, and a graph of some hundred
+// nodes is ready at once, where one of all layers takes ONNX Runtime most of a minute.
 //
-// State goes in and out by name: each output `next.NAME` of one graph is the input `state.NAME` of the next. Adapters are
-// `state.adapters.NAME.a` [rank, inner] and `.b` [outer, rank], named as the layers: 'layers.0.self_attn.q_proj'.
+// Either adapters of low rank are trained beside frozen matrices (Hu et al. 2021, LoRA), or all weights.
 import {
-  accumulate,
-  add,
-  adamStart,
   adamW,
+  add,
   cast,
-  checkpoint,
   clipByNorm,
   concat,
+  type DataType,
   div,
   equal,
   expand,
+  type External,
   filled,
   gather,
+  gradients,
   greater,
   input,
   integers,
-  mapTree,
   matmul,
   max,
   mul,
   multiHeadAttention,
   named,
-  repeat,
   reshape,
   rotaryEmbedding,
   scalar,
@@ -33,203 +32,336 @@ import {
   softmaxCrossEntropy,
   sub,
   sum,
-  transpose,
-  uniform,
   type Tensor,
   toOnnx,
+  transpose,
 } from '@vectorium/tensor';
 import type { DecoderConfig } from './config.ts';
 import { frozenLinear, multiply } from './linear.ts';
 import { decoder, embed, output } from './llama.ts';
 import { rotaryTables, scoreScale } from './rotary.ts';
-import type { DecoderWeights, Part } from './weights.ts';
+import type { DecoderWeights, Matrix, Part, Weights } from './weights.ts';
 
 export const ADAPTABLE = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const;
 export type Adaptable = (typeof ADAPTABLE)[number];
 
-/** All that decides adapters and their training; JSON, so that a run that was killed finds it again. */
-export interface LoraPlan {
+/** Adapters: what one adds is multiplied by alpha / rank. */
+export interface Lora {
   rank: number;
-  /** What an adapter adds is multiplied by alpha / rank. */
   alpha: number;
   layers: readonly Adaptable[];
+}
+
+export interface TrainingSettings {
   weightDecay: number;
-  /** The longest that the gradient of all adapters together may be. */
+  /** The longest that the gradient of all parameters together may be. */
   clip: number;
-  seed: number;
-  /** Whether a layer's inner values are computed again in the backward pass instead of kept. */
-  recompute: boolean;
+}
+
+/** A frozen weight: where its bytes lie, and as what they go in. */
+export interface Frozen {
+  place: External;
+  shape: readonly number[];
+  dtype: DataType;
+}
+
+/** A trained tensor: 'layers.0.self_attn.q_proj.a' [rank, inner] and '.b' [outer, rank] of adapters, else as Hugging Face
+ *  names the weight. Names of one layer are without 'layers.0.' within graphs. */
+export interface Trained {
+  name: string;
+  shape: readonly number[];
 }
 
 /**
- * Texts of a step come in `parts` that are computed one after the other; a part is [batch, tokens], each row one text or
- * several one behind the other. They don't see each other: `positions` start at 0 with each text, and `texts` numbers
- * them. What is to be learnt are `answers` places of a part, counted through it row by row, each with the token that
- * comes next and a weight: 1, or 0 to fill up.
+ * A part is [batch, tokens], each row one text or several one behind the other. They don't see each other: `positions` start
+ * at 0 with each text, and `texts` numbers them. What is to be learnt are `answers` places of a part, counted through it row by
+ * row, each with the token that comes next and a weight: 1, or 0 to fill up.
  *
- * Inputs of `steps`: `ids`, `positions`, `texts` i64 [steps, parts, batch, tokens], `places`, `targets` i64 and `weights`
- * f32 [steps, parts, answers], `rate` f32 [steps], `state.*`. Outputs: `losses` [steps], the mean over all weights of a
- * step, `norms` [steps], the length of the gradient before it was clipped, `next.*`.
- * Inputs of `losses`: the same without `steps` and `rate`, `state.adapters.*`. Outputs: `losses` and `weight` [parts],
- * sums that are still to be divided.
+ * Frozen weights are inputs `frozen.NAME`, trained ones `trained.NAME`, their gradients outputs `gradient.NAME`.
  */
-export interface LoraGraphs {
-  /** Trained numbers. */
-  parameters: number;
-  /** Nothing → `next.*`. */
-  start(): Uint8Array;
-  steps(): Uint8Array;
-  losses(): Uint8Array;
+export interface TrainingGraphs {
+  /** `texts`, `positions` i64 [batch, tokens] → `bias` f32 [batch, 1, tokens, tokens]. */
+  mask: Uint8Array;
+  /** `ids` i64 [batch, tokens] → `x` [batch, tokens, hidden]. */
+  embed: Uint8Array;
+  /** `ids`, `g` → gradients; null where the table is frozen. */
+  embedBack: Uint8Array | null;
+  /** `x`, `positions`, `bias` → `y`, all of them of any layer. */
+  layer: Uint8Array;
+  /** `x`, `positions`, `bias`, `g` → `dx`, gradients. */
+  layerBack: Uint8Array;
+  /** `x`, `places`, `targets` i64 [answers], `weights` f32 [answers] → `loss`, the weighted sum of −log p. */
+  head: Uint8Array;
+  /** The same → `loss`, `dx`, gradients. */
+  headBack: Uint8Array;
+  /** `x`, `places` → `logits` [answers, vocabulary]. */
+  logits: Uint8Array;
+  /** `values`, `gradients` (sums), `mean`, `square` f32 [parameters], `step`, `rate`, `total` (what sums are divided by) →
+   *  `next.values`, `next.mean`, `next.square`, `next.step`, `norm`. */
+  update: Uint8Array;
+  /** By the names of inputs. */
+  frozen: { embed: Record<string, Frozen>; head: Record<string, Frozen>; layers: Record<string, Frozen>[] };
+  /** In the order in which they lie in the flat `values`. */
+  trained: Trained[];
 }
 
-type Adapters = Record<string, { a: Tensor; b: Tensor }>;
+type Named = Record<string, Tensor>;
 
-export function loraGraphs(config: DecoderConfig, weights: DecoderWeights, plan: LoraPlan): LoraGraphs {
-  const shapes = adapterShapes(config, plan);
-  const inputs = Object.fromEntries(
-    shapes.map(({ name, inner, outer }) => [
-      name,
-      {
-        a: input(`state.adapters.${name}.a`, [plan.rank, inner]),
-        b: input(`state.adapters.${name}.b`, [outer, plan.rank]),
-      },
-    ]),
-  );
-  const lossOf = (adapters: Adapters, part: Batch) => lossOfPart(config, weights, { adapters, plan, part });
-  return {
-    parameters: shapes.reduce((total, { inner, outer }) => total + plan.rank * (inner + outer), 0),
-    start() {
-      const adapters = Object.fromEntries(
-        shapes.map(({ name, inner, outer }, i) => {
-          const draw = { seed: scalar(plan.seed, 'i64'), step: scalar(0, 'i64'), stream: i };
-          // As PEFT starts: uniform within ±1/√inner (He et al. 2015 with a = √5), so that what is added starts at 0.
-          const a = mul(sub(uniform(draw, [plan.rank, inner]), 0.5), 2 / Math.sqrt(inner));
-          return [name, { a, b: filled([outer, plan.rank], 0) }];
-        }),
-      );
-      return toOnnx(named('next', { adapters, adam: adamStart(adapters) }));
-    },
-    steps() {
-      const adam = mapTree(adamStart(inputs), ({ shape, dtype }, path) => input(`state.adam.${path}`, shape, dtype));
-      const all = batch(['steps', 'parts']);
-      const rates = input('rate', ['steps']);
-      const { state, collected } = repeat('steps', { adapters: inputs, adam }, (before, step) => {
-        const parts = mapTree(all, tensor => gather(tensor, step));
-        const summed = accumulate('parts', before.adapters, part =>
-          lossOf(
-            before.adapters,
-            mapTree(parts, tensor => gather(tensor, part)),
-          ),
-        );
-        const total = max(sum(parts.weights, [0, 1]), 1);
-        // The gradients are sums still: their length is that of the mean once it is divided, and so is the limit.
-        const { norm, scale } = clipByNorm(summed.gradients, mul(total, plan.clip));
-        const next = adamW(
-          { parameters: before.adapters, gradients: summed.gradients, state: before.adam },
-          { rate: gather(rates, step), scale: div(scale, total), weightDecay: plan.weightDecay },
-        );
-        return {
-          state: { adapters: next.parameters, adam: next.state },
-          collect: { losses: div(summed.loss, total), norms: div(norm, total) },
-        };
-      });
-      return toOnnx({ losses: collected.losses, norms: collected.norms, ...named('next', state) });
-    },
-    losses() {
-      const all = batch(['parts']);
-      const { collected } = repeat('parts', {}, (_, index) => {
-        const part = mapTree(all, tensor => gather(tensor, index));
-        return { state: {}, collect: { loss: lossOf(inputs, part), weight: sum(part.weights, [0]) } };
-      });
-      return toOnnx({ losses: collected.loss, weight: collected.weight });
-    },
-  };
-}
-
-interface Batch {
-  readonly [name: string]: Tensor;
-  readonly ids: Tensor;
-  readonly positions: Tensor;
-  readonly texts: Tensor;
-  readonly places: Tensor;
-  readonly targets: Tensor;
-  readonly weights: Tensor;
-}
-
-function batch(lead: readonly string[]): Batch {
-  const tokens = (name: string) => input(name, [...lead, 'batch', 'tokens'], 'i64');
-  const answers = (name: string, dtype: 'i64' | 'f32') => input(name, [...lead, 'answers'], dtype);
-  return {
-    ids: tokens('ids'),
-    positions: tokens('positions'),
-    texts: tokens('texts'),
-    places: answers('places', 'i64'),
-    targets: answers('targets', 'i64'),
-    weights: answers('weights', 'f32'),
-  };
-}
-
-/** The weighted sum of −log p over the answers of one part. */
-function lossOfPart(
+/** `base` with adapters, or null and all weights of `config` are trained. */
+export function trainingGraphs(
   config: DecoderConfig,
-  weights: DecoderWeights,
-  { adapters, plan, part }: { adapters: Adapters; plan: LoraPlan; part: Batch },
-): Tensor {
-  const x = decoder(config, weights, {
-    embedded: embed(part.ids, config, weights),
-    parts: {
-      linear: (from, layer) => {
-        const base = frozenLinear(from, layer, weights, 0);
-        const added = adapted(from, layer.parts, { adapters, plan });
-        return added ? add(base, added) : base;
+  { base, lora }: { base: DecoderWeights; lora: Lora } | { base: null; lora: null },
+  settings: TrainingSettings,
+): TrainingGraphs {
+  const one = { ...config, layers: 1 };
+  const shapes = lora ? adapterShapes(config, lora) : weightShapes(config);
+  const inputsOf = (all: readonly Trained[]): Named =>
+    Object.fromEntries(all.map(({ name, shape }) => [name, input(`trained.${name}`, shape)]));
+  const [ofLayer, ofEmbed, ofHead] = [inputsOf(shapes.layer), inputsOf(shapes.embed), inputsOf(shapes.head)];
+  const weightsOf = (layer: number, trained: Named) =>
+    base ? new FrozenInputs(base, layer) : new TrainedInputs(trained);
+  const frozenOf = (weights: FrozenInputs | TrainedInputs) => (weights instanceof FrozenInputs ? weights.asked : {});
+
+  const tokens = ['batch', 'tokens'];
+  const [ids, positions, texts] = [
+    input('ids', tokens, 'i64'),
+    input('positions', tokens, 'i64'),
+    input('texts', tokens, 'i64'),
+  ];
+  const hidden = [...tokens, config.hidden];
+  const [x, g] = [input('x', hidden), input('g', hidden)];
+  const bias = input('bias', ['batch', 1, 'tokens', 'tokens']);
+  const layerOf = (weights: Weights): Tensor =>
+    decoder(one, weights, {
+      embedded: x,
+      parts: {
+        linear: (from, layer) => {
+          const plain = frozenLinear(from, layer, weights, 0);
+          const added = lora && adapted(from, layer.parts, { adapters: ofLayer, lora });
+          return added ? add(plain, added) : plain;
+        },
+        attention: wholeAttention(config, { positions, bias }),
       },
-      attention: wholeAttention(config, part),
-      ...(plan.recompute && { layer: (compute, before) => checkpoint(compute, before) }),
-    },
+    });
+  const layerWeights = weightsOf(0, ofLayer);
+  const y = layerOf(layerWeights);
+  const back = gradients(sumOf(mul(y, g)), { x, ...ofLayer });
+  const { x: dx, ...layerGradients } = back;
+
+  const embedWeights = weightsOf(0, ofEmbed);
+  const embedded = embed(ids, config, embedWeights);
+
+  const headWeights = weightsOf(0, ofHead);
+  const places = input('places', ['answers'], 'i64');
+  const logits = output(gather(reshape(x, ['batch*tokens', config.hidden]), places), config, {
+    weights: headWeights,
+    multiply: (from, matrix) => multiply(from, matrix, 0),
   });
-  // The output matrix is the largest of all: only what is to be learnt goes through it.
-  const answers = gather(reshape(x, ['batch*tokens', config.hidden]), part.places);
-  const logits = output(answers, config, { weights, multiply: (y, matrix) => multiply(y, matrix, 0) });
-  return sum(mul(softmaxCrossEntropy(logits, part.targets), part.weights), [0]);
+  const [targets, weights] = [input('targets', ['answers'], 'i64'), input('weights', ['answers'])];
+  const loss = sum(mul(softmaxCrossEntropy(logits, targets), weights), [0]);
+  const { x: dHead, ...headGradients } = gradients(loss, { x, ...ofHead });
+
+  return {
+    mask: toOnnx({ bias: maskOf(config, { texts, positions }) }),
+    embed: toOnnx({ x: embedded }),
+    embedBack: base ? null : toOnnx(named('gradient', gradients(sumOf(mul(embedded, g)), ofEmbed))),
+    layer: toOnnx({ y }),
+    layerBack: toOnnx({ dx: known(dx), ...named('gradient', layerGradients) }),
+    head: toOnnx({ loss }),
+    headBack: toOnnx({ loss, dx: known(dHead), ...named('gradient', headGradients) }),
+    logits: toOnnx({ logits }),
+    update: updateGraph(settings),
+    frozen: {
+      embed: frozenOf(embedWeights),
+      head: frozenOf(headWeights),
+      layers: Array.from({ length: config.layers }, (_, layer) => {
+        const asked = weightsOf(layer, ofLayer);
+        layerOf(asked);
+        return frozenOf(asked);
+      }),
+    },
+    trained: [
+      ...Array.from({ length: config.layers }, (_, layer) =>
+        shapes.layer.map(({ name, shape }) => ({ name: `layers.${layer}.${name}`, shape })),
+      ).flat(),
+      ...[...new Map([...shapes.embed, ...shapes.head].map(trained => [trained.name, trained])).values()],
+    ],
+  };
 }
+
+const sumOf = (tensor: Tensor): Tensor =>
+  sum(
+    tensor,
+    tensor.shape.map((_, axis) => axis),
+  );
+
+function known(tensor: Tensor | undefined): Tensor {
+  if (!tensor) throw new Error('a layer has a gradient');
+  return tensor;
+}
+
+function updateGraph({ weightDecay, clip }: TrainingSettings): Uint8Array {
+  const flat = (name: string) => input(name, ['parameters']);
+  const [step, rate, total] = [input('step', []), input('rate', []), input('total', [])];
+  const summed = flat('gradients');
+  // The gradients are sums still: their length is that of the mean once it is divided, and so is the limit.
+  const { norm, scale } = clipByNorm({ all: summed }, mul(total, clip));
+  const next = adamW(
+    {
+      parameters: { all: flat('values') },
+      gradients: { all: summed },
+      state: { step, mean: { all: flat('mean') }, square: { all: flat('square') } },
+    },
+    { rate, scale: div(scale, total), weightDecay },
+  );
+  return toOnnx({
+    'next.values': next.parameters.all,
+    'next.mean': next.state.mean.all,
+    'next.square': next.state.square.all,
+    'next.step': next.state.step,
+    norm: div(norm, total),
+  });
+}
+
+/** Weights of a file as inputs, under names without the layer's. */
+class FrozenInputs implements Weights {
+  readonly asked: Record<string, Frozen> = {};
+  readonly #base: DecoderWeights;
+  readonly #layer: string;
+  readonly #known = new Map<Tensor, Tensor>();
+
+  constructor(base: DecoderWeights, layer: number) {
+    this.#base = base;
+    this.#layer = `layers.${layer}.`;
+  }
+
+  has(name: string): boolean {
+    return this.#base.has(this.#own(name));
+  }
+
+  vector(...parts: readonly Part[]): Tensor {
+    return this.#input(this.#base.vector(...this.#ownParts(parts)));
+  }
+
+  matrix(parts: readonly Part[], columns: number): Matrix {
+    return this.#inputs(this.#base.matrix(this.#ownParts(parts), columns));
+  }
+
+  table(name: string, shape: readonly [number, number]): Matrix {
+    return this.#inputs(this.#base.table(name, shape));
+  }
+
+  #own(name: string): string {
+    return name.replace('layers.0.', this.#layer);
+  }
+
+  #ownParts(parts: readonly Part[]): Part[] {
+    return parts.map(part => ({ ...part, name: this.#own(part.name) }));
+  }
+
+  #inputs(matrix: Matrix): Matrix {
+    if ('op' in matrix) return this.#input(matrix);
+    const { values, scales, zeros, ...how } = matrix;
+    return {
+      ...how,
+      values: this.#input(values),
+      scales: this.#input(scales),
+      ...(zeros && { zeros: this.#input(zeros) }),
+    };
+  }
+
+  #input(tensor: Tensor): Tensor {
+    if (tensor.op !== 'parameter') throw new Error('a frozen weight is a parameter');
+    const { name, data } = tensor.attributes;
+    const own = `frozen.${name.replaceAll(this.#layer, '')}`;
+    const shape = tensor.shape.map(Number);
+    this.asked[own] = { place: data, shape, dtype: tensor.dtype };
+    const made = this.#known.get(tensor) ?? input(own, shape, tensor.dtype);
+    this.#known.set(tensor, made);
+    return made;
+  }
+}
+
+/** Weights that are trained themselves. */
+class TrainedInputs implements Weights {
+  readonly #trained: Named;
+
+  constructor(trained: Named) {
+    this.#trained = trained;
+  }
+
+  has(name: string): boolean {
+    return relative(name) in this.#trained;
+  }
+
+  vector(...parts: readonly Part[]): Tensor {
+    return this.#joined(parts);
+  }
+
+  matrix(parts: readonly Part[]): Tensor {
+    return this.#joined(parts);
+  }
+
+  table(name: string): Tensor {
+    return this.#joined([{ name, rows: 0 }]);
+  }
+
+  #joined(parts: readonly Part[]): Tensor {
+    const all = parts.map(({ name, order }) => {
+      const tensor = this.#trained[relative(name)];
+      if (!tensor) throw new Error(`no ${name} is trained`);
+      return order ? gather(tensor, integers(Array.from(order))) : tensor;
+    });
+    const [only] = all;
+    return all.length === 1 && only ? only : concat(all, 0);
+  }
+}
+
+const relative = (name: string): string => name.replace(/^layers\.0\./, '');
 
 /** (x Aᵀ) Bᵀ · alpha / rank for each part, zero for one without an adapter; undefined if none has one. */
 function adapted(
   x: Tensor,
   parts: readonly Part[],
-  { adapters, plan }: { adapters: Adapters; plan: LoraPlan },
+  { adapters, lora }: { adapters: Named; lora: Lora },
 ): Tensor | undefined {
-  if (!parts.some(({ name }) => adapters[name])) return undefined;
-  const scale = plan.alpha / plan.rank;
+  const scale = lora.alpha / lora.rank;
+  if (!parts.some(({ name }) => adapters[`${relative(name)}.a`])) return undefined;
   const pieces = parts.map(({ name, rows, order }) => {
-    const adapter = adapters[name];
-    if (!adapter) return filled(['batch', 'tokens', rows], 0);
+    const [down, up] = [adapters[`${relative(name)}.a`], adapters[`${relative(name)}.b`]];
+    if (!down || !up) return filled(['batch', 'tokens', rows], 0);
     // The base has these rows in another order; B is small, so it is what moves.
-    const b = order ? gather(adapter.b, integers(Array.from(order))) : adapter.b;
-    return matmul(matmul(x, adapter.a, { transB: true }), b, { transB: true, alpha: scale });
+    const b = order ? gather(up, integers(Array.from(order))) : up;
+    return matmul(matmul(x, down, { transB: true }), b, { transB: true, alpha: scale });
   });
   const [only, ...others] = pieces;
   return others.length === 0 ? only : concat(pieces, 2);
 }
 
-/** Attention of all tokens of a part at once, each to those before it of its own text. */
-function wholeAttention(config: DecoderConfig, part: Batch): (packed: Tensor) => Tensor {
-  const { heads, keyValueHeads, headSize, window, maxTokens } = config;
-  const groups = heads / keyValueHeads;
-  const tables = rotaryTables(config.rotary, maxTokens);
-  const rotate = (x: Tensor, count: number) =>
-    rotaryEmbedding(x, { positions: part.positions, ...tables }, { heads: count });
+/** Large and negative where a token must not look: at other texts, at what comes later, and beyond the window. */
+function maskOf({ window }: DecoderConfig, { texts, positions }: { texts: Tensor; positions: Tensor }): Tensor {
   const [rows, columns] = [
     ['batch', 1, 'tokens', 1],
     ['batch', 1, 1, 'tokens'],
-  ].map(shape => ({ texts: reshape(part.texts, shape), positions: reshape(part.positions, shape) }));
+  ].map(shape => ({ texts: reshape(texts, shape), positions: reshape(positions, shape) }));
   if (!rows || !columns) throw new Error('scores have rows and columns');
   const back = sub(rows.positions, columns.positions);
   const other = cast(equal(rows.texts, columns.texts), 'f32');
   const later = cast(greater(scalar(0, 'i64'), back), 'f32');
   const far = window === null ? [] : [cast(greater(back, scalar(window - 1, 'i64')), 'f32')];
   const hidden = [later, ...far].reduce((a, b) => max(a, b), sub(1, other));
-  const attentionBias = mul(hidden, HIDDEN);
+  return mul(hidden, HIDDEN);
+}
+
+/** Attention of all tokens of a part at once, each to those before it of its own text. */
+function wholeAttention(
+  config: DecoderConfig,
+  { positions, bias }: { positions: Tensor; bias: Tensor },
+): (packed: Tensor) => Tensor {
+  const { heads, keyValueHeads, headSize, maxTokens } = config;
+  const groups = heads / keyValueHeads;
+  const tables = rotaryTables(config.rotary, maxTokens);
+  const rotate = (x: Tensor, count: number) => rotaryEmbedding(x, { positions, ...tables }, { heads: count });
   const whole = ['batch', 'tokens'];
   // Each head of keys once for each group, as the queries lie.
   const everyGroup = (x: Tensor) =>
@@ -243,7 +375,7 @@ function wholeAttention(config: DecoderConfig, part: Batch): (packed: Tensor) =>
     const key = rotate(slice(packed, 2, { start: queries, length: keys }), keyValueHeads);
     const value = slice(packed, 2, { start: queries + keys, length: keys });
     const context = multiHeadAttention(
-      { query, key: everyGroup(key), value: everyGroup(value), attentionBias },
+      { query, key: everyGroup(key), value: everyGroup(value), attentionBias: bias },
       { heads, scale: scoreScale(config) },
     );
     const byGroup = reshape(context, [...whole, groups, keyValueHeads, headSize]);
@@ -253,12 +385,49 @@ function wholeAttention(config: DecoderConfig, part: Batch): (packed: Tensor) =>
 
 const HIDDEN = -1e9;
 
-function adapterShapes(
-  { layers, hidden, heads, keyValueHeads, headSize, intermediate }: DecoderConfig,
-  plan: LoraPlan,
-): { name: string; inner: number; outer: number }[] {
+interface Shapes {
+  layer: Trained[];
+  embed: Trained[];
+  head: Trained[];
+}
+
+function adapterShapes(config: DecoderConfig, { rank, layers }: Lora): Shapes {
+  const all = matrixShapes(config);
+  const layer = layers.flatMap(name => {
+    const [of, inner, outer] = all[name];
+    return [
+      { name: `${of}.${name}.a`, shape: [rank, inner] },
+      { name: `${of}.${name}.b`, shape: [outer, rank] },
+    ];
+  });
+  return { layer, embed: [], head: [] };
+}
+
+/** Without biases, and the table of embeddings is the output matrix too. */
+function weightShapes(config: DecoderConfig): Shapes {
+  const all = matrixShapes(config);
+  const vector = (name: string) => ({ name: `${name}.weight`, shape: [config.hidden] });
+  const table = { name: 'embed_tokens.weight', shape: [config.vocabulary, config.hidden] };
+  const matrices = ADAPTABLE.map(name => {
+    const [of, inner, outer] = all[name];
+    return { name: `${of}.${name}.weight`, shape: [outer, inner] };
+  });
+  return {
+    layer: [vector('input_layernorm'), ...matrices, vector('post_attention_layernorm')],
+    embed: [table],
+    head: [vector('norm'), table],
+  };
+}
+
+function matrixShapes({
+  hidden,
+  heads,
+  keyValueHeads,
+  headSize,
+  intermediate,
+}: DecoderConfig): Readonly<Record<Adaptable, readonly [of: string, inner: number, outer: number]>> {
   const keys = keyValueHeads * headSize;
-  const shapes: Readonly<Record<Adaptable, readonly [of: string, inner: number, outer: number]>> = {
+  return {
     q_proj: ['self_attn', hidden, heads * headSize],
     k_proj: ['self_attn', hidden, keys],
     v_proj: ['self_attn', hidden, keys],
@@ -267,10 +436,4 @@ function adapterShapes(
     up_proj: ['mlp', hidden, intermediate],
     down_proj: ['mlp', intermediate, hidden],
   };
-  return Array.from({ length: layers }, (_, layer) =>
-    plan.layers.map(name => {
-      const [of, inner, outer] = shapes[name];
-      return { name: `layers.${layer}.${of}.${name}`, inner, outer };
-    }),
-  ).flat();
 }

@@ -20,6 +20,9 @@ export interface Part {
   readonly order?: Int32Array;
 }
 
+/** What an architecture asks for. */
+export type Weights = Pick<DecoderWeights, 'has' | 'vector' | 'matrix' | 'table'>;
+
 interface Piece {
   readonly parts: readonly Part[];
   readonly columns: number;

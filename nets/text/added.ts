@@ -7,6 +7,7 @@ export interface AddedTokenJson {
   lstrip: boolean;
   rstrip: boolean;
   special: boolean;
+  normalized?: boolean;
 }
 
 /** A stretch of the text: an added token, or, without `id`, what stands between them. */

@@ -67,6 +67,8 @@ export function standInTraining(): Training & { jobs: TrainJob[]; options: Stand
       }
       return writeModel(job, { features, labels, curves });
     },
+    checkLanguage: () => Promise.reject(new Error('not called')),
+    trainLanguage: () => Promise.reject(new Error('not called')),
     async close() {},
   };
 }

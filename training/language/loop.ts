@@ -1,0 +1,188 @@
+// The training itself: part after part, and between two what must not wait: cancelling, checkpoints, the clock.
+//
+// Whatever is decided here follows from the plan, the samples and the losses; so a run that goes on from a checkpoint, also one in
+// the middle of a step, ends with the same weights as one that was never interrupted. The clock alone decides otherwise.
+import { setImmediate as turn } from 'node:timers/promises';
+import { type Checkpoint, readCheckpoint, writeCheckpoint } from '../checkpoint.ts';
+import { TrainingError } from '../errors.ts';
+import { randomNumbers, shuffle } from '../random.ts';
+import type { State } from '../session.ts';
+import type { TrainEvents } from '../types.ts';
+import { answersTo } from './answer.ts';
+import type { Network } from './network.ts';
+import { answersOf, packed, type Sample } from './packing.ts';
+import { type LanguagePlan, rateOf, stepsOfEpoch } from './plan.ts';
+import type { Samples } from './samples.ts';
+import type { SampleAnswer } from './types.ts';
+import type { Vocabulary } from './vocabulary.ts';
+
+export interface LoopOptions {
+  checkpoint: string;
+  checkpointSeconds: number;
+  maxSeconds: number | null;
+  /** Seconds since the run began, those of runs before it not counted. */
+  elapsed: () => number;
+  signal: AbortSignal;
+  onEpoch: (epoch: TrainEvents['epoch']) => void;
+  onAnswer: (answer: SampleAnswer) => void;
+  progress: (fraction: number) => void;
+}
+
+interface Extra {
+  /** Parts of the step that are done, and the sum of their losses. */
+  part: number;
+  partLoss: number;
+  answers: SampleAnswer[];
+}
+
+export type LanguageProgress = Checkpoint<Extra>['progress'];
+
+const answeredSamples = 3;
+
+/** Leaves the values of the best epoch in the network. */
+export async function trainLanguage(
+  network: Network,
+  { plan, data, vocabulary }: { plan: LanguagePlan; data: Samples; vocabulary: Vocabulary },
+  options: LoopOptions,
+): Promise<LanguageProgress> {
+  const { checkpoint, checkpointSeconds, maxSeconds, elapsed, signal } = options;
+  const { training, validation } = divided(data.samples.length, plan);
+  const steps = stepsOfEpoch(plan);
+  const shape = { longestRow: plan.longestRow, tokensAtOnce: plan.tokensAtOnce };
+  const at = (index: number): Sample => data.samples[index] ?? { ids: new Int32Array(), learnt: new Uint8Array() };
+  const heldOut = packed(validation.map(at), shape);
+  const asked = (validation.length > 0 ? validation : training)
+    .flatMap(index => data.asked[index] ?? [])
+    .slice(0, answeredSamples);
+
+  const found = await readCheckpoint<Extra>(checkpoint);
+  let best: Float32Array | null = null;
+  let progress: LanguageProgress = {
+    ...{ epoch: 0, step: 0, lossSum: 0, curves: [], bestEpoch: 0, bestLoss: null, seconds: 0, stopped: null },
+    ...{ part: 0, partLoss: 0, answers: [] },
+  };
+  if (found) {
+    progress = found.progress;
+    for (const name of ['values', 'gradients', 'mean', 'square'] as const)
+      network[name].set(found.state[name]?.data ?? []);
+    network.step = progress.epoch * steps + progress.step;
+    best = found.best?.['values']?.data ?? null;
+  }
+  const before = progress.seconds;
+  const seconds = () => before + elapsed();
+  let lastCheckpoint = performance.now();
+  if (!found) await answer(0);
+  while (progress.stopped === null) {
+    if (progress.step < steps) await learnStep();
+    if (progress.stopped !== null) break;
+    const late = maxSeconds !== null && seconds() >= maxSeconds;
+    if (progress.step === steps || late) {
+      if (performance.now() - lastCheckpoint >= checkpointSeconds * 250) await keep();
+      await endEpoch(late);
+    }
+    if (progress.stopped !== null) await keep();
+  }
+  if (!best)
+    throw new TrainingError(
+      'NOT_TRAINABLE',
+      'The loss grew beyond all numbers in the first epoch: choose a smaller learning_rate',
+      'config.learning_rate',
+    );
+  network.values.set(best);
+  return progress;
+
+  async function learnStep(): Promise<void> {
+    const indices = shuffle([...training], randomNumbers(plan.seed, progress.epoch, 1));
+    const chosen = indices.slice(progress.step * plan.batch, (progress.step + 1) * plan.batch);
+    const parts = packed(chosen.map(at), shape);
+    for (let part = parts[progress.part]; part; part = parts[progress.part]) {
+      if (signal.aborted) {
+        // A server that stops in order goes on here.
+        await keep();
+        throw signal.reason;
+      }
+      progress.partLoss += await network.learn(part);
+      progress.part++;
+      if (performance.now() - lastCheckpoint >= checkpointSeconds * 1000) await keep();
+      options.progress(done(progress.part / parts.length));
+      // Messages come in and go out between parts.
+      await turn();
+    }
+    const total = parts.reduce((sum, part) => sum + answersOf(part), 0);
+    await network.update(rateOf(plan, network.step), total);
+    progress.lossSum += progress.partLoss / Math.max(1, total);
+    progress = { ...progress, step: progress.step + 1, part: 0, partLoss: 0 };
+    if (!Number.isFinite(progress.lossSum)) {
+      progress.stopped = 'diverged';
+    }
+  }
+
+  function done(ofStep: number): number {
+    const share = (progress.epoch * steps + progress.step + ofStep) / (steps * plan.epochs);
+    return Math.max(share, maxSeconds === null ? 0 : Math.min(1, seconds() / maxSeconds));
+  }
+
+  async function keep(): Promise<void> {
+    progress.seconds = seconds();
+    const named = (values: Float32Array) => ({ shape: [values.length], data: values });
+    const { values, gradients, mean, square } = network;
+    const state: State = {
+      values: named(values),
+      gradients: named(gradients),
+      mean: named(mean),
+      square: named(square),
+    };
+    await writeCheckpoint<Extra>(checkpoint, { progress, state, best: best && { values: named(best) } });
+    lastCheckpoint = performance.now();
+  }
+
+  async function answer(epoch: number): Promise<void> {
+    const said = await answersTo(network, vocabulary, { prompts: asked.map(({ prompt }) => prompt), signal });
+    for (const [i, { prompt, expected }] of asked.entries()) {
+      const made = { epoch, prompt, expected, answer: said[i] ?? '' };
+      progress.answers.push(made);
+      options.onAnswer(made);
+    }
+  }
+
+  async function endEpoch(late: boolean): Promise<void> {
+    let [loss, total] = [0, 0];
+    for (const part of heldOut) {
+      signal.throwIfAborted();
+      loss += await network.loss(part);
+      total += answersOf(part);
+      await turn();
+    }
+    const validationLoss = total > 0 ? loss / total : null;
+    const epoch = progress.epoch + 1;
+    const curve = {
+      epoch,
+      step: progress.epoch * steps + progress.step,
+      training_loss: progress.lossSum / progress.step,
+      validation_loss: validationLoss,
+      metrics: validationLoss === null ? {} : { perplexity: Math.exp(validationLoss) },
+      seconds: seconds(),
+    };
+    if (validationLoss === null || !best || validationLoss < (progress.bestLoss ?? Infinity)) {
+      best = network.values.slice();
+      progress.bestEpoch = epoch;
+      progress.bestLoss = validationLoss;
+    }
+    progress = { ...progress, epoch, step: 0, lossSum: 0, curves: [...progress.curves, curve] };
+    if (epoch === plan.epochs) progress.stopped = 'epochs';
+    else if (late) progress.stopped = 'max_seconds';
+    else if (validationLoss !== null && plan.earlyStopping && epoch - progress.bestEpoch >= plan.patience)
+      progress.stopped = 'early_stopping';
+    await answer(epoch);
+    options.onEpoch(curve);
+  }
+}
+
+/** Indices of samples. */
+function divided(count: number, plan: LanguagePlan): { training: number[]; validation: number[] } {
+  const order = shuffle(
+    Array.from({ length: count }, (_, i) => i),
+    randomNumbers(plan.seed, 0, 2),
+  );
+  return { training: order.slice(0, plan.training), validation: order.slice(plan.training) };
+}

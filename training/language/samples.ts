@@ -1,0 +1,92 @@
+// Rows as samples: tokens, and which of them are to be learnt. Of a conversation these are the assistant's own words.
+import type { Message } from '@vectorium/nets';
+import { TrainingError } from '../errors.ts';
+import type { Row } from './columns.ts';
+import type { Sample } from './packing.ts';
+import type { Vocabulary } from './vocabulary.ts';
+
+export interface Samples {
+  samples: Sample[];
+  /** For samples that are answered during the run: what is asked, and the answer that the data has. */
+  asked: ({ prompt: string; expected: string } | null)[];
+  longer: number;
+  withoutAnswer: number;
+  empty: number;
+}
+
+/** At most `limit` rows. A plain text that is longer than `maxLength` becomes several samples, a conversation is cut at its end. */
+export async function samplesOf(
+  rows: AsyncIterable<Row>,
+  { tokenizer, write, end, before }: Vocabulary,
+  { maxLength, limit = Infinity }: { maxLength: number; limit?: number },
+): Promise<Samples> {
+  const found: Samples = { samples: [], asked: [], longer: 0, withoutAnswer: 0, empty: 0 };
+  let count = 0;
+  for await (const row of rows) {
+    if (++count > limit) break;
+    if (row === null) found.empty++;
+    else if ('text' in row) addText(row.text);
+    else addConversation(row.messages);
+  }
+  return found;
+
+  function addText(text: string): void {
+    const ids = [...before, ...tokenizer.encode(text).ids, end];
+    if (ids.length > maxLength) found.longer++;
+    for (let from = 0; from < ids.length - 1; from += maxLength) {
+      const piece = Int32Array.from(ids.slice(from, from + maxLength));
+      found.samples.push({ ids: piece, learnt: new Uint8Array(piece.length).fill(1) });
+      const head = tokenizer.decode(piece.subarray(0, Math.ceil(piece.length / 3)));
+      found.asked.push({ prompt: head, expected: tokenizer.decode(piece.subarray(Math.ceil(piece.length / 3))) });
+    }
+  }
+
+  function addConversation(messages: readonly Message[]): void {
+    if (!write)
+      throw new TrainingError(
+        'NOT_TRAINABLE',
+        'The base model has no template for conversations: train it on a column of plain text',
+        'config.base_model',
+      );
+    const full = write(messages, false);
+    const { ids, starts } = tokenizer.encode(full);
+    const learnt = new Uint8Array(ids.length);
+    for (const [i, { role }] of messages.entries()) {
+      if (role !== 'assistant') continue;
+      const [from, to] = [write(messages.slice(0, i), true), write(messages.slice(0, i + 1), false).trimEnd()];
+      if (!full.startsWith(from) || !full.startsWith(to)) continue;
+      for (let at = 0; at < ids.length; at++) {
+        const start = starts[at] ?? 0;
+        if (start >= from.length && start < to.length) learnt[at] = 1;
+      }
+    }
+    if (ids.length > maxLength) found.longer++;
+    const cut = { ids: ids.slice(0, maxLength), learnt: learnt.slice(0, maxLength) };
+    if (!cut.learnt.some(Boolean)) {
+      found.withoutAnswer++;
+      return;
+    }
+    found.samples.push(cut);
+    const last = messages.findLastIndex(({ role }) => role === 'assistant');
+    found.asked.push({ prompt: write(messages.slice(0, last), true), expected: messages[last]?.content ?? '' });
+  }
+}
+
+/** Throws where nothing can be learnt from the rows. */
+export function checkSamples({ samples, withoutAnswer, empty, longer }: Samples, maxLength: number): void {
+  if (samples.length >= leastSamples) return;
+  const why = [
+    empty > 0 ? `${empty} rows are empty` : '',
+    withoutAnswer > 0
+      ? `in ${withoutAnswer} rows nothing of an answer is within max_length (${maxLength} tokens) or there is no message of the role assistant`
+      : '',
+    longer > 0 ? `${longer} rows have more than ${maxLength} tokens` : '',
+  ].filter(Boolean);
+  throw new TrainingError(
+    'NOT_TRAINABLE',
+    `There are ${samples.length} samples with something to learn, and at least ${leastSamples} are needed${why.length > 0 ? `: ${why.join('; ')}` : ''}`,
+    'dataset_id',
+  );
+}
+
+const leastSamples = 4;
