@@ -10,6 +10,8 @@ import { maxPredictRows, predictData } from './rows.ts';
 const mebibyte = 1024 * 1024;
 export const modelTypes = ['classification', 'regression', 'llm'] as const;
 export const algorithms = ['tabm', 'realmlp', 'mlp', 'linear'] as const;
+/** Linear layers that an adapter may be for. */
+const adaptable = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const;
 export const modelFormats = ['zip', 'onnx', 'card', 'peft', 'gguf'] as const;
 /** `churn@production` */
 export const aliasPattern = /^[a-z0-9][\w.-]{0,63}@[a-z0-9][\w.-]{0,63}$/i;
@@ -42,6 +44,30 @@ const config = z.strictObject({
   early_stopping: optional(z.boolean().meta({ default: true })),
   seed: optional(z.int().min(0).max(4_294_967_295)),
   max_seconds: optional(z.number().gt(0).max(31_536_000)),
+  base_model: optional(
+    line(100).meta({
+      description:
+        'Of llm: the model that is taught (`smollm2_135m` unless named), or `scratch` for a small one from nothing.',
+    }),
+  ),
+  lora: optional(
+    z
+      .strictObject({
+        rank: optional(z.int().min(1).max(256)),
+        alpha: optional(z.number().gt(0).max(10_000)),
+        layers: optional(z.array(z.enum(adaptable)).min(1)),
+      })
+      .meta({ description: 'Of llm: the adapter. Default: rank 16, alpha twice the rank, all linear layers.' }),
+  ),
+  max_length: optional(
+    z.int().min(16).max(32_768).meta({ description: 'Of llm: tokens of a sample; default 512, longer ones are cut.' }),
+  ),
+  messages: optional(
+    columnName.meta({ description: 'Of llm: the column of conversations, JSON lists of `{role, content}`.' }),
+  ),
+  prompt: optional(columnName.meta({ description: 'Of llm: the column of prompts.' })),
+  completion: optional(columnName.meta({ description: 'Of llm: the column of what answers the prompts.' })),
+  text: optional(columnName.meta({ description: 'Of llm: a column of plain text, which is learnt whole.' })),
 });
 
 const status = z.enum(jobStatuses);
@@ -126,6 +152,10 @@ const wholeModel = summary.extend({
   parameters: z.int().nullable(),
   seconds: z.number().nullable().meta({ description: 'Of training.' }),
   cost_usd: z.number().nullable().meta({ description: 'Of training, vectors of text columns included.' }),
+  language: z.looseObject({}).nullable().meta({
+    description:
+      'Of a language model: its base and adapter, columns, tokens, samples that were cut, and what it answered before the first step, during the run and at its end.',
+  }),
   files: z.array(z.object({ name: z.string(), bytes: z.int(), sha256: z.string() })),
 });
 
@@ -356,13 +386,13 @@ const downloadModel = defineRoute({
   family: 'read',
   summary: "A model's files",
   description:
-    '`onnx` takes raw columns and gives predictions in any ONNX Runtime (1.22 or later); `card` says what its inputs are and how it was made; `zip` has all that there is.',
+    '`onnx` takes raw columns and gives predictions in any ONNX Runtime (1.22 or later); `card` says what its inputs are and how it was made; `peft` (a zip) and `gguf` are the adapter of a language model; `zip` has all that there is.',
   params: identity,
   query: z.object({ format: withDefault(z.enum(modelFormats), 'zip') }),
   answer: z.string(),
   contentType: 'application/zip',
   alternatives: {
-    'application/octet-stream': 'With `format=onnx`.',
+    'application/octet-stream': 'With `format=onnx` or `format=gguf`.',
     'application/json': 'With `format=card`.',
   },
   errors: ['MODEL_NOT_FOUND', 'MODEL_NOT_READY', 'INVALID_PARAMETER'],

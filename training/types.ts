@@ -73,7 +73,7 @@ export interface TrainEvents {
     algorithm: Algorithm | LanguageAlgorithm;
     parameters: number;
   };
-  /** Of a language model: what it says to a sample, before the first step and after each epoch. */
+  /** Of a language model: what it says to a sample, before the first step, at the end, and after epochs that take much longer. */
   answer: SampleAnswer;
   /** After each epoch: mean loss of its steps, loss and main metrics on the validation rows (null without). */
   epoch: {

@@ -78,13 +78,13 @@ if (encoder) {
   };
   await vectorTimes(handle, 20);
   const idle = await vectorTimes(handle, VECTORS);
-  let going = true;
+  const over = new AbortController();
   const callers = Array.from({ length: 8 }, async () => {
-    while (going) await answer(CONTEXT, TOKENS);
+    while (!over.signal.aborted) await answer(CONTEXT, TOKENS);
   });
   await new Promise(resolve => setTimeout(resolve, 1000));
   const beside = await vectorTimes(handle, VECTORS);
-  going = false;
+  over.abort();
   await Promise.all(callers);
   console.log(`a vector alone: ${percentiles(idle)}; beside eight answers: ${percentiles(beside)}`);
 }

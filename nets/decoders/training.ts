@@ -115,12 +115,9 @@ export function trainingGraphs(
 ): TrainingGraphs {
   const one = { ...config, layers: 1 };
   const shapes = lora ? adapterShapes(config, lora) : weightShapes(config);
-  const inputsOf = (all: readonly Trained[]): Named =>
-    Object.fromEntries(all.map(({ name, shape }) => [name, input(`trained.${name}`, shape)]));
   const [ofLayer, ofEmbed, ofHead] = [inputsOf(shapes.layer), inputsOf(shapes.embed), inputsOf(shapes.head)];
   const weightsOf = (layer: number, trained: Named) =>
     base ? new FrozenInputs(base, layer) : new TrainedInputs(trained);
-  const frozenOf = (weights: FrozenInputs | TrainedInputs) => (weights instanceof FrozenInputs ? weights.asked : {});
 
   const tokens = ['batch', 'tokens'];
   const [ids, positions, texts] = [
@@ -184,10 +181,17 @@ export function trainingGraphs(
       ...Array.from({ length: config.layers }, (_, layer) =>
         shapes.layer.map(({ name, shape }) => ({ name: `layers.${layer}.${name}`, shape })),
       ).flat(),
-      ...[...new Map([...shapes.embed, ...shapes.head].map(trained => [trained.name, trained])).values()],
+      ...new Map([...shapes.embed, ...shapes.head].map(trained => [trained.name, trained])).values(),
     ],
   };
 }
+
+const inputsOf = (all: readonly Trained[]): Named =>
+  Object.fromEntries(all.map(({ name, shape }) => [name, input(`trained.${name}`, shape)]));
+
+const frozenOf = (weights: FrozenInputs | TrainedInputs) => (weights instanceof FrozenInputs ? weights.asked : {});
+
+const flat = (name: string) => input(name, ['parameters']);
 
 const sumOf = (tensor: Tensor): Tensor =>
   sum(
@@ -201,7 +205,6 @@ function known(tensor: Tensor | undefined): Tensor {
 }
 
 function updateGraph({ weightDecay, clip }: TrainingSettings): Uint8Array {
-  const flat = (name: string) => input(name, ['parameters']);
   const [step, rate, total] = [input('step', []), input('rate', []), input('total', [])];
   const summed = flat('gradients');
   // The gradients are sums still: their length is that of the mean once it is divided, and so is the limit.

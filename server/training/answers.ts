@@ -82,6 +82,7 @@ export function shownWhole(known: Known, epochs: TrainEvents['epoch'][]): Answer
     parameters: card?.parameters ?? null,
     seconds: card?.seconds ?? null,
     cost_usd: ready && picodollarsToUsd(ready.costPicodollars),
+    language: card?.language ? { ...card.language } : null,
     files: card?.files ?? [],
   };
 }

@@ -66,8 +66,13 @@ async function onDataset(
   both: Both,
   { datasetId, asked }: { datasetId: string; asked: Asked },
 ): Promise<Answer> {
-  const dataset = await datasets.get(asked.caller.account.id, datasetId, 'dataset_id');
   const [{ type }] = both;
+  if (type === 'llm') {
+    const message =
+      'Language models are compared on the samples that were held out in their training: leave dataset_id out';
+    throw new ApiError('INVALID_PARAMETER', { message, param: 'dataset_id' });
+  }
+  const dataset = await datasets.get(asked.caller.account.id, datasetId, 'dataset_id');
   const target = targetOf(both[0]);
   const features = both.flatMap(({ ready }) => ready.card.features.map(({ name }) => name));
   const columns = [...new Set([...features, target])];

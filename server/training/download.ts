@@ -18,8 +18,11 @@ export interface ModelDownload {
 
 const single: Partial<Record<ModelFormat, { file: string; contentType: string; extension: string }>> = {
   onnx: { file: 'model.onnx', contentType: 'application/octet-stream', extension: 'onnx' },
+  gguf: { file: 'adapter.gguf', contentType: 'application/octet-stream', extension: 'gguf' },
   card: { file: 'card.json', contentType: 'application/json; charset=utf-8', extension: 'json' },
 };
+
+const peftFiles = ['adapter_model.safetensors', 'adapter_config.json'];
 
 type Files = Pick<Storage, 'read' | 'size' | 'list'>;
 
@@ -28,9 +31,17 @@ export async function downloadOf(storage: Files, model: ReadyModel, format: Mode
   const { folder } = model.ready;
   try {
     if (format === 'zip') return await zipOf(storage, folder);
+    const files = new Set(model.ready.card.files.map(({ name }) => name));
+    if (format === 'peft' && peftFiles.every(name => files.has(name))) return await zipOf(storage, folder, peftFiles);
     const found = single[format];
-    if (!found) {
-      const message = `A model for ${model.type} has no ${format}: its formats are zip, onnx and card`;
+    if (!found || (format !== 'card' && !files.has(found.file))) {
+      const formats = [
+        'zip',
+        'card',
+        ...Object.keys(single).filter(name => files.has(single[name as ModelFormat]?.file ?? '')),
+      ];
+      if (peftFiles.every(name => files.has(name))) formats.push('peft');
+      const message = `${model.id} has no ${format}: its formats are ${formats.join(', ')}`;
       throw new ApiError('INVALID_PARAMETER', { message, param: 'format' });
     }
     const { file, ...how } = found;
@@ -42,12 +53,13 @@ export async function downloadOf(storage: Files, model: ReadyModel, format: Mode
 }
 
 /** Weights don't get smaller by compression, and without it the length is known before. */
-async function zipOf(storage: Files, folder: string): Promise<ModelDownload> {
+async function zipOf(storage: Files, folder: string, chosen?: readonly string[]): Promise<ModelDownload> {
   const zip = new ZipFile();
   const stream = new PassThrough();
   // What goes wrong on the way ends the stream; whoever reads it learns so.
   zip.on('error', error => stream.destroy(error instanceof Error ? error : new Error(String(error))));
   for await (const { key, bytes } of storage.list(folder)) {
+    if (chosen && !chosen.includes(key.slice(folder.length))) continue;
     zip.addReadStreamLazy(key.slice(folder.length), { compress: false, size: bytes, mtime: new Date(0) }, take => {
       storage.read(key).then(
         content => take(null, content),

@@ -104,7 +104,6 @@ export async function answerPrompts(
       return { promptTokens: generation.promptTokens, ...choice };
     }),
   );
-  const sum = (values: number[]) => values.reduce((a, b) => a + b, 0);
   const [prompted, generated] = [sum(answers.map(each => each.promptTokens)), sum(answers.map(each => each.tokens))];
   return {
     predictions: answers.map(({ text, ended }) => ({ text, finish_reason: ended })),
@@ -116,6 +115,8 @@ export async function answerPrompts(
     },
   };
 }
+
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
 /** A text is what a user says, unless the model was trained on plain texts, which it continues. */
 export function promptsOf({ ready }: ReadyModel, given: readonly unknown[]): Prompt[] {

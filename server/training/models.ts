@@ -6,14 +6,13 @@ import type { GenerationParts, LanguageModel, SamplingFields } from '../generati
 import { ApiError } from '../http/index.ts';
 import type { Job, ServedJobs } from '../jobs/index.ts';
 import type { Caller } from '../keys/index.ts';
-import type { Models } from '../models/index.ts';
 import type { Known } from './answers.ts';
 import { compare } from './compare.ts';
 import { type ModelDownload, type ModelFormat, downloadOf } from './download.ts';
 import { noModel } from './errors.ts';
 import { removeLeftovers } from './files.ts';
-import { planTraining } from './plan.ts';
 import { answerPrompts, maxPrompts, openTrained, promptsOf, type TrainedLanguageParts } from './language.ts';
+import { type TrainingCatalog, planTraining } from './plan.ts';
 import type { PredictAsked, Predictions } from './predictions.ts';
 import type { Alias, ReadyModel, TrainedModel } from './store.ts';
 import { type TrainingParts, runTraining } from './train.ts';
@@ -22,7 +21,7 @@ export interface TrainedModelParts extends Omit<TrainingParts, 'folder'> {
   training: Training;
   datasets: Datasets;
   jobs: ServedJobs;
-  models: Pick<Models, 'get' | 'folder' | 'modelHandle'>;
+  models: TrainingCatalog;
   predictions: Predictions;
   /** For language models that answer. */
   language: TrainedLanguageParts & GenerationParts;

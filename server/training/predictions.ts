@@ -105,6 +105,10 @@ export function createPredictions(parts: PredictionParts): Predictions {
   }
 
   async function compute(model: ReadyModel, table: CellTable, asked: PredictAsked): Promise<Predicted> {
+    if (model.type === 'llm') {
+      const message = `${model.id} is a language model: it answers prompts, not rows`;
+      throw new ApiError('INVALID_PARAMETER', { message, param: 'model_id' });
+    }
     const startedAt = performance.now();
     const { columns, texts } = await encode(table, model.ready.card, asked.place);
     const { caller, route, requestId, signal, chargedAs } = asked;

@@ -202,7 +202,7 @@ test('400 train: what can not be trained is refused before there is a job', asyn
     expect(answer.status, JSON.stringify(answer.body)).toBe(400);
     return String(answer.body['message']);
   };
-  expect(await refused({ model_type: 'llm' })).toContain('Language models');
+  expect(await refused({ model_type: 'llm', config: { target: 'age' } })).toContain('target is no setting');
   expect(await refused({ model_type: 'classification', config: { target: 'nothing' } })).toContain('one class');
   expect(await refused({ model_type: 'classification', config: { lerning_rate: 1 } })).toContain('lerning_rate');
   expect(await refused({ model_type: 'classification', config: { epochs: 0 } })).toContain('config.epochs');

@@ -1,6 +1,6 @@
 // What models are called, what of a request becomes their configuration, and what kind of value a column takes. Pure.
 import type { BodyOf, routes } from '@vectorium/contract';
-import type { Card, TrainConfig } from '@vectorium/training';
+import type { Card, LanguageConfig, TrainConfig } from '@vectorium/training';
 
 export type AskedConfig = BodyOf<typeof routes.trainModel>['config'];
 
@@ -18,6 +18,35 @@ export function trainConfig(asked: AskedConfig): TrainConfig {
     ...(asked.seed !== undefined && { seed: asked.seed }),
     ...(asked.max_seconds !== undefined && { maxSeconds: asked.max_seconds }),
   };
+}
+
+/** The same of a language model. */
+export function languageConfig(asked: AskedConfig): LanguageConfig {
+  const { algorithm: _, target: __, features: ___, ...common } = trainConfig(asked);
+  const { lora } = asked;
+  return {
+    ...common,
+    ...(asked.messages !== undefined && { messages: asked.messages }),
+    ...(asked.prompt !== undefined && { prompt: asked.prompt }),
+    ...(asked.completion !== undefined && { completion: asked.completion }),
+    ...(asked.text !== undefined && { text: asked.text }),
+    ...(asked.max_length !== undefined && { maxLength: asked.max_length }),
+    ...(lora !== undefined && {
+      lora: {
+        ...(lora.rank !== undefined && { rank: lora.rank }),
+        ...(lora.alpha !== undefined && { alpha: lora.alpha }),
+        ...(lora.layers !== undefined && { layers: lora.layers }),
+      },
+    }),
+  };
+}
+
+const ofTables = ['target', 'features', 'algorithm'] as const;
+const ofLanguage = ['base_model', 'lora', 'max_length', 'messages', 'prompt', 'completion', 'text'] as const;
+
+/** A setting that such a model doesn't have, if there is one. */
+export function strangeSetting(type: 'classification' | 'regression' | 'llm', asked: AskedConfig): string | undefined {
+  return (type === 'llm' ? ofTables : ofLanguage).find(name => asked[name] !== undefined);
 }
 
 /** The names of a configuration as the API spells them. */

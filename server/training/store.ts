@@ -10,7 +10,7 @@ export interface TrainedModel {
   accountId: string;
   jobId: string;
   name: string | null;
-  type: 'classification' | 'regression';
+  type: 'classification' | 'regression' | 'llm';
   /** As `ds_x@2`. */
   dataset: string;
   config: AskedConfig;

@@ -14,6 +14,7 @@ import type { Datasets } from '../datasets/index.ts';
 import { Interruption, type RunningJob } from '../jobs/index.ts';
 import type { Caller, Keys } from '../keys/index.ts';
 import { picodollarsToUsd } from '../plans/index.ts';
+import type { Models } from '../models/index.ts';
 import type { Quota } from '../quota/index.ts';
 import type { Storage } from '../storage/index.ts';
 import type { Ledger } from '../usage/index.ts';
@@ -21,8 +22,8 @@ import { type VectorService, bulkVectors } from '../vectors/index.ts';
 import { metered } from './charge.ts';
 import { noModel, trainingRefused } from './errors.ts';
 import { keepFolder } from './files.ts';
-import type { TrainingPlan } from './plan.ts';
-import { scalarMetrics, trainConfig } from './rules.ts';
+import { type TrainingPlan, baseModel } from './plan.ts';
+import { languageConfig, scalarMetrics, trainConfig } from './rules.ts';
 import type { ReadyPart, Store } from './store.ts';
 import { textOptions } from './texts.ts';
 
@@ -32,7 +33,8 @@ export interface TrainingParts {
   quota: Pick<Quota, 'reserve'>;
   tables: Pick<Tables, 'rows'>;
   datasets: Pick<Datasets, 'get' | 'file'>;
-  training: Pick<Training, 'train'>;
+  training: Pick<Training, 'train' | 'trainLanguage'>;
+  models: Pick<Models, 'get' | 'decoderHandle'>;
   vectors: VectorService;
   ledger: Ledger;
   accounts: Pick<Accounts, 'get'>;
@@ -114,13 +116,19 @@ async function trained(
         { ledger: parts.ledger, caller, job, modelId: plan.modelId, route: trainRoute },
         (signal, alive) => {
           const { type: kind, config, encoder } = plan;
-          const task = { kind, source, config: trainConfig(config), folder, target, dataset: about, encoder };
-          return parts.training.train(task, services, { signal, ...toldTo(job, alive) });
+          const run = { signal, ...toldTo(job, alive) };
+          const where = { source, folder, target, dataset: about };
+          if (kind === 'llm') {
+            const base = plan.base === null ? null : baseModel(parts.models, plan.base);
+            return parts.training.trainLanguage({ ...where, config: languageConfig(config), base }, run);
+          }
+          return parts.training.train({ ...where, kind, config: trainConfig(config), encoder }, services, run);
         },
       ).catch((error: unknown): never => {
         throw services.failure ?? trainingRefused(error);
       }));
-    const columns = card.features.map(({ name }) => name);
+    const { language } = card;
+    const columns = language ? Object.values(language.columns) : card.features.map(({ name }) => name);
     const [example = null] = await parts.tables.rows(source, { offset: 0, limit: 1, columns });
     return { card, example };
   } finally {

@@ -12,7 +12,7 @@ export async function answersTo(
   { prompts, signal }: { prompts: readonly string[]; signal: AbortSignal },
 ): Promise<string[]> {
   const texts = prompts.map(prompt => ({
-    ids: [...tokenizer.encode(prompt).ids.slice(-longestPrompt)],
+    ids: Array.from(tokenizer.encode(prompt).ids.slice(-longestPrompt)),
     answer: [] as number[],
     over: false,
   }));

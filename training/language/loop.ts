@@ -38,6 +38,8 @@ interface Extra {
 export type LanguageProgress = Checkpoint<Extra>['progress'];
 
 const answeredSamples = 3;
+/** Samples are answered after an epoch where that takes less than this share of it; before the first step and at the end always. */
+const answeringShare = 0.1;
 
 /** Leaves the values of the best epoch in the network. */
 export async function trainLanguage(
@@ -58,8 +60,17 @@ export async function trainLanguage(
   const found = await readCheckpoint<Extra>(checkpoint);
   let best: Float32Array | null = null;
   let progress: LanguageProgress = {
-    ...{ epoch: 0, step: 0, lossSum: 0, curves: [], bestEpoch: 0, bestLoss: null, seconds: 0, stopped: null },
-    ...{ part: 0, partLoss: 0, answers: [] },
+    epoch: 0,
+    step: 0,
+    lossSum: 0,
+    curves: [],
+    bestEpoch: 0,
+    bestLoss: null,
+    seconds: 0,
+    stopped: null,
+    part: 0,
+    partLoss: 0,
+    answers: [],
   };
   if (found) {
     progress = found.progress;
@@ -70,7 +81,7 @@ export async function trainLanguage(
   }
   const before = progress.seconds;
   const seconds = () => before + elapsed();
-  let lastCheckpoint = performance.now();
+  let [lastCheckpoint, epochBegan, answeringMs] = [performance.now(), performance.now(), 0];
   if (!found) await answer(0);
   while (progress.stopped === null) {
     if (progress.step < steps) await learnStep();
@@ -89,6 +100,7 @@ export async function trainLanguage(
       'config.learning_rate',
     );
   network.values.set(best);
+  if (progress.answers.at(-1)?.epoch !== progress.bestEpoch) await answer(progress.bestEpoch);
   return progress;
 
   async function learnStep(): Promise<void> {
@@ -124,7 +136,6 @@ export async function trainLanguage(
 
   async function keep(): Promise<void> {
     progress.seconds = seconds();
-    const named = (values: Float32Array) => ({ shape: [values.length], data: values });
     const { values, gradients, mean, square } = network;
     const state: State = {
       values: named(values),
@@ -137,12 +148,14 @@ export async function trainLanguage(
   }
 
   async function answer(epoch: number): Promise<void> {
+    const answerBegan = performance.now();
     const said = await answersTo(network, vocabulary, { prompts: asked.map(({ prompt }) => prompt), signal });
     for (const [i, { prompt, expected }] of asked.entries()) {
       const made = { epoch, prompt, expected, answer: said[i] ?? '' };
       progress.answers.push(made);
       options.onAnswer(made);
     }
+    answeringMs = performance.now() - answerBegan;
   }
 
   async function endEpoch(late: boolean): Promise<void> {
@@ -173,10 +186,14 @@ export async function trainLanguage(
     else if (late) progress.stopped = 'max_seconds';
     else if (validationLoss !== null && plan.earlyStopping && epoch - progress.bestEpoch >= plan.patience)
       progress.stopped = 'early_stopping';
-    await answer(epoch);
+    const sinceEpoch = performance.now() - epochBegan;
+    if (answeringMs < answeringShare * sinceEpoch) await answer(epoch);
+    epochBegan = performance.now();
     options.onEpoch(curve);
   }
 }
+
+const named = (values: Float32Array) => ({ shape: [values.length], data: values });
 
 /** Indices of samples. */
 function divided(count: number, plan: LanguagePlan): { training: number[]; validation: number[] } {

@@ -150,8 +150,6 @@ export class Network {
 
   /** One step of the optimiser, `total` being what the sums are divided by; the gradient's length before it was clipped. */
   async update(rate: number, total: number): Promise<number> {
-    const flat = (values: Float32Array) => floats(values, [values.length]);
-    const single = (value: number) => floats(Float32Array.of(value), []);
     const found = await this.#graphs.update.run({
       values: flat(this.values),
       gradients: flat(this.gradients),
@@ -228,6 +226,8 @@ export class Network {
   }
 }
 
+const flat = (values: Float32Array): Tensor => floats(values, [values.length]);
+const single = (value: number): Tensor => floats(Float32Array.of(value), []);
 const wholes = (values: BigInt64Array, shape: number[]): Tensor => new Tensor('int64', values, shape);
 
 function addTo(sums: Float32Array, values: Float32Array): void {

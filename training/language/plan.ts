@@ -35,10 +35,6 @@ const [leastValidated, mostValidated] = [50, 200];
 
 /** Throws TrainingError that names the setting. */
 export function checkLanguageConfig({ lora, maxLength }: LanguageConfig, hasBase: boolean): void {
-  const whole = (name: string, value: number | undefined, [least, most]: readonly [number, number]) => {
-    if (value !== undefined && !(Number.isInteger(value) && value >= least && value <= most))
-      throw new TrainingError('INVALID_CONFIG', `${name} is a whole number from ${least} to ${most}`, `config.${name}`);
-  };
   whole('max_length', maxLength, [16, 32_768]);
   if (lora && !hasBase)
     throw new TrainingError(
@@ -50,6 +46,11 @@ export function checkLanguageConfig({ lora, maxLength }: LanguageConfig, hasBase
   const unknown = lora?.layers?.find(name => !ADAPTABLE.some(known => known === name));
   if (unknown !== undefined || lora?.layers?.length === 0)
     throw new TrainingError('INVALID_CONFIG', `lora.layers are some of ${ADAPTABLE.join(', ')}`, 'config.lora.layers');
+}
+
+function whole(name: string, value: number | undefined, [least, most]: readonly [number, number]): void {
+  if (value !== undefined && !(Number.isInteger(value) && value >= least && value <= most))
+    throw new TrainingError('INVALID_CONFIG', `${name} is a whole number from ${least} to ${most}`, `config.${name}`);
 }
 
 /** Of few samples, small steps: each epoch has some dozen of them. */
@@ -176,13 +177,14 @@ export function secondsOf(config: DecoderConfig, plan: LanguagePlan, tokens: num
 
 export function checkMemory(memoryBytes: number, limits: Limits): void {
   if (memoryBytes <= limits.memoryBytes) return;
-  const megabytes = (bytes: number) => `${Math.ceil(bytes / 2 ** 20).toLocaleString('en')} MB`;
   throw new TrainingError(
     'NOT_ENOUGH_MEMORY',
     `The training needs about ${megabytes(memoryBytes)} of memory and may have ${megabytes(limits.memoryBytes)}: choose a smaller base_model or max_length`,
     'config',
   );
 }
+
+const megabytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20).toLocaleString('en')} MB`;
 
 /** Tokens of all samples, and those that are learnt. */
 export function tokensOf({ samples }: Pick<Samples, 'samples'>): { all: number; learnt: number } {

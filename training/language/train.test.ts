@@ -25,6 +25,12 @@ function jobOf(from: string, config: LanguageConfig, base: LanguageJob['base'] =
   return { source: from, config, folder, target, dataset: { id: 'ds_test', version: 1 }, base };
 }
 
+const inFormat = ({ answer }: { answer: string }) => /^[a-z]+: [a-z]+$/.test(answer);
+const bytes = (folder: string) => readFile(join(folder, 'adapter_model.safetensors'));
+const check = (from: string, config: LanguageConfig) =>
+  shop.training.checkLanguage({ source: from, config, base: null });
+const repeated = (row: Record<string, unknown>) => Array.from({ length: 8 }, () => row);
+
 const untouched = jobOf(source, small);
 const events: { type: keyof TrainEvents; data: object }[] = [];
 const card = await shop.training.trainLanguage(untouched, { onEvent: (type, data) => events.push({ type, data }) });
@@ -41,7 +47,6 @@ test('a model from nothing learns what answers a prompt', async () => {
   });
   const { answers = [] } = card.language ?? {};
   const last = answers.filter(({ epoch }) => epoch === card.best_epoch);
-  const inFormat = ({ answer }: { answer: string }) => /^[a-z]+: [a-z]+$/.test(answer);
   expect(last.filter(inFormat)).toHaveLength(3);
   expect(answers.filter(({ epoch }) => epoch === 0).some(inFormat)).toBe(false);
   expect(await readdir(untouched.target)).toEqual([
@@ -87,7 +92,6 @@ test('an adapter for what was made here, and kill -9 in the middle leads to the 
   }
   const resumed = await shop.training.trainLanguage(broken);
   expect(resumed.curves.map(({ epoch }) => epoch)).toEqual([1, 2, 3, 4, 5, 6]);
-  const bytes = (folder: string) => readFile(join(folder, 'adapter_model.safetensors'));
   expect((await bytes(broken.target)).equals(await bytes(whole.target))).toBe(true);
 });
 
@@ -100,8 +104,6 @@ test('plain text is learnt whole, in pieces where it is long', async () => {
 });
 
 test('an estimate before the start, and refusals with their place', async () => {
-  const check = (from: string, config: LanguageConfig) =>
-    shop.training.checkLanguage({ source: from, config, base: null });
   const estimate = await check(source, small);
   expect(estimate).toMatchObject({ samples: 24, longer: 0 });
   expect(estimate.seconds).toBeGreaterThan(0);
@@ -112,7 +114,6 @@ test('an estimate before the start, and refusals with their place', async () => 
       () => 'not refused',
       ({ message, param }: { message: string; param?: string }) => `${param}: ${message}`,
     );
-  const repeated = (row: Record<string, unknown>) => Array.from({ length: 8 }, () => row);
   expect(await refused(repeated({ a: 'x', b: 'y' }))).toMatch(/^config: .*the columns are "a", "b"/);
   expect(await refused(repeated({ a: 'x', b: 'y' }), { prompt: 'a', completion: 'c' })).toBe(
     'config.completion: There is no column "c"',
