@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest';
 import type { AdapterHandle, DecoderHandle } from './types.ts';
 
 const FIXTURES = join(import.meta.dirname, '../nets/fixtures/decoders');
-/** Ids 0 to 94; 95 is a special token that ends nothing. */
+/** Ids 0 to 94; 95 is a special token, which ends answers only where that is asked for. */
 const pieces = ['Ġ', ...Array.from({ length: 94 }, (_, i) => String.fromCharCode(33 + i))];
 
 /** The text of tokens. */
@@ -30,7 +30,10 @@ export async function tinyLanguage(name: 'smollm' | 'qwen2', { ends }: { ends?: 
   };
   await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(tokenizer));
   const template = "{% for m in messages %}{{ m['role'] + ':' + m['content'] + ';' }}{% endfor %}";
-  await writeFile(join(folder, 'tokenizer_config.json'), JSON.stringify({ chat_template: template }));
+  await writeFile(
+    join(folder, 'tokenizer_config.json'),
+    JSON.stringify({ chat_template: template, eos_token: ends === 95 ? special.content : null }),
+  );
   await writeFile(join(folder, 'generation_config.json'), JSON.stringify({ eos_token_id: ends ?? null }));
   return { id: folder, path: folder, precision: 'f32', maxTokens: 128 };
 }

@@ -9,7 +9,7 @@ import { adminKey, ask, startTestServer } from './server.ts';
 const pricePicodollars = 1_000_000;
 
 async function started() {
-  const { path } = await tinyLanguage('smollm');
+  const { path } = await tinyLanguage('smollm', { ends: 95 });
   const files = [
     'config.json',
     'tokenizer.json',
@@ -149,5 +149,68 @@ test(
     for (let tries = 0; tries < 100 && (await usage()).total_tokens === after.total_tokens; tries++)
       await new Promise(resolve => setTimeout(resolve, 50));
     expect((await usage()).total_tokens - after.total_tokens).toBeGreaterThan(4);
+  },
+);
+
+test(
+  'a model that was trained over the base answers by its id, beside the base, and one of its own does',
+  { timeout: 240_000 },
+  async () => {
+    const { server, client, key } = await started();
+    const rows = Array.from({ length: 24 }, (_, i) => `${'abcdef'[i % 6]},${'uvwxyz'[i % 6]}`);
+    const file = Buffer.from(['prompt,completion', ...rows].join('\n')).toString('base64');
+    const upload = await ask<{ dataset_id: string }>(`${server.url}/api/v2/data/upload`, {
+      key,
+      body: { file, format: 'csv' },
+    });
+    for (const base_model of ['tiny', 'scratch']) {
+      const { body: made } = await ask<{ model_id: string }>(`${server.url}/api/v2/models/train`, {
+        key,
+        body: {
+          dataset_id: upload.body.dataset_id,
+          model_type: 'llm',
+          config: { base_model, epochs: 1, batch_size: 4, validation_split: 0 },
+        },
+      });
+      expect(made).toMatchObject({ model_id: expect.any(String) as string });
+      for (let status = 'queued'; status !== 'succeeded';) {
+        const address = `${server.url}/api/v2/models/${made.model_id}`;
+        const { body } = await ask<{ status: string; error: unknown }>(address, { key, method: 'GET' });
+        expect(['queued', 'running', 'succeeded'], JSON.stringify(body.error)).toContain(body.status);
+        status = body.status;
+        await new Promise(resolve => setTimeout(resolve, 300));
+      }
+      const predicted = await ask<{ predictions: { text: string }[]; usage: object }>(
+        `${server.url}/api/v2/models/predict`,
+        {
+          key,
+          body: {
+            model_id: made.model_id,
+            input: { data: ['a', [{ role: 'user', content: 'a' }]] },
+            options: { max_tokens: 4, temperature: 0 },
+          },
+        },
+      );
+      expect(predicted).toMatchObject({
+        status: 200,
+        body: { predictions: [{ text: expect.any(String) as string }, {}], usage: { rows: 2 } },
+      });
+      const [one, other] = predicted.body.predictions;
+      expect(one).toEqual(other);
+      const messages = [{ role: 'user' as const, content: 'a' }];
+      const same = await client.chat.completions.create({
+        model: made.model_id,
+        messages,
+        max_tokens: 4,
+        temperature: 0,
+      });
+      expect(same.choices[0]?.message.content).toBe(one?.text);
+      expect(same.model).toBe(made.model_id);
+      const rowsRefused = await ask(`${server.url}/api/v2/models/predict`, {
+        key,
+        body: { model_id: made.model_id, input: { data: [{ prompt: 'a' }] } },
+      });
+      expect(rowsRefused).toMatchObject({ status: 400, body: { code: 'INVALID_PARAMETER' } });
+    }
   },
 );
