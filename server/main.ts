@@ -188,7 +188,7 @@ export async function startServer(
     );
     telemetry.watchRequests(app);
     mountVectorRoutes(app, vectors);
-    mountCatalogRoutes(app, models);
+    mountCatalogRoutes(app, models, id => trainedModels.languageModels(id));
     mountUsageRoutes(app, ledger, models);
     mountDatasetRoutes(app, { datasets, uploads });
     mountTrainingRoutes(app, trainedModels);

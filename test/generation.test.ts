@@ -206,6 +206,7 @@ test(
       });
       expect(same.choices[0]?.message.content).toBe(one?.text);
       expect(same.model).toBe(made.model_id);
+      expect((await Array.fromAsync(client.models.list())).map(({ id }) => id)).toContain(made.model_id);
       const rowsRefused = await ask(`${server.url}/api/v2/models/predict`, {
         key,
         body: { model_id: made.model_id, input: { data: [{ prompt: 'a' }] } },

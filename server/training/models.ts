@@ -56,6 +56,8 @@ export interface TrainedModels {
   ): ReturnType<typeof answerPrompts>;
   /** A trained language model of the caller's account; null when there is none of this name. */
   findLanguage(name: string, caller: Caller): Promise<LanguageModel | null>;
+  /** Those that are ready, the newest thousand. */
+  languageModels(accountId: string): Promise<TrainedModel[]>;
   compare(...asked: Tail<Parameters<typeof compare>>): ReturnType<typeof compare>;
   aliases(accountId: string): Promise<Alias[]>;
   setAlias(accountId: string, alias: string, name: string): Promise<Alias>;
@@ -156,6 +158,11 @@ export function createTrainedModels(parts: TrainedModelParts): TrainedModels {
       const prompts = promptsOf(model, given.prompts);
       const language = await openTrained(parts.language, model, asked.caller);
       return answerPrompts(parts.language, language, { prompts, fields, asked });
+    },
+
+    async languageModels(accountId) {
+      const all = await store.list(accountId, { limit: 1000, after: null });
+      return all.filter(({ ready }) => ready?.card.language);
     },
 
     async findLanguage(name, caller) {
