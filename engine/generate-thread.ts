@@ -15,8 +15,9 @@ import type { FromGenerate, GenerateThreadData, ToGenerate } from './protocol.ts
 const port = parentPort;
 if (!port) throw new Error('generate-thread.ts runs in a worker thread');
 const data: GenerateThreadData = workerData;
-/** Of this thread and, by inheritance, of those that its sessions start: a vector takes milliseconds and goes first. */
-const niceness = 10;
+/** Of this thread and, by inheritance, of those that its sessions start: a vector takes milliseconds and goes first (three parts
+ *  to one), and trainings, which have 10, come last. */
+const niceness = 5;
 setPriority(niceness);
 
 const places = 8;
