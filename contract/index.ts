@@ -28,6 +28,7 @@ export {
   type ErrorDetails,
 } from './errors.ts';
 export { countCharacters, maxBatchCharacters, maxTextCharacters } from './fields.ts';
+export { messages } from './generation.ts';
 export { jobShape } from './jobs.ts';
 export { aliasPattern } from './models.ts';
 export { errorCodesOf, openApiDocument } from './openapi.ts';

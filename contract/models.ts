@@ -2,6 +2,7 @@
 // first two.
 import { z } from 'zod';
 import { line, optional, wholeNumber, withDefault } from './fields.ts';
+import { sampling, temperature } from './generation.ts';
 import { eventStream, jobStatuses } from './jobs.ts';
 import { type Route, defineRoute } from './route.ts';
 import { maxPredictRows, predictData } from './rows.ts';
@@ -242,6 +243,19 @@ const trainModel = defineRoute({
 
 const label = z.union([z.string(), z.number(), z.boolean()]);
 
+const predictDefaults = {
+  probabilities: true,
+  temperature: 0,
+  max_tokens: undefined,
+  top_p: 1,
+  top_k: undefined,
+  repetition_penalty: 1,
+  presence_penalty: 0,
+  frequency_penalty: 0,
+  stop: [],
+  seed: undefined,
+};
+
 const predict = defineRoute({
   ...models,
   ...bothSpellings('/api/v2/models/predict'),
@@ -249,7 +263,7 @@ const predict = defineRoute({
   method: 'POST',
   family: 'data',
   summary: 'Predict with a trained model',
-  description: `Rows as objects (columns that the model doesn't know are ignored, missing ones are nulls) or as lists in the order of the model's \`features\`; at most ${maxPredictRows.toLocaleString('en')}. A value of the wrong type is refused with its row and column. Options that don't apply to a kind of model are ignored. For a whole dataset see \`enrich\` with \`op: "predict"\`.`,
+  description: `Rows as objects (columns that the model doesn't know are ignored, missing ones are nulls) or as lists in the order of the model's \`features\`; at most ${maxPredictRows.toLocaleString('en')}. A value of the wrong type is refused with its row and column. To a language model: texts, or conversations as lists of \`{role, content}\`, at most 64. Options that don't apply to a kind of model are ignored. For a whole dataset see \`enrich\` with \`op: "predict"\`.`,
   maxBodyBytes: 64 * mebibyte,
   maxBodyValues: 5_000_000,
   body: z.object({
@@ -268,13 +282,17 @@ const predict = defineRoute({
           z.boolean().meta({ description: 'Of classes: whether the answer has their probabilities.' }),
           true,
         ),
+        temperature: withDefault(temperature, 0),
+        ...sampling,
       }),
-      { probabilities: true },
+      predictDefaults,
     ),
   }),
   answer: z.object({
     model_id: z.string(),
-    predictions: z.array(label.nullable()).meta({ description: 'Labels as they were in the data, or numbers.' }),
+    predictions: z
+      .array(z.union([label.nullable(), z.object({ text: z.string(), finish_reason: z.enum(['stop', 'length']) })]))
+      .meta({ description: 'Labels as they were in the data, or numbers; of a language model texts.' }),
     probabilities: z
       .array(z.record(z.string(), z.number()))
       .optional()
@@ -283,7 +301,8 @@ const predict = defineRoute({
       rows: z.int(),
       prompt_tokens: z
         .int()
-        .meta({ description: 'Of text columns, under the tokenizer of the model that encodes them.' }),
+        .meta({ description: 'Of text columns, under the tokenizer of the model that encodes them; of prompts.' }),
+      completion_tokens: z.int().optional().meta({ description: 'Of what a language model said.' }),
       total_tokens: z.int(),
     }),
   }),

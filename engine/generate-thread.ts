@@ -15,8 +15,9 @@ import type { FromGenerate, GenerateThreadData, ToGenerate } from './protocol.ts
 const port = parentPort;
 if (!port) throw new Error('generate-thread.ts runs in a worker thread');
 const data: GenerateThreadData = workerData;
-/** Of this thread and, by inheritance, of those that its sessions start: a vector takes milliseconds and goes first. */
-const niceness = 10;
+/** Of this thread and, by inheritance, of those that its sessions start: a vector takes milliseconds and goes first (three parts
+ *  to one), and trainings, which have 10, come last. */
+const niceness = 5;
 setPriority(niceness);
 
 const places = 8;
@@ -115,7 +116,10 @@ function compiled(adapters: boolean) {
 /** Without adapters there are fewer operators, so those sessions are others; they are made when the first adapter is used. */
 function sessionsOf(adapters: boolean): Promise<Sessions> {
   let sessions = made.get(adapters);
-  if (!sessions) made.set(adapters, (sessions = createSessions(adapters)));
+  if (!sessions) {
+    made.set(adapters, (sessions = createSessions(adapters)));
+    sessions.catch(() => made.delete(adapters));
+  }
   return sessions;
 }
 

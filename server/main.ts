@@ -29,7 +29,13 @@ import { createQuota } from './quota/index.ts';
 import type { Settings } from './settings.ts';
 import { openStorage } from './storage/index.ts';
 import { createTelemetry, mountTelemetryRoutes } from './telemetry/index.ts';
-import { createModelStore, createPredictions, createTrainedModels, mountTrainingRoutes } from './training/index.ts';
+import {
+  createModelStore,
+  createPredictions,
+  createTrainedModels,
+  forgetTrained,
+  mountTrainingRoutes,
+} from './training/index.ts';
 import { createUploads } from './uploads/index.ts';
 import { createLedger } from './usage/index.ts';
 import { createVectorService, mountCatalogRoutes, mountUsageRoutes, mountVectorRoutes } from './vectors/index.ts';
@@ -155,6 +161,7 @@ export async function startServer(
       }),
       each => each.close(),
     );
+    const languageFolder = join(settings.dataFolder, 'language');
     const trainingScratch = closing(await storage.scratch(), each => each.remove());
     const training = closing(
       givenTraining ?? openTraining({ scratchFolder: trainingScratch.path, ...settings.training }),
@@ -175,7 +182,11 @@ export async function startServer(
         jobs,
         models,
         predictions,
-        forget: id => engine.forget(id),
+        language: { models, storage, engine, ledger, folder: languageFolder },
+        forget: id => {
+          engine.forget(id);
+          void forgetTrained(languageFolder, id);
+        },
         jobsFolder,
         log,
       }),
@@ -221,11 +232,15 @@ export async function startServer(
     );
     telemetry.watchRequests(app);
     mountVectorRoutes(app, vectors);
-    mountCatalogRoutes(app, models);
+    mountCatalogRoutes(app, models, id => trainedModels.languageModels(id));
     mountUsageRoutes(app, ledger, models);
     mountDatasetRoutes(app, { datasets, uploads });
     mountTrainingRoutes(app, trainedModels);
-    mountGenerationRoutes(app, { engine, ledger, languageModels: createLanguageModels(models) });
+    mountGenerationRoutes(app, {
+      engine,
+      ledger,
+      languageModels: createLanguageModels(models, trainedModels.findLanguage),
+    });
     mountJobRoutes(app, jobs);
     mountWebhookRoutes(app, webhooks);
     mountTelemetryRoutes(app, { telemetry, engine, ledger, dataFolder: settings.dataFolder });

@@ -23,13 +23,20 @@ export const maskName = (kind: AdaptedKind): string => `mask.${kind}`;
 
 /** `plain` and what the adapters add. Without the named dimension of tokens there is no mask. */
 export function withAdapter(plain: DecoderParts['linear'], tokens?: string): DecoderParts['linear'] {
+  // One input for all layers of a kind.
+  const masks = new Map<AdaptedKind, Tensor>();
+  const maskOf = (kind: AdaptedKind, rows: string): Tensor => {
+    const mask = masks.get(kind) ?? input(maskName(kind), [rows, `rank.${kind}`]);
+    masks.set(kind, mask);
+    return mask;
+  };
   return (x, linear) => {
     const { layer, kind } = placeOf(linear);
     const rank = `rank.${kind}`;
     const names = adapterNames(layer, kind);
     const outer = linear.parts.reduce((sum, { rows }) => sum + rows, 0);
     const down: Tensor = matmul(x, input(names.a, [rank, linear.inner]), { transB: true });
-    const own = tokens === undefined ? down : mul(down, input(maskName(kind), [tokens, rank]));
+    const own = tokens === undefined ? down : mul(down, maskOf(kind, tokens));
     return add(plain(x, linear), matmul(own, input(names.b, [rank, outer])));
   };
 }

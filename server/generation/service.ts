@@ -69,19 +69,28 @@ export async function beginGeneration(
   const startedAt = performance.now();
   const prompt = await translated(() => engine.encodePrompt(handle, given, signal));
   const promptTokens = prompt.length;
-  const left = handle.maxTokens - promptTokens;
+  const room = handle.maxTokens - promptTokens;
   if (promptTokens === 0) throw new ApiError('INVALID_PARAMETER', { message: 'The prompt is empty', param: 'prompt' });
-  if (left < 1) {
+  if (room < 1) {
     const message = `The prompt has ${promptTokens} tokens; ${model.name} takes ${handle.maxTokens} together with its answer`;
     throw new ApiError('INVALID_PARAMETER', { message, param: 'prompt' });
   }
-  const maxTokens = Math.min(wanted.maxTokens, left);
+  const maxTokens = Math.min(wanted.maxTokens, room);
   const costOf = (generated: number) =>
     BigInt(promptTokens) * model.promptPicodollars + BigInt(generated) * caller.account.plan.generatedTokenPicodollars;
   const reservation = await reserve(ledger, caller, costOf(choices * maxTokens));
   const tokens = Array.from({ length: choices }, () => 0);
+  let begun = false;
+  // A stream that is never read has no end of its own.
+  const left = () => {
+    if (!begun) reservation.release();
+  };
+  if (signal.aborted) left();
+  signal.throwIfAborted();
+  signal.addEventListener('abort', left, { once: true });
 
   async function* pieces(): Generation['pieces'] {
+    begun = true;
     let failed = false;
     const leave = new AbortController();
     const until = AbortSignal.any([signal, leave.signal]);

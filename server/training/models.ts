@@ -1,7 +1,8 @@
 // Trained models: built from what is beside them, and what their routes ask of them.
-import type { BodyOf, routes } from '@vectorium/contract';
+import type { BodyOf, PredictData, routes } from '@vectorium/contract';
 import type { TrainEvents, Training } from '@vectorium/training';
 import type { Datasets } from '../datasets/index.ts';
+import type { GenerationParts, LanguageModel, SamplingFields } from '../generation/index.ts';
 import { ApiError } from '../http/index.ts';
 import type { Job, ServedJobs } from '../jobs/index.ts';
 import type { Caller } from '../keys/index.ts';
@@ -10,9 +11,10 @@ import { compare } from './compare.ts';
 import { type ModelDownload, type ModelFormat, downloadOf } from './download.ts';
 import { noModel } from './errors.ts';
 import { removeLeftovers } from './files.ts';
+import { answerPrompts, maxPrompts, openTrained, promptsOf, type TrainedLanguageParts } from './language.ts';
 import { type TrainingCatalog, planTraining } from './plan.ts';
-import type { Predictions } from './predictions.ts';
-import { type Alias, type TrainedModel } from './store.ts';
+import type { PredictAsked, Predictions } from './predictions.ts';
+import type { Alias, ReadyModel, TrainedModel } from './store.ts';
 import { type TrainingParts, runTraining } from './train.ts';
 
 export interface TrainedModelParts extends Omit<TrainingParts, 'folder'> {
@@ -21,6 +23,8 @@ export interface TrainedModelParts extends Omit<TrainingParts, 'folder'> {
   jobs: ServedJobs;
   models: TrainingCatalog;
   predictions: Predictions;
+  /** For language models that answer. */
+  language: TrainedLanguageParts & GenerationParts;
   /** Lets what is in memory of a model go. */
   forget(modelId: string): void;
   /** On the local disk, where jobs keep what they have done so far. */
@@ -45,6 +49,15 @@ export interface TrainedModels {
   cancel(accountId: string, name: string): Promise<Known>;
   /** Throws CONFLICT for a model that an alias names. */
   remove(accountId: string, name: string): Promise<TrainedModel>;
+  /** Of a language model. Throws INVALID_PARAMETER for what is no prompt. */
+  answer(
+    model: ReadyModel,
+    asked: { given: PredictData; fields: SamplingFields; asked: PredictAsked },
+  ): ReturnType<typeof answerPrompts>;
+  /** A trained language model of the caller's account; null when there is none of this name. */
+  findLanguage(name: string, caller: Caller): Promise<LanguageModel | null>;
+  /** Those that are ready, the newest thousand. */
+  languageModels(accountId: string): Promise<TrainedModel[]>;
   compare(...asked: Tail<Parameters<typeof compare>>): ReturnType<typeof compare>;
   aliases(accountId: string): Promise<Alias[]>;
   setAlias(accountId: string, alias: string, name: string): Promise<Alias>;
@@ -135,6 +148,27 @@ export function createTrainedModels(parts: TrainedModelParts): TrainedModels {
     async download(accountId, name, format) {
       const model = await predictions.ready(accountId, name);
       return { ...(await downloadOf(storage, model, format)), model };
+    },
+
+    async answer(model, { given, fields, asked }) {
+      if (given.kind !== 'prompts' || given.prompts.length > maxPrompts) {
+        const message = `${model.id} is a language model: input.data has texts or lists of messages, at most ${maxPrompts}`;
+        throw new ApiError('INVALID_PARAMETER', { message, param: 'input.data' });
+      }
+      const prompts = promptsOf(model, given.prompts);
+      const language = await openTrained(parts.language, model, asked.caller);
+      return answerPrompts(parts.language, language, { prompts, fields, asked });
+    },
+
+    async languageModels(accountId) {
+      const all = await store.list(accountId, { limit: 1000, after: null });
+      return all.filter(({ ready }) => ready?.card.language);
+    },
+
+    async findLanguage(name, caller) {
+      const found = await store.get(caller.account.id, name);
+      if (!found || (found.ready && !found.ready.card.language)) return null;
+      return openTrained(parts.language, await predictions.ready(caller.account.id, name, 'model'), caller);
     },
 
     async cancel(accountId, name) {

@@ -24,6 +24,14 @@ export function mountTrainingRoutes(app: App, models: TrainedModels): void {
   mount(app, routes.predict, async ({ caller, body, requestId, signal }) => {
     const { model_id: name, input, options } = body;
     const model = await predictions.ready(caller.account.id, name);
+    if (model.ready.card.language) {
+      const answered = await models.answer(model, {
+        given: input.data,
+        fields: options,
+        asked: { caller, route: routes.predict.path, requestId, signal },
+      });
+      return { model_id: model.id, ...answered };
+    }
     if (input.data.kind === 'prompts') {
       const message = `${name} is a model for ${model.type}: rows are objects, or lists in the order of its features`;
       throw new ApiError('INVALID_PARAMETER', { message, param: 'input.data[0]' });

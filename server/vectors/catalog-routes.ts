@@ -5,7 +5,18 @@ import type { CatalogEntry, EncoderEntry, Models } from '../models/index.ts';
 import { clientModel, clientOf } from './courtesies.ts';
 import { mayUse, pricePerMillionTokens } from './service.ts';
 
-export function mountCatalogRoutes(app: App, models: Models): void {
+/** A model of an account that callers of `/v1` may name. */
+export interface OwnModel {
+  id: string;
+  createdAt: Date;
+}
+
+/** `own` gives the language models that an account has trained. */
+export function mountCatalogRoutes(
+  app: App,
+  models: Models,
+  own: (accountId: string) => Promise<OwnModel[]> = async () => [],
+): void {
   const encoders = () => models.list().filter(entry => entry.kind === 'encoder');
 
   mount(app, routes.listModels, ({ caller, headers }) => {
@@ -17,12 +28,17 @@ export function mountCatalogRoutes(app: App, models: Models): void {
     return { models: Object.fromEntries(cards), default_model };
   });
 
-  mount(app, routes.listOpenAIModels, () => ({ object: 'list' as const, data: models.list().map(openaiModel) }));
+  mount(app, routes.listOpenAIModels, async ({ caller }) => {
+    const trained = (await own(caller.account.id)).map(ownModel);
+    return { object: 'list' as const, data: [...models.list().map(openaiModel), ...trained] };
+  });
 
-  mount(app, routes.getOpenAIModel, ({ params }) => {
+  mount(app, routes.getOpenAIModel, async ({ caller, params }) => {
     const entry = models.get(params.id);
-    if (!entry) throw new ApiError('NOT_FOUND', { message: `There is no model ${params.id}` });
-    return openaiModel(entry);
+    if (entry) return openaiModel(entry);
+    const trained = (await own(caller.account.id)).find(({ id }) => id === params.id);
+    if (!trained) throw new ApiError('NOT_FOUND', { message: `There is no model ${params.id}` });
+    return ownModel(trained);
   });
 
   /** The documented fields, then what else there is to know. */
@@ -47,6 +63,11 @@ export function mountCatalogRoutes(app: App, models: Models): void {
       card: entry.card,
     };
   }
+}
+
+function ownModel({ id, createdAt }: OwnModel) {
+  const created = Math.floor(createdAt.getTime() / 1000);
+  return { id, object: 'model' as const, created, owned_by: 'you' };
 }
 
 function openaiModel(entry: CatalogEntry) {

@@ -1,0 +1,151 @@
+// Language models through the engine's door, against what transformers and peft say with the same small random weights.
+import { expect, onTestFinished, test } from 'vitest';
+import { createEngine } from './engine.ts';
+import { tinyAdapter, tinyExpected, tinyLanguage, tinyWords } from './tiny-language.ts';
+import type { AdapterHandle, DecoderHandle, Engine, GeneratedPiece, GenerateOptions } from './types.ts';
+
+const greedy: GenerateOptions = {
+  maxTokens: 8,
+  temperature: 0,
+  topP: 1,
+  topK: null,
+  repetitionPenalty: 1,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  seed: 1,
+  stop: [],
+  logprobs: null,
+};
+
+function opened(): Engine {
+  const engine = createEngine({ workers: 1 });
+  onTestFinished(() => engine.close());
+  return engine;
+}
+
+interface Say {
+  ids: readonly number[];
+  adapter?: AdapterHandle | null | undefined;
+  options?: Partial<GenerateOptions>;
+  signal?: AbortSignal;
+}
+
+async function say(engine: Engine, model: DecoderHandle, { ids, adapter = null, options, signal }: Say) {
+  const pieces: GeneratedPiece[] = [];
+  const request = { prompt: Int32Array.from(ids), adapter, options: { ...greedy, ...options } };
+  for await (const piece of engine.generate(model, request, signal)) pieces.push(piece);
+  const last = pieces.at(-1);
+  return { text: pieces.map(({ text }) => text).join(''), tokens: last?.tokens, ended: last?.ended, pieces };
+}
+
+test.each(['smollm', 'qwen2'] as const)(
+  '%s: callers of one base, each with its own adapter or none, all get what the reference says',
+  async name => {
+    const engine = opened();
+    const model = await tinyLanguage(name);
+    const asked = (
+      await Promise.all(
+        [undefined, 'all', 'few'].map(async adapter => {
+          const which = adapter as 'all' | 'few' | undefined;
+          return (await tinyExpected(name, which)).map(each => ({
+            ...each,
+            adapter: which && tinyAdapter(name, which),
+          }));
+        }),
+      )
+    ).flat();
+    const alone: string[] = [];
+    for (const each of asked) alone.push((await say(engine, model, each)).text);
+    expect(alone).toEqual(asked.map(({ continued }) => tinyWords(continued)));
+    // More than there are places, in another order, and beside what is kept of the first ones.
+    const together = await Promise.all(asked.toReversed().map(each => say(engine, model, each)));
+    expect(together.map(({ text }) => text)).toEqual(alone.toReversed());
+    expect(together.every(({ ended, tokens }) => ended === 'length' && tokens === 8)).toBe(true);
+  },
+);
+
+test('what a prompt shares with another is copied, whether that goes on or has ended, and changes nothing', async () => {
+  const engine = opened();
+  const model = await tinyLanguage('smollm');
+  const [long] = (await tinyExpected('smollm')).toSorted((a, b) => b.ids.length - a.ids.length);
+  const ids = long?.ids ?? [];
+  const other = [...ids.slice(0, 40), 7, 9];
+  const fresh = opened();
+  const expected = [await say(fresh, model, { ids: other }), await say(opened(), model, { ids })];
+  const first = await say(engine, model, { ids });
+  const [branch, same, continued] = await Promise.all([
+    say(engine, model, { ids: other }),
+    say(engine, model, { ids }),
+    say(engine, model, { ids: ids.slice(0, -3) }),
+  ]);
+  expect(branch.text).toBe(expected[0]?.text);
+  expect([first.text, same.text]).toEqual([expected[1]?.text, expected[1]?.text]);
+  expect(continued.tokens).toBe(8);
+});
+
+test('the same seed draws alike, whatever else goes on, and another seed otherwise', async () => {
+  const engine = opened();
+  const model = await tinyLanguage('smollm');
+  const draw = (seed: number) =>
+    say(engine, model, { ids: [5, 17, 3], options: { temperature: 1.5, topP: 0.95, topK: 50, seed, maxTokens: 30 } });
+  const alone = await draw(11);
+  const [again, other] = await Promise.all([draw(11), draw(12), say(engine, model, { ids: [1, 2, 3, 4] })]);
+  expect(again.text).toBe(alone.text);
+  expect(other.text).not.toBe(alone.text);
+});
+
+test('an answer ends before a stop text, at the end that the model gives, or with the context', async () => {
+  const engine = opened();
+  const model = await tinyLanguage('smollm');
+  const [, text] = await tinyExpected('smollm');
+  const { ids, continued } = text ?? { ids: [], continued: [] };
+  const words = tinyWords(continued);
+  const stop = [words.slice(3, 5)];
+  expect(await say(engine, model, { ids, options: { stop } })).toMatchObject({
+    text: words.slice(0, words.indexOf(stop[0] ?? '')),
+    ended: 'stop',
+  });
+  const ending = await tinyLanguage('smollm', { ends: continued[4] ?? 0 });
+  const ended = await say(engine, ending, { ids });
+  expect(ended.ended).toBe('stop');
+  expect(ended.tokens).toBe(continued.indexOf(continued[4] ?? 0));
+  const logprobs = (await say(engine, model, { ids, options: { logprobs: 3, maxTokens: 2 } })).pieces[0]?.logprobs[0];
+  expect(logprobs?.likeliest).toHaveLength(3);
+  expect(logprobs?.logprob).toBe(logprobs?.likeliest[0]?.logprob);
+});
+
+test('a caller who leaves stops costing, and others go on', async () => {
+  const engine = opened();
+  const model = await tinyLanguage('smollm');
+  const leaving = new AbortController();
+  const gone = say(engine, model, { ids: [5, 6, 7], options: { maxTokens: 100 }, signal: leaving.signal });
+  const staying = say(engine, model, { ids: [8, 9], options: { maxTokens: 20 } });
+  leaving.abort();
+  await expect(gone).rejects.toThrow();
+  expect((await staying).tokens).toBe(20);
+  const pieces = engine.generate(model, {
+    prompt: Int32Array.of(1, 2),
+    adapter: null,
+    options: { ...greedy, maxTokens: 100 },
+  });
+  await pieces.next();
+  await pieces.return(undefined);
+  expect(engine.status().generators).toMatchObject([{ texts: 0 }]);
+});
+
+test('a template writes the conversation; what can not be loaded says why and may be tried again', async () => {
+  const engine = opened();
+  const model = await tinyLanguage('qwen2');
+  const ids = await engine.encodePrompt(model, { messages: [{ role: 'user', content: 'Hi' }] });
+  expect(tinyWords([...ids])).toBe('user:Hi;');
+  expect([...(await engine.encodePrompt(model, { text: 'a b' }))]).toHaveLength(3);
+  const nowhere = { ...model, id: 'nowhere', path: '/nowhere' };
+  await expect(engine.encodePrompt(nowhere, { text: 'a' })).rejects.toMatchObject({ code: 'MODEL_FAILED' });
+  const foreign = {
+    ...tinyAdapter('smollm', 'all'),
+    id: 'foreign',
+    open: async () => ({ weights: '/nowhere', config: '/nowhere', release: () => {} }),
+  };
+  await expect(say(engine, model, { ids: [1], adapter: foreign })).rejects.toMatchObject({ code: 'MODEL_FAILED' });
+  expect((await say(engine, model, { ids: [1] })).tokens).toBe(8);
+});

@@ -1,0 +1,217 @@
+// OpenAI's own client against the whole server with a small random language model: answers, streams, refusals, and who pays.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import OpenAI from 'openai';
+import { expect, onTestFinished, test } from 'vitest';
+import { tinyExpected, tinyLanguage, tinyWords } from '../engine/tiny-language.ts';
+import { adminKey, ask, startTestServer } from './server.ts';
+
+const pricePicodollars = 1_000_000;
+
+async function started() {
+  const { path } = await tinyLanguage('smollm', { ends: 95 });
+  const files = [
+    'config.json',
+    'tokenizer.json',
+    'tokenizer_config.json',
+    'model.safetensors',
+    'generation_config.json',
+  ];
+  const tiny = {
+    kind: 'decoder',
+    model: 'me/tiny',
+    revision: 'a'.repeat(40),
+    maxTokens: 128,
+    tier: 'budget',
+    pricePicodollarsPerToken: pricePicodollars,
+    languages: 'en',
+    license: 'MIT',
+    files: files.map(file => ({ path: file })),
+    sources: [{ kind: 'folder', path }],
+  };
+  const server = await startTestServer({
+    prepare: folder => writeFile(join(folder, 'models.json'), JSON.stringify({ models: { tiny } })),
+    environment: { VECTORIUM_MODELS: join(path, 'models') },
+  });
+  onTestFinished(() => server.end());
+  const account = async (credit_usd: number) => {
+    const body = { email: `person${credit_usd}@example.com`, plan: 'pro', credit_usd };
+    return (await ask<{ account_id: string; api_key: string }>(`${server.url}/admin/accounts`, { key: adminKey, body }))
+      .body;
+  };
+  const rich = await account(1);
+  const client = new OpenAI({ apiKey: rich.api_key, baseURL: `${server.url}/v1`, maxRetries: 0 });
+  await fetched(client);
+  return { server, account, client, key: rich.api_key };
+}
+
+/** The first request begins to fetch the model. */
+async function fetched(client: OpenAI): Promise<void> {
+  for (let tries = 0; tries < 50; tries++) {
+    const error = await client.completions
+      .create({ model: 'tiny', prompt: '!', max_tokens: 1 })
+      .then(() => null)
+      .catch((thrown: unknown) => thrown);
+    if (!error) return;
+    expect(error).toMatchObject({ status: 503 });
+    await new Promise(resolve => setTimeout(resolve, 200));
+  }
+}
+
+test(
+  'a client of OpenAI has answers, whole and streamed, and every refusal by its name',
+  { timeout: 120_000 },
+  async () => {
+    const { client } = await started();
+    const [, text] = await tinyExpected('smollm');
+    const prompt = tinyWords(text?.ids ?? []);
+    const said = tinyWords(text?.continued ?? []);
+    const whole = await client.completions.create({
+      model: 'tiny',
+      prompt,
+      temperature: 0,
+      max_tokens: 8,
+      n: 2,
+      logprobs: 1,
+    });
+    expect(whole.choices.map(choice => choice.text)).toEqual([said, said]);
+    expect(whole.choices[0]?.logprobs?.tokens?.join('')).toBe(said);
+    expect(whole.usage).toEqual({
+      prompt_tokens: prompt.length,
+      completion_tokens: 16,
+      total_tokens: prompt.length + 16,
+    });
+
+    const stream = await client.chat.completions.create({
+      model: 'tiny',
+      messages: [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }],
+      max_completion_tokens: 6,
+      seed: 3,
+      logprobs: true,
+      top_logprobs: 2,
+      stream: true,
+      stream_options: { include_usage: true },
+    });
+    const chunks = await Array.fromAsync(stream);
+    expect(chunks[0]?.choices[0]?.delta.role).toBe('assistant');
+    expect(chunks.flatMap(({ choices }) => choices[0]?.logprobs?.content ?? [])).toHaveLength(6);
+    expect(chunks.at(-2)?.choices[0]?.finish_reason).toBe('length');
+    expect(chunks.at(-1)).toMatchObject({
+      choices: [],
+      usage: { prompt_tokens: 8, completion_tokens: 6, total_tokens: 14 },
+    });
+    expect((await Array.fromAsync(client.models.list())).map(({ id }) => id)).toContain('tiny');
+
+    const messages = [{ role: 'user' as const, content: 'Hi' }];
+    const create = (body: object) => client.chat.completions.create({ model: 'tiny', messages, ...body });
+    await expect(create({ model: 'nope' })).rejects.toMatchObject({
+      status: 400,
+      code: 'model_not_found',
+      param: 'model',
+    });
+    await expect(create({ response_format: { type: 'json_object' } })).rejects.toMatchObject({
+      param: 'response_format',
+    });
+    await expect(create({ tools: [{ type: 'function', function: { name: 'f' } }] })).rejects.toMatchObject({
+      status: 400,
+    });
+    const long = [{ role: 'user' as const, content: 'x'.repeat(200) }];
+    await expect(create({ messages: long })).rejects.toThrow(/takes 128 together with its answer/);
+    await expect(create({ temperature: 3 })).rejects.toMatchObject({ param: 'temperature' });
+  },
+);
+
+test(
+  'an answer is paid by its tokens, one that can not be paid is not begun, and one who leaves pays for what was said',
+  { timeout: 120_000 },
+  async () => {
+    const { server, account, client, key } = await started();
+    const usage = async () =>
+      (
+        await ask<{ summary: { total_tokens: number; total_cost: number } }>(`${server.url}/usage`, {
+          key,
+          method: 'GET',
+        })
+      ).body.summary;
+    const before = await usage();
+    await client.completions.create({ model: 'tiny', prompt: 'abcd', max_tokens: 10, temperature: 0 });
+    const after = await usage();
+    expect(after.total_tokens - before.total_tokens).toBe(14);
+    expect(after.total_cost - before.total_cost).toBeCloseTo((4 * pricePicodollars) / 1e12, 12);
+
+    const poor = new OpenAI({ apiKey: (await account(0.000001)).api_key, baseURL: `${server.url}/v1`, maxRetries: 0 });
+    const refused = poor.completions.create({ model: 'tiny', prompt: 'abcd', max_tokens: 1 });
+    await expect(refused).rejects.toMatchObject({ status: 402, code: 'insufficient_balance' });
+
+    const stream = await client.completions.create({ model: 'tiny', prompt: 'abcd', max_tokens: 120, stream: true });
+    for await (const chunk of stream) if (chunk.choices[0]?.text) break;
+    stream.controller.abort();
+    for (let tries = 0; tries < 100 && (await usage()).total_tokens === after.total_tokens; tries++)
+      await new Promise(resolve => setTimeout(resolve, 50));
+    expect((await usage()).total_tokens - after.total_tokens).toBeGreaterThan(4);
+  },
+);
+
+test(
+  'a model that was trained over the base answers by its id, beside the base, and one of its own does',
+  { timeout: 240_000 },
+  async () => {
+    const { server, client, key } = await started();
+    const rows = Array.from({ length: 24 }, (_, i) => `${'abcdef'[i % 6]},${'uvwxyz'[i % 6]}`);
+    const file = Buffer.from(['prompt,completion', ...rows].join('\n')).toString('base64');
+    const upload = await ask<{ dataset_id: string }>(`${server.url}/api/v2/data/upload`, {
+      key,
+      body: { file, format: 'csv' },
+    });
+    for (const base_model of ['tiny', 'scratch']) {
+      const { body: made } = await ask<{ model_id: string }>(`${server.url}/api/v2/models/train`, {
+        key,
+        body: {
+          dataset_id: upload.body.dataset_id,
+          model_type: 'llm',
+          config: { base_model, epochs: 1, batch_size: 4, validation_split: 0 },
+        },
+      });
+      expect(made).toMatchObject({ model_id: expect.any(String) as string });
+      for (let status = 'queued'; status !== 'succeeded';) {
+        const address = `${server.url}/api/v2/models/${made.model_id}`;
+        const { body } = await ask<{ status: string; error: unknown }>(address, { key, method: 'GET' });
+        expect(['queued', 'running', 'succeeded'], JSON.stringify(body.error)).toContain(body.status);
+        status = body.status;
+        await new Promise(resolve => setTimeout(resolve, 300));
+      }
+      const predicted = await ask<{ predictions: { text: string }[]; usage: object }>(
+        `${server.url}/api/v2/models/predict`,
+        {
+          key,
+          body: {
+            model_id: made.model_id,
+            input: { data: ['a', [{ role: 'user', content: 'a' }]] },
+            options: { max_tokens: 4, temperature: 0 },
+          },
+        },
+      );
+      expect(predicted).toMatchObject({
+        status: 200,
+        body: { predictions: [{ text: expect.any(String) as string }, {}], usage: { rows: 2 } },
+      });
+      const [one, other] = predicted.body.predictions;
+      expect(one).toEqual(other);
+      const messages = [{ role: 'user' as const, content: 'a' }];
+      const same = await client.chat.completions.create({
+        model: made.model_id,
+        messages,
+        max_tokens: 4,
+        temperature: 0,
+      });
+      expect(same.choices[0]?.message.content).toBe(one?.text);
+      expect(same.model).toBe(made.model_id);
+      expect((await Array.fromAsync(client.models.list())).map(({ id }) => id)).toContain(made.model_id);
+      const rowsRefused = await ask(`${server.url}/api/v2/models/predict`, {
+        key,
+        body: { model_id: made.model_id, input: { data: [{ prompt: 'a' }] } },
+      });
+      expect(rowsRefused).toMatchObject({ status: 400, body: { code: 'INVALID_PARAMETER' } });
+    }
+  },
+);
