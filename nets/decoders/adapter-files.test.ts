@@ -11,15 +11,16 @@ import { openDecoder, readValues, rowsInOrder } from './source.ts';
 const base = join(import.meta.dirname, '../fixtures/decoders/smollm');
 const lora = { rank: 2, alpha: 4, layers: ['q_proj', 'down_proj'] } as const;
 
+const tensor = (name: string, shape: [number, number]) => ({
+  name,
+  shape,
+  data: Float32Array.from({ length: shape[0] * shape[1] }, (_, i) => i + 1),
+});
+
 async function made() {
   const { config } = await openDecoder(base);
   const folder = await mkdtemp(join(tmpdir(), 'vectorium-adapter-'));
   onTestFinished(() => rm(folder, { recursive: true }));
-  const tensor = (name: string, shape: [number, number]) => ({
-    name,
-    shape,
-    data: Float32Array.from({ length: shape[0] * shape[1] }, (_, i) => i + 1),
-  });
   const queries = config.heads * config.headSize;
   const tensors = [
     tensor('layers.0.self_attn.q_proj.a', [2, config.hidden]),

@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import { assert, property, string } from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import { trainBpe } from './bpe-training.ts';
 import { loadTokenizer } from './tokenizer.ts';
@@ -19,8 +19,8 @@ async function learnt(size: number) {
 
 test('any text comes back from its tokens', async () => {
   const tokenizer = await learnt(280);
-  fc.assert(
-    fc.property(fc.string({ unit: 'grapheme' }), text => {
+  assert(
+    property(string({ unit: 'grapheme' }), text => {
       expect(tokenizer.decode(tokenizer.encode(text).ids)).toBe(text.toWellFormed());
     }),
   );
