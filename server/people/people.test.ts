@@ -177,6 +177,14 @@ test('a reset link is in the log when no mail is sent, works once, and ends all 
   expect((await it.browser().call('POST', '/console/auth/sign-in/email', back)).status).toBe(200);
 });
 
+test('a link that the operator makes resets a password too', async () => {
+  const browser = await it.signedUp('handed');
+  const made = await it.people.resetLink(browser.personId);
+  const reset = { token: tokenOf(made?.link), newPassword: 'handed over by a person' };
+  expect((await it.browser().call('POST', '/console/auth/reset-password', reset)).status).toBe(200);
+  expect(await it.people.resetLink('per_nobody')).toBeNull();
+});
+
 test('the first administrator comes by the printed link, once, and is an operator', async () => {
   const invitation = tokenOf(it.firstLink);
   const look = await it.browser().call('POST', '/console/api/invitation', { token: invitation });
