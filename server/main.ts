@@ -244,8 +244,8 @@ export async function startServer(
     mountJobRoutes(app, jobs);
     mountWebhookRoutes(app, webhooks);
     mountTelemetryRoutes(app, { telemetry, engine, ledger, dataFolder: settings.dataFolder });
-    mountAccountRoutes(app, { accounts, keys, models });
-    mountKeyRoutes(app, { accounts, keys, models });
+    mountAccountRoutes(app, { accounts, keys, models, audit });
+    mountKeyRoutes(app, { accounts, keys, models, audit });
     series.watch(app);
     mountPeopleRoutes(app, people, { version: packageJson.version, payments: payments !== null });
     mountOwnKeyRoutes(app, { keys, models, audit, database });

@@ -1,6 +1,7 @@
 import { routes } from '@vectorium/contract';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
+import { createAudit } from '../audit/index.ts';
 import { mount } from '../http/index.ts';
 import { type TestParts, type TestServer, openParts, startServer } from '../http/testing.ts';
 import { mountKeyRoutes } from '../keys/routes.ts';
@@ -15,8 +16,9 @@ beforeAll(async () => {
   parts = await openParts();
   const models = await loadCatalog([shippedCatalog]);
   server = await startServer(parts, app => {
-    mountAccountRoutes(app, { ...parts, models });
-    mountKeyRoutes(app, { ...parts, models });
+    const audit = createAudit({ database: parts.database, retentionDays: 1 });
+    mountAccountRoutes(app, { ...parts, models, audit });
+    mountKeyRoutes(app, { ...parts, models, audit });
     mount(app, routes.tokenize, ({ caller }) => ({
       model: caller.account.plan.name,
       model_used: '',

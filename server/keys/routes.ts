@@ -1,21 +1,34 @@
 // The operator's routes about keys.
 import { type AnswerOf, type BodyOf, routes } from '@vectorium/contract';
 import type { Accounts } from '../accounts/index.ts';
+import type { Audit } from '../audit/index.ts';
 import { ApiError, type App, mount } from '../http/index.ts';
 import type { Models } from '../models/index.ts';
 import { picodollarsToUsd, usdToPicodollars } from '../plans/index.ts';
-import { type Key, KeyError, type Keys, type NewKey } from './keys.ts';
+import { type Caller, type Key, KeyError, type Keys, type NewKey } from './keys.ts';
 
 interface Parts {
   accounts: Pick<Accounts, 'get'>;
   keys: Keys;
   models: Pick<Models, 'get'>;
+  audit: Pick<Audit, 'write'>;
 }
 
-export function mountKeyRoutes(app: App, { accounts, keys, models }: Parts): void {
-  mount(app, routes.createKey, async ({ params, body }) => {
+export function mountKeyRoutes(app: App, { accounts, keys, models, audit }: Parts): void {
+  const note = (caller: Caller, address: string, action: string, key: Key) =>
+    audit.write({
+      action,
+      target: key.id,
+      accountId: key.accountId,
+      personId: caller.person?.id ?? null,
+      details: { name: key.name },
+      address,
+    });
+
+  mount(app, routes.createKey, async ({ caller, reply, params, body }) => {
     const made = await keys.make(params.id, newKeyOf(body, models)).catch(refuseKey);
     if (!made) throw new ApiError('NOT_FOUND', { message: `There is no account ${params.id}` });
+    await note(caller, reply.request.ip, 'key.made', made.key);
     return { key_id: made.key.id, api_key: made.secret };
   });
 
@@ -27,7 +40,11 @@ export function mountKeyRoutes(app: App, { accounts, keys, models }: Parts): voi
 
   mount(app, routes.getKey, async ({ params }) => shown((await keys.get(params.id)) ?? missing(params.id)));
 
-  mount(app, routes.revokeKey, async ({ params }) => shown((await keys.revoke(params.id)) ?? missing(params.id)));
+  mount(app, routes.revokeKey, async ({ caller, reply, params }) => {
+    const revoked = (await keys.revoke(params.id)) ?? missing(params.id);
+    await note(caller, reply.request.ip, 'key.revoked', revoked);
+    return shown(revoked);
+  });
 }
 
 function shown(key: Key): AnswerOf<typeof routes.getKey> {

@@ -109,6 +109,43 @@ test('a session that was ended elsewhere is refused at once', async () => {
   expect((await one.call('GET', '/api/v2/webhook')).status).toBe(200);
 });
 
+test('a session is renewed by being used, and refused when it was not', async () => {
+  const browser = await it.signedUp('renewed');
+  const set = (days: number) =>
+    it.parts.database
+      .query(`UPDATE sessions SET expires_at = now() + $2 * interval '1 day' WHERE person_id = $1`, [
+        browser.personId,
+        days,
+      ])
+      .then(() => it.parts.database.announce('callers'));
+  await set(20);
+  const answer = await browser.call('GET', session);
+  expect(answer.headers.getSetCookie().join()).toMatch(/session_token=.*Max-Age=2592000/);
+  const { body } = await browser.call('GET', '/console/api/sessions');
+  const [{ expires_at: until = '' } = {}] = routes.listSessions.answer.parse(body).data;
+  expect(Date.parse(until) - Date.now()).toBeGreaterThan(29 * 86_400_000);
+  await set(-1);
+  expect((await browser.call('GET', '/api/v2/webhook')).status).toBe(401);
+  expect((await browser.call('GET', session)).body).toMatchObject({ person: null, account_id: null });
+});
+
+test('behind TLS the cookie is Secure, and the page’s origin is the proxy’s', async () => {
+  const proxied = await openPeople(() => {}, { app: { trustProxy: true } });
+  try {
+    const headers = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'vectorium.example.com' };
+    const fields = { name: 'Tess', email: 'tess@example.com', password };
+    const browser = proxied.browser();
+    const answer = await browser.call('POST', '/console/auth/sign-up/email', fields, {
+      ...headers,
+      origin: 'https://vectorium.example.com',
+    });
+    expect([answer.status, answer.headers.getSetCookie()[0]]).toEqual([200, expect.stringMatching(/; Secure$/)]);
+    expect((await browser.call('POST', '/console/auth/sign-out', {}, headers)).status).toBe(403);
+  } finally {
+    await proxied.close();
+  }
+});
+
 test('guessing a password is stopped, for the address that is guessed at', async () => {
   await it.signedUp('guessed');
   const browser = it.browser();
@@ -138,6 +175,14 @@ test('a reset link is in the log when no mail is sent, works once, and ends all 
   expect((await browser.call('GET', '/console/api/members')).status).toBe(401);
   const back = { email: 'forgot@example.com', password: reset.newPassword };
   expect((await it.browser().call('POST', '/console/auth/sign-in/email', back)).status).toBe(200);
+});
+
+test('a link that the operator makes resets a password too', async () => {
+  const browser = await it.signedUp('handed');
+  const made = await it.people.resetLink(browser.personId);
+  const reset = { token: tokenOf(made?.link), newPassword: 'handed over by a person' };
+  expect((await it.browser().call('POST', '/console/auth/reset-password', reset)).status).toBe(200);
+  expect(await it.people.resetLink('per_nobody')).toBeNull();
 });
 
 test('the first administrator comes by the printed link, once, and is an operator', async () => {
