@@ -6,9 +6,11 @@ import { createEngine } from '@vectorium/engine';
 import { openTables } from '@vectorium/tables';
 import { type Training, openTraining } from '@vectorium/training';
 import packageJson from '../package.json' with { type: 'json' };
-import { createAccounts } from './accounts/index.ts';
+import { createAccounts, createDeletion } from './accounts/index.ts';
 import { createAudit } from './audit/index.ts';
+import { mountOwnAccountRoutes } from './accounts/own-routes.ts';
 import { mountAccountRoutes } from './accounts/routes.ts';
+import { createBudgetAlerts, createStripePayments, mountBillingRoutes } from './billing/index.ts';
 import { mountConsole } from './console/index.ts';
 import { createGroupCommit, openDatabase } from './database/index.ts';
 import { createDatasets, mountDatasetRoutes } from './datasets/index.ts';
@@ -19,6 +21,7 @@ import { mountOwnKeyRoutes } from './keys/own-routes.ts';
 import { mountKeyRoutes } from './keys/routes.ts';
 import { createMailer } from './mail/index.ts';
 import { type Models, openModels, shippedCatalog } from './models/index.ts';
+import { createSeries, mountOperatorRoutes } from './operator/index.ts';
 import { createPeople, mountPeopleRoutes } from './people/index.ts';
 import { createLimiter, loadPlans } from './plans/index.ts';
 import { createQuota } from './quota/index.ts';
@@ -185,6 +188,23 @@ export async function startServer(
       each => each.close(),
     );
 
+    const deletion = createDeletion({
+      database,
+      jobs,
+      storage,
+      audit,
+      forget(id) {
+        predictions.changed();
+        engine.forget(id);
+      },
+      log,
+    });
+    const series = closing(createSeries({ engine, machine: telemetry.machine }), each => each.close());
+    const payments = settings.payments ? await createStripePayments(settings.payments) : null;
+    closing(createBudgetAlerts({ database, mailer, link: page => people.link(page), webhooks, log }), each =>
+      each.close(),
+    );
+
     const app = closing(
       await createApp({
         log: logger,
@@ -209,8 +229,22 @@ export async function startServer(
     mountTelemetryRoutes(app, { telemetry, engine, ledger, dataFolder: settings.dataFolder });
     mountAccountRoutes(app, { accounts, keys, models });
     mountKeyRoutes(app, { accounts, keys, models });
-    mountPeopleRoutes(app, people, { version: packageJson.version, payments: false });
+    series.watch(app);
+    mountPeopleRoutes(app, people, { version: packageJson.version, payments: payments !== null });
     mountOwnKeyRoutes(app, { keys, models, audit, database });
+    mountOwnAccountRoutes(app, { database, storage, ledger, accounts, models, quota, audit, deletion });
+    mountBillingRoutes(app, {
+      database,
+      accounts,
+      plans,
+      ledger,
+      audit,
+      flush: () => commit.flush(),
+      payments,
+      seller: settings.invoiceFrom,
+      link: page => people.link(page),
+    });
+    mountOperatorRoutes(app, { database, accounts, people, plans, models, engine, deletion, series, log });
     await mountConsole(app, settings.consoleFolder);
     mountReference(app, { version: packageJson.version });
 
@@ -230,6 +264,9 @@ export async function startServer(
       };
     });
     await jobs.start();
+    deletion.resume().catch((error: unknown) => {
+      log('accounts.not_deleted', { message: error instanceof Error ? error.message : String(error) });
+    });
     const url = await app.listen({ host: settings.host, port: settings.port });
     ownUrl = url;
     const firstLink = await people.firstLink(administrator.account);

@@ -18,7 +18,7 @@ export interface Settings {
   /** What the console's build has made; without it the server's first page is the reference. */
   consoleFolder: string;
   people: { signUp: SignUpMode; oidc: OidcSettings | undefined };
-  payments: { stripeSecretKey: string; stripeWebhookSecret: string } | undefined;
+  payments: { secretKey: string; webhookSecret: string } | undefined;
   /** Name and address of the operator's business, line by line, on invoices. */
   invoiceFrom: string[];
   mail: { smtpUrl: string | undefined; from: string };
@@ -147,10 +147,9 @@ function oidc(text: (name: string) => string | undefined): OidcSettings | undefi
 }
 
 function stripe(text: (name: string) => string | undefined): Settings['payments'] {
-  const stripeSecretKey = text('STRIPE_SECRET_KEY');
-  if (stripeSecretKey === undefined) return undefined;
-  const stripeWebhookSecret = text('STRIPE_WEBHOOK_SECRET');
-  if (stripeWebhookSecret === undefined)
-    throw new Error('STRIPE_SECRET_KEY is set, and so STRIPE_WEBHOOK_SECRET is needed');
-  return { stripeSecretKey, stripeWebhookSecret };
+  const secretKey = text('STRIPE_SECRET_KEY');
+  if (secretKey === undefined) return undefined;
+  const webhookSecret = text('STRIPE_WEBHOOK_SECRET');
+  if (webhookSecret === undefined) throw new Error('STRIPE_SECRET_KEY is set, and so STRIPE_WEBHOOK_SECRET is needed');
+  return { secretKey, webhookSecret };
 }

@@ -1,4 +1,5 @@
 // The audit log: who changed what, in an account or on the server. It is written after what it tells of, and has no secrets.
+import type { AnswerOf, routes } from '@vectorium/contract';
 import { newId } from '../database/index.ts';
 import type { Database, Row } from '../database/index.ts';
 
@@ -88,5 +89,18 @@ function entryFrom(row: Row): AuditEntry {
         : { id: personId, name: named ? String(row['name']) : '', email: named ? String(row['email']) : '' },
     details: row['details'] as Record<string, unknown>,
     address: row['address'] as string | null,
+  };
+}
+
+/** As answers show it. */
+export function shownAudit(entry: AuditEntry): AnswerOf<typeof routes.listAudit>['data'][number] {
+  return {
+    id: entry.id,
+    at: entry.at.toISOString(),
+    action: entry.action,
+    person: entry.person,
+    target: entry.target,
+    details: entry.details,
+    address: entry.address,
   };
 }

@@ -34,7 +34,7 @@ export function createBudgetAlerts(options: BudgetAlertsOptions): BudgetAlerts {
   async function lookOnce(): Promise<void> {
     const rows = await database.query(passedStatement, [
       `${monthOf(now())}-01`,
-      [...alertPercents],
+      JSON.stringify(alertPercents),
       now(),
       mailer.sends,
     ]);
@@ -115,12 +115,12 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** $1 the month, $2 percents, $3 now, $4 whether mail goes out. */
+/** $1 the month, $2 percents as JSON, $3 now, $4 whether mail goes out. */
 const passedStatement = `
   WITH passed AS (
     SELECT a.id, a.spent_month, p.percent, a.budget_mail, a.budget_webhook, a.spent_picodollars, a.budget_picodollars,
       max(p.percent) OVER (PARTITION BY a.id) AS most
-    FROM accounts a CROSS JOIN unnest($2::integer[]) AS p(percent)
+    FROM accounts a CROSS JOIN (SELECT value::integer AS percent FROM json_array_elements_text($2::json)) AS p
     WHERE a.budget_picodollars > 0 AND a.spent_month = $1::date
       AND a.spent_picodollars::numeric * 100 >= a.budget_picodollars::numeric * p.percent),
   made AS (

@@ -1,5 +1,5 @@
 // Buying credit: a port, and Stripe behind it. Its library is loaded when it is configured, and never otherwise.
-import type Stripe from 'stripe';
+import type { Stripe } from 'stripe';
 
 export interface Checkout {
   accountId: string;
@@ -37,7 +37,7 @@ export async function createStripePayments(
   { secretKey, webhookSecret }: { secretKey: string; webhookSecret: string },
   host?: { host: string; port: number; protocol: 'http' },
 ): Promise<Payments> {
-  const { default: StripeClient } = await import('stripe');
+  const { Stripe: StripeClient } = await import('stripe');
   const stripe = new StripeClient(secretKey, { maxNetworkRetries: 2, telemetry: false, ...host });
   return {
     async checkout({ accountId, email, amountCents, backUrl }) {

@@ -16,6 +16,8 @@ export interface BillingParts {
   accounts: Accounts;
   plans: Plans;
   ledger: Pick<Reports, 'report'>;
+  /** Writes what is to be written: with that, money that was lent under the old budget is back. */
+  flush(): Promise<void>;
   audit: Audit;
   payments: Payments | null;
   /** Lines of the operator's name and address, for invoices. */
@@ -73,6 +75,7 @@ export function mountBillingRoutes(app: App, parts: BillingParts): void {
     };
     const account = await accounts.patch(caller.account.id, { budget });
     if (!account) throw new Error('the account of a session is gone');
+    await parts.flush();
     // What the new budget hasn't reached yet is told again when it does.
     await database.query(
       `DELETE FROM budget_alerts b USING accounts a WHERE a.id = $1 AND b.account_id = $1 AND b.month = a.spent_month

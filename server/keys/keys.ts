@@ -114,7 +114,7 @@ export function createKeys({ database, commit, accounts, plans, now = Date.now }
   async function load(hash: Buffer): Promise<Caller | null> {
     const [row] = await database.query(
       `SELECT a.*, k.id AS key_id, k.name AS key_name, k.admin, k.scopes, k.models, k.budget_picodollars, k.expires_at
-       FROM keys k JOIN accounts a ON a.id = k.account_id WHERE k.hash = $1 AND k.revoked_at IS NULL`,
+       FROM keys k JOIN accounts a ON a.id = k.account_id WHERE k.hash = $1 AND k.revoked_at IS NULL AND a.deleting_since IS NULL`,
       [hash],
     );
     if (!row) return null;

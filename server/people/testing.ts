@@ -38,7 +38,7 @@ export interface Answer {
 export const password = 'correct horse battery';
 
 export async function openPeople(
-  mountMore: (app: App, parts: TestParts, people: People) => void = () => {},
+  mountMore: (app: App, parts: TestParts, people: People) => void | Promise<void> = () => {},
   options: Partial<PeopleOptions> & { sendsMail?: boolean; app?: Partial<AppOptions> } = {},
 ): Promise<TestPeople> {
   const parts = await openParts();
@@ -61,7 +61,7 @@ export async function openPeople(
     parts,
     app => {
       mountPeopleRoutes(app, people, { version: '1.2.3', payments: false });
-      mountMore(app, parts, people);
+      return mountMore(app, parts, people);
     },
     { sessions: people.sessions, ...options.app },
   );

@@ -1,0 +1,113 @@
+// Deletes an account with everything that is kept of it.
+//
+// It is marked first, so that no key and no session opens it any more and a start goes on where a killed process stopped; its row goes
+// last. Rows of datasets and models go before their files, as always. What stays are the entries of its ledger, under an id that no longer
+// leads to anybody: the law wants books to be kept.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Audit } from '../audit/index.ts';
+import type { Database } from '../database/index.ts';
+import { ApiError } from '../http/index.ts';
+import type { Jobs } from '../jobs/index.ts';
+import { administratorEmail } from '../keys/index.ts';
+import type { Storage } from '../storage/index.ts';
+import type { Account } from './accounts.ts';
+
+export interface DeletionParts {
+  database: Database;
+  jobs: Pick<Jobs, 'open' | 'cancel'>;
+  storage: Pick<Storage, 'remove'>;
+  audit: Audit;
+  /** Lets what is in memory of a trained model go. */
+  forget(modelId: string): void;
+  log?: (event: string, fields: object) => void;
+}
+
+export interface Deletion {
+  /** Resolves when nothing is left. */
+  delete(accountId: string, by: { personId: string | null; address: string | null }): Promise<void>;
+  /** Goes on with what a killed process has left. */
+  resume(): Promise<void>;
+}
+
+const jobsMayTakeMs = 30_000;
+
+export function createDeletion({ database, jobs, storage, audit, forget, log = () => {} }: DeletionParts): Deletion {
+  async function endJobs(accountId: string): Promise<void> {
+    for (const { id } of await jobs.open(accountId)) await jobs.cancel(accountId, id);
+    const deadlineMs = Date.now() + jobsMayTakeMs;
+    while (Date.now() < deadlineMs && (await jobs.open(accountId)).length > 0) await sleep(200);
+  }
+
+  async function finish(accountId: string): Promise<void> {
+    await endJobs(accountId);
+    const models = await database.query<{ id: string }>('SELECT id FROM trained_models WHERE account_id = $1', [
+      accountId,
+    ]);
+    await database.transaction(dataTables.map(sql => ({ sql, values: [accountId] })));
+    for (const { id } of models) forget(id);
+    for (const root of ['datasets', 'models']) await storage.remove(`${root}/${accountId}/`);
+    await database.transaction(lastRows.map(sql => ({ sql, values: [accountId] })));
+    await database.announce('callers');
+    log('accounts.deleted', { account_id: accountId });
+  }
+
+  return {
+    async delete(accountId, by) {
+      await database.transaction([
+        {
+          sql: 'UPDATE accounts SET deleting_since = coalesce(deleting_since, $2::timestamptz) WHERE id = $1',
+          values: [accountId, new Date()],
+        },
+        {
+          sql: 'UPDATE keys SET revoked_at = coalesce(revoked_at, $2::timestamptz) WHERE account_id = $1',
+          values: [accountId, new Date()],
+        },
+      ]);
+      await database.announce('callers');
+      await finish(accountId);
+      // Under no account: the account's own entries are gone.
+      await audit.write({ action: 'account.deleted', target: accountId, accountId: null, ...by });
+    },
+
+    async resume() {
+      const rows = await database.query<{ id: string }>('SELECT id FROM accounts WHERE deleting_since IS NOT NULL');
+      for (const { id } of rows) await finish(id);
+    },
+  };
+}
+
+/** Throws CONFLICT for what isn't meant, and for the administrator's account. */
+export function checkDeletable(account: Account, confirm: string): void {
+  if (account.email === administratorEmail)
+    throw new ApiError('CONFLICT', { message: 'The administrator’s account belongs to the server and stays' });
+  if (confirm !== account.id)
+    throw new ApiError('CONFLICT', { message: `confirm must be ${account.id}`, param: 'confirm' });
+}
+
+/** In this order, each with the account as $1. */
+const dataTables = [
+  'DELETE FROM webhook_deliveries WHERE account_id = $1',
+  'DELETE FROM webhooks WHERE account_id = $1',
+  'DELETE FROM model_aliases WHERE account_id = $1',
+  'DELETE FROM trained_models WHERE account_id = $1',
+  'DELETE FROM dataset_versions WHERE account_id = $1',
+  'DELETE FROM datasets WHERE account_id = $1',
+  'DELETE FROM job_events WHERE job_id IN (SELECT id FROM jobs WHERE account_id = $1)',
+  'DELETE FROM jobs WHERE account_id = $1',
+  // What is being made under these finds no room for itself any more, and takes its files away.
+  'DELETE FROM storage_reservations WHERE account_id = $1',
+];
+
+const lastRows = [
+  'DELETE FROM usage WHERE account_id = $1',
+  'DELETE FROM usage_hours WHERE account_id = $1',
+  'DELETE FROM audit WHERE account_id = $1',
+  'DELETE FROM limit_windows WHERE key_id IN (SELECT id FROM keys WHERE account_id = $1)',
+  `DELETE FROM leases WHERE purse = $1 OR split_part(purse, '/', 1) IN (SELECT id FROM keys WHERE account_id = $1)`,
+  'DELETE FROM keys WHERE account_id = $1',
+  `DELETE FROM people WHERE id IN (SELECT person_id FROM members WHERE account_id = $1)
+   AND NOT EXISTS (SELECT 1 FROM members m WHERE m.person_id = people.id AND m.account_id <> $1)`,
+  // Notes of the operator may name people; those of payments are the provider's numbers.
+  `UPDATE ledger SET note = '' WHERE account_id = $1 AND kind NOT IN ('payment', 'monthly')`,
+  'DELETE FROM accounts WHERE id = $1',
+];
