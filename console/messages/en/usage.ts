@@ -68,6 +68,7 @@ export default {
   invoice: 'Invoice',
   month: 'Month',
   paid: 'Paid',
+  state: 'State',
   open: 'Not final yet',
   invoicesEmpty: 'The first invoice comes with the first use.',
   print: 'Print or save as PDF',

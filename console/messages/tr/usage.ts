@@ -71,6 +71,7 @@ export default {
   invoice: 'Fatura',
   month: 'Ay',
   paid: 'Ödenen',
+  state: 'Durum',
   open: 'Henüz kesinleşmedi',
   invoicesEmpty: 'İlk fatura ilk kullanımla gelir.',
   print: 'Yazdır ya da PDF olarak kaydet',

@@ -147,6 +147,7 @@ function Members({ members, onRemove }: { members: readonly Member[]; onRemove: 
 }
 
 function Invitations() {
+  const common = useCommonText();
   const text = useSettingsText();
   const format = useFormat();
   const roleNames = useRoleNames();
@@ -168,7 +169,7 @@ function Invitations() {
             { id: 'expires', title: text('expires'), cell: invitation => format.ago(invitation.expires_at) },
             {
               id: 'back',
-              title: '',
+              title: <span className="sr-only">{common('actions')}</span>,
               align: 'end',
               cell: invitation => (
                 <Button size="small" look="quiet" onClick={() => taking.mutate({ params: { id: invitation.id } })}>

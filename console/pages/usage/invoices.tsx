@@ -43,7 +43,7 @@ export function InvoiceList() {
       className: 'font-mono text-xs text-muted',
       cell: invoice => invoice.number,
     },
-    { id: 'state', title: '', cell: invoice => !invoice.final && <Badge>{text('open')}</Badge> },
+    { id: 'state', title: text('state'), cell: invoice => !invoice.final && <Badge>{text('open')}</Badge> },
     { id: 'spent', title: text('cost'), align: 'end', cell: invoice => format.money(invoice.spent_usd) },
     { id: 'paid', title: text('paid'), align: 'end', cell: invoice => format.money(invoice.paid_usd) },
   ];
