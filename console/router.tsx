@@ -96,6 +96,11 @@ const pages = [
   }),
   createRoute({
     getParentRoute: () => inside,
+    path: '/console/usage/invoices/$month',
+    component: lazyRouteComponent(() => import('./pages/usage/invoice.tsx'), 'InvoicePage'),
+  }),
+  createRoute({
+    getParentRoute: () => inside,
     path: '/console/settings',
     component: lazyRouteComponent(() => import('./pages/settings/page.tsx'), 'SettingsPage'),
   }),

@@ -29,6 +29,17 @@ test('keeps the lowest and the highest value of any range, and never more points
   );
 });
 
+test('a hundred thousand points are ready to draw in a small part of a frame', () => {
+  const xs = Float64Array.from({ length: 100_000 }, (_, index) => index);
+  const ys = xs.map(x => Math.sin(x / 1000) + Math.random());
+  const times = Array.from({ length: 15 }, () => {
+    const start = performance.now();
+    decimate(xs, ys, { from: 0, to: 99_999 }, 1200);
+    return performance.now() - start;
+  }).toSorted((one, other) => one - other);
+  expect(times[7]).toBeLessThan(25);
+});
+
 test('a gap stays one', () => {
   const xs = Array.from({ length: 1000 }, (_, index) => index);
   const ys = xs.map(x => (x > 400 && x < 600 ? null : x));

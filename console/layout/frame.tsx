@@ -20,7 +20,7 @@ export function Frame() {
     <div className="min-h-dvh lg:pl-60">
       <a
         href="#content"
-        className="fixed top-2 left-2 z-50 -translate-y-16 rounded-md bg-raised px-3 py-2 font-medium shadow-layer focus:translate-y-0"
+        className="fixed top-2 left-2 z-50 -translate-y-24 rounded-md bg-raised px-3 py-2 font-medium shadow-layer focus:translate-y-0"
       >
         {text('skipToContent')}
       </a>

@@ -20,7 +20,7 @@ export function Page({ title, description, actions, children, wide = false, abov
       className={classes('mx-auto flex w-full flex-col gap-6 px-4 pt-6 pb-16 sm:px-8 sm:pt-9', !wide && 'max-w-6xl')}
     >
       <header className="flex flex-wrap items-end justify-between gap-x-6 gap-y-3">
-        <div className="min-w-0">
+        <div className="min-w-0 flex-1 basis-80">
           {above}
           <h1 className="text-xl font-semibold tracking-tight break-words">{title}</h1>
           {description && <p className="mt-1 max-w-2xl text-muted">{description}</p>}

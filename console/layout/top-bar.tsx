@@ -20,12 +20,16 @@ export function TopBar({ before }: { before: ReactNode }) {
       <button
         type="button"
         onClick={() => setSearching(true)}
-        aria-label={text('searchLabel')}
         className="ml-auto flex h-8.5 items-center gap-2 rounded-md border border-line bg-surface px-2.5 text-faint transition-colors hover:border-line-strong md:w-64"
       >
         <Search className="size-4" aria-hidden="true" />
-        <span className="hidden flex-1 text-left md:inline">{text('search')}</span>
-        <kbd className="hidden rounded-sm border border-line bg-sunken px-1.5 font-sans text-xs md:inline">Ctrl K</kbd>
+        <span className="sr-only flex-1 text-left md:not-sr-only">{text('search')}</span>
+        <kbd
+          aria-hidden="true"
+          className="hidden rounded-sm border border-line bg-sunken px-1.5 font-sans text-xs md:inline"
+        >
+          Ctrl K
+        </kbd>
       </button>
       <PersonMenu />
       <Palette open={searching} onClose={() => setSearching(false)} />
@@ -44,9 +48,9 @@ function AccountMenu() {
       trigger={
         <button
           type="button"
-          aria-label={`${text('switchAccount')}: ${account?.name ?? ''}`}
           className="flex h-8.5 min-w-0 items-center gap-2 rounded-md px-2 font-medium hover:bg-hover data-popup-open:bg-hover lg:-ml-2"
         >
+          <span className="sr-only">{text('switchAccount')}: </span>
           <span className="truncate">{account?.name}</span>
           <span className="hidden sm:inline">
             <Badge>{account?.plan}</Badge>
@@ -79,10 +83,10 @@ function PersonMenu() {
       trigger={
         <button
           type="button"
-          aria-label={`${text('person')}: ${name}`}
           className="flex size-8.5 shrink-0 items-center justify-center rounded-full bg-accent-soft text-sm font-semibold text-accent uppercase hover:ring-2 hover:ring-accent-line"
         >
-          {initials(name)}
+          <span aria-hidden="true">{initials(name)}</span>
+          <span className="sr-only">{`${text('person')}: ${name}`}</span>
         </button>
       }
     >

@@ -44,7 +44,7 @@ export function CodeBlock({ code, label }: { code: string; label: string }) {
       <pre tabIndex={0} aria-label={label} className="max-h-96 overflow-auto p-4 pr-12 font-mono text-xs leading-5">
         {code}
       </pre>
-      <CopyButton value={code} className="absolute top-2 right-2" />
+      <CopyButton value={code} className="absolute top-2 right-2 bg-sunken" />
     </div>
   );
 }

@@ -117,7 +117,7 @@ export function Segments<Value extends string>({ label, choices, value, onChange
             if (siblings)
               (siblings.item((index + step + choices.length) % choices.length) as HTMLElement | null)?.focus();
           }}
-          className="rounded-[4px] px-2.5 py-1 text-sm font-medium text-muted transition-colors hover:text-ink aria-checked:bg-surface aria-checked:text-ink aria-checked:shadow-card aria-checked:ring-1 aria-checked:ring-line"
+          className="rounded-[4px] px-2.5 py-1 text-sm font-medium text-muted transition-colors hover:text-ink aria-checked:bg-chosen aria-checked:text-ink aria-checked:shadow-card aria-checked:ring-1 aria-checked:ring-line"
         >
           {choice.label}
         </button>

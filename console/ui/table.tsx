@@ -26,7 +26,7 @@ interface TableProps<Row> {
 
 export function Table<Row>({ label, columns, rows, rowId, onRow, isCurrent }: TableProps<Row>) {
   return (
-    <div className="overflow-x-auto" tabIndex={0} role="region" aria-label={label}>
+    <div className="relative overflow-x-auto" tabIndex={0} role="region" aria-label={label}>
       <table className="w-full border-collapse text-left text-sm">
         <thead>
           <tr className="border-b border-line">

@@ -35,7 +35,7 @@ export default {
   emptyChunks:
     'The text is cut into chunks at the ends of sentences, and each chunk becomes a list of numbers: its vector. Texts that mean the same have vectors that point the same way.',
   tokens: 'Tokens',
-  cost: 'Price',
+  chunksTitle: 'Chunks',
   took: 'Took',
   chunkCount: { one: '{count} chunk', other: '{count} chunks' },
   dimension: '{count} numbers each',

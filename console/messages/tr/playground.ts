@@ -38,7 +38,7 @@ export default {
   emptyChunks:
     'Metin cümle sonlarından parçalara bölünür, her parça bir sayı listesi olur: vektörü. Aynı anlama gelen metinlerin vektörleri aynı yönü gösterir.',
   tokens: 'Token',
-  cost: 'Ücret',
+  chunksTitle: 'Parça',
   took: 'Süre',
   chunkCount: { other: '{count} parça' },
   dimension: 'her biri {count} sayı',

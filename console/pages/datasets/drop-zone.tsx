@@ -48,9 +48,8 @@ export function DropZone() {
     take([...event.dataTransfer.files]);
   };
   const takeSample = async () => {
-    const { default: url } = await import('./samples/penguins.csv?url');
-    const response = await fetch(url);
-    take([new File([await response.blob()], 'penguins.csv', { type: 'text/csv' })]);
+    const { default: csv } = await import('./samples/penguins.csv?raw');
+    take([new File([csv], 'penguins.csv', { type: 'text/csv' })]);
   };
 
   return (

@@ -151,9 +151,9 @@ function Conversation({
         </div>
       )}
       {messages.map(({ role, content }, index) => (
-        // Messages have no name but their place.
-        // oxlint-disable-next-line react/no-array-index-key
         <div
+          // Messages have no name but their place.
+          // oxlint-disable-next-line react/no-array-index-key
           key={index}
           className={classes(
             'max-w-[85%] whitespace-pre-wrap',

@@ -60,7 +60,7 @@ function Whole({ model }: { model: Model }) {
         <Problem
           error={
             new ApiProblem(model.error?.message ?? text('failedTitle'), {
-              status: 400,
+              status: model.error?.code === 'INTERNAL_ERROR' ? 500 : 400,
               code: model.error?.code ?? 'UNKNOWN',
             })
           }

@@ -15,7 +15,7 @@ interface SquarePlotProps {
 }
 
 const side = 320;
-const margin = { left: 48, bottom: 36, top: 8, right: 12 };
+const margin = { left: 48, bottom: 36, top: 14, right: 20 };
 
 /** Points beside the line on which x and y are the same. */
 export function SquarePlot({ label, range: [from, to], points, format, xName, yName }: SquarePlotProps) {

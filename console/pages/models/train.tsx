@@ -144,10 +144,11 @@ function Form({
   const usual = columns
     .filter(column => column.name !== target && featureObjection(column) === null)
     .map(column => column.name);
+  const suggested = [dataset.name, target].filter(Boolean).join(': ').slice(0, 200) || text(modelType);
   const body: Body = {
     dataset_id: `${dataset.dataset_id}@${dataset.version}`,
     model_type: modelType,
-    ...(name.trim() !== '' && { name: name.trim() }),
+    name: name.trim() || suggested,
     config: configOf({ target, modelType, features, settings }),
   };
   const train = useChange('trainModel', {
@@ -187,6 +188,7 @@ function Form({
               label={text('modelName')}
               hint={text('modelNameHint')}
               optional={common('optional')}
+              placeholder={suggested}
               value={name}
               maxLength={200}
               onChange={event => setName(event.target.value)}

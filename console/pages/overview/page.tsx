@@ -74,7 +74,7 @@ function Steps() {
   const { data: usage } = useRoute('getUsage', { query: { include_daily_breakdown: false } });
   const { data: datasets } = useRoute('listDatasets', few);
   const { data: models } = useRoute('listTrainedModels', few);
-  const { data: keys } = useRoute('listKeys');
+  const { data: keys } = useRoute('listOwnKeys');
   const newest = datasets?.data[0];
   const steps: { title: string; about: string; done: boolean; to: LinkProps }[] = [
     {

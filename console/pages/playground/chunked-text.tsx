@@ -55,10 +55,11 @@ export function ChunkedText({ text: whole, chunks, chosen, onChoose }: ChunkedTe
           // A chunk has no name but its place.
           // oxlint-disable-next-line react/no-array-index-key
           <li key={index} className="min-w-0">
+            {/* Its text is its label. */}
+            {/* oxlint-disable-next-line jsx-a11y/control-has-associated-label */}
             <button
               type="button"
               aria-pressed={index === chosen}
-              aria-label={`${text('chunk', { number: index + 1 })}: ${chunk.trim().slice(0, 100)}`}
               onClick={() => onChoose(index)}
               className="flex w-full items-center gap-2.5 rounded-md border border-line px-2.5 py-1.5 text-left text-sm hover:border-line-strong aria-pressed:border-accent aria-pressed:bg-accent-soft"
             >

@@ -114,12 +114,15 @@ function Result({ request, answer, tookMs }: Done) {
     <>
       <Figures>
         <Figure
-          label={text('chunks')}
+          label={text('chunksTitle')}
           value={format.number(answer.chunks_count)}
           about={text('dimension', { count: answer.dimension })}
         />
-        <Figure label={text('tokens')} value={format.number(answer.usage.prompt_tokens)} about={answer.model} />
-        <Figure label={text('cost')} value={format.money((answer.usage.prompt_tokens * price) / 1e6)} />
+        <Figure
+          label={text('tokens')}
+          value={format.number(answer.usage.prompt_tokens)}
+          about={`${answer.model} · ${format.money((answer.usage.prompt_tokens * price) / 1e6)}`}
+        />
         <Figure label={text('took')} value={format.duration(tookMs)} />
       </Figures>
       <Card title={text('chunkedText')} description={text('chunkedTextAbout')}>

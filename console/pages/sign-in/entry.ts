@@ -17,7 +17,8 @@ export function useEnter(): (to?: string) => Promise<void> {
   const navigate = useNavigate();
   return async to => {
     prefer({ account: null });
-    queries.clear();
+    // What was kept is of whoever was here before; the session itself is still looked at.
+    queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'getSession' });
     const { person } = await reloadSession();
     if (person) prefer({ language: person.language });
     await navigate({ href: to ?? '/', replace: true });

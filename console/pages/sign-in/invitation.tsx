@@ -45,10 +45,9 @@ function Open({ token, invitation }: { token: string; invitation: Read }) {
   const { account, email, role, known } = invitation;
   const roleName =
     role && { owner: common('roleOwner'), member: common('roleMember'), viewer: common('roleViewer') }[role];
-  const about =
-    account && roleName
-      ? text('inviteAccount', { account, role: roleName })
-      : text(email === null ? 'inviteAdministrator' : 'inviteOwn');
+  const joined = account && roleName ? text('inviteAccount', { account, role: roleName }) : text('inviteOwn');
+  // Only the first administrator's link is for whoever has it.
+  const about = email === null ? text('inviteAdministrator') : joined;
   const joining = useMutation({
     mutationFn: () => call('acceptInvitation', { body: { token } }),
     onSuccess: async ({ account_id: id }) => {
