@@ -184,7 +184,7 @@ describe.skipIf(whyNot !== null)('the console', () => {
       for (const tab of await page.getByRole('tab').all()) {
         await tab.click();
         const title = (await tab.innerText()).toLowerCase();
-        await page.waitForTimeout(400);
+        await page.waitForLoadState('networkidle');
         await picture(page, `operator-${title}-${theme}`);
         expect([title, await barriers(page)]).toEqual([title, []]);
       }
