@@ -1,6 +1,6 @@
 // Bars by day or hour, stacked by model or key.
 import { useState } from 'react';
-import { ticks } from './decimate.ts';
+import { labelRoom, ticks } from './decimate.ts';
 import { Legend, Swatch, plotColours } from './line-chart.tsx';
 import { useWidth } from './use-width.ts';
 
@@ -19,18 +19,19 @@ interface BarChartProps {
   heightPx?: number;
 }
 
-const margin = { top: 8, right: 0, bottom: 22, left: 56 };
+const edges = { top: 8, right: 0, bottom: 22 };
 
 export function BarChart({ label, series, bars, formatY, heightPx = 240 }: BarChartProps) {
   const [frame, width] = useWidth();
   const [over, setOver] = useState<number | null>(null);
+  const highest = Math.max(0, ...bars.map(bar => sum(bar.values))) || 1;
+  const lines = ticks({ from: 0, to: highest * 1.05 }, 4);
+  const top = highest * 1.05;
+  const margin = { ...edges, left: labelRoom(lines.map(formatY)) };
   const inner = {
     width: Math.max(1, width - margin.left - margin.right),
     height: heightPx - margin.top - margin.bottom,
   };
-  const highest = Math.max(0, ...bars.map(bar => sum(bar.values))) || 1;
-  const lines = ticks({ from: 0, to: highest * 1.05 }, 4);
-  const top = highest * 1.05;
   const step = inner.width / Math.max(1, bars.length);
   const every = Math.max(1, Math.ceil(bars.length / Math.max(1, Math.floor(inner.width / 72))));
   const shown = over === null ? undefined : bars[over];

@@ -59,6 +59,11 @@ export function firstAtLeast(xs: ArrayLike<number>, value: number): number {
   return low;
 }
 
+/** Room in pixels for the longest of the labels beside the vertical axis, at their size of 12 px. */
+export function labelRoom(labels: readonly string[]): number {
+  return Math.max(28, ...labels.map(label => label.length * 7)) + 12;
+}
+
 /** About `count` round values that cover the extent: 1, 2 or 5 times a power of ten apart. */
 export function ticks({ from, to }: Extent, count: number): number[] {
   const span = to - from;

@@ -3,7 +3,7 @@
 // What is drawn is decimated to the width, so a hundred thousand points cost one scan of what is in view.
 import { type KeyboardEvent, type PointerEvent, useEffect, useId, useMemo, useRef, useState } from 'react';
 import { useFormat } from '../messages/format.ts';
-import { type Extent, decimate, firstAtLeast, ticks } from './decimate.ts';
+import { type Extent, decimate, firstAtLeast, labelRoom, ticks } from './decimate.ts';
 import { useWidth } from './use-width.ts';
 
 export interface Line {
@@ -37,7 +37,7 @@ export const plotColours = [
   'var(--color-plot-6)',
 ] as const;
 
-const margin = { top: 8, right: 8, bottom: 22, left: 48 };
+const edges = { top: 8, right: 8, bottom: 22 };
 
 export function LineChart({ label, lines, heightPx = 220, formatX, formatY, fromY, range }: LineChartProps) {
   const format = useFormat();
@@ -51,15 +51,16 @@ export function LineChart({ label, lines, heightPx = 220, formatX, formatY, from
 
   const whole = useMemo(() => range ?? extentOf(lines), [range, lines]);
   const view = zoom ?? whole;
+  const drawn = useMemo(
+    () => lines.map(line => decimate(line.xs, line.ys, view, Math.max(1, width))),
+    [lines, view, width],
+  );
+  const vertical = useMemo(() => verticalExtent(drawn, fromY), [drawn, fromY]);
+  const margin = { ...edges, left: labelRoom(ticks(vertical, 4).map(writeY)) };
   const inner = {
     width: Math.max(1, width - margin.left - margin.right),
     height: heightPx - margin.top - margin.bottom,
   };
-  const drawn = useMemo(
-    () => lines.map(line => decimate(line.xs, line.ys, view, inner.width)),
-    [lines, view, inner.width],
-  );
-  const vertical = useMemo(() => verticalExtent(drawn, fromY), [drawn, fromY]);
   const toX = (x: number) => ((x - view.from) / (view.to - view.from)) * inner.width;
   const toY = (y: number) => inner.height - ((y - vertical.from) / (vertical.to - vertical.from)) * inner.height;
   const fromPixel = (pixel: number) => view.from + (pixel / inner.width) * (view.to - view.from);

@@ -11,6 +11,8 @@ export interface Format {
   percent(share: number, digits?: number): string;
   /** Dollars; small amounts with as many digits as it takes to see them. */
   money(dollars: number): string;
+  /** Dollars to the cent, for headlines. */
+  cents(dollars: number): string;
   bytes(count: number): string;
   date(time: string | number | Date): string;
   time(time: string | number | Date): string;
@@ -51,6 +53,14 @@ export function formatIn(language: Language): Format {
         currencyDisplay: 'narrowSymbol',
         ...moneyDigits(dollars),
       }).format(dollars),
+    cents: dollars => {
+      const written = new Intl.NumberFormat(language, {
+        style: 'currency',
+        currency: 'USD',
+        currencyDisplay: 'narrowSymbol',
+      }).format(dollars !== 0 && Math.abs(dollars) < 0.01 ? Math.sign(dollars) / 100 : dollars);
+      return dollars > 0 && dollars < 0.01 ? `< ${written}` : written;
+    },
     bytes: count =>
       bytes(count, value =>
         new Intl.NumberFormat(language, { maximumFractionDigits: value < 10 ? 1 : 0 }).format(value),

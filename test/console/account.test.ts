@@ -137,6 +137,27 @@ describe.skipIf(whyNot !== null)('the console', () => {
     await stranger.page.context().close();
   });
 
+  test('a job is followed to its end, with what happened in it', async () => {
+    const { page } = ada;
+    await page.goto('/console/jobs');
+    const job = await page.evaluate(async () => {
+      const post = async (path: string, body: unknown) => {
+        const headers = { 'content-type': 'application/json', prefer: 'wait=20' };
+        return (await fetch(path, { method: 'POST', headers, body: JSON.stringify(body) })).json();
+      };
+      const file = btoa('name,age\nAda,36\nGrace,41\n');
+      const { dataset_id } = (await post('/api/v2/data/upload', { file, format: 'csv' })) as { dataset_id: string };
+      const operations = [{ type: 'clean', params: {} }];
+      return (await post('/api/v2/data/process', { dataset_id, operations })) as { job_id: string };
+    });
+    await page.getByRole('link', { name: job.job_id }).click();
+    await page.getByRole('heading', { level: 1, name: 'Processing' }).waitFor();
+    await page.getByText('Succeeded').first().waitFor();
+    await page.getByRole('list', { name: 'Events' }).getByRole('listitem').first().waitFor();
+    await picture(page, 'job-light');
+    expect(await barriers(page)).toEqual([]);
+  });
+
   test.each(['light', 'dark'] as const)(
     'no page has a barrier in the %s theme, and the policy refuses nothing',
     async theme => {
@@ -184,7 +205,7 @@ describe.skipIf(whyNot !== null)('the console', () => {
       for (const tab of await page.getByRole('tab').all()) {
         await tab.click();
         const title = (await tab.innerText()).toLowerCase();
-        await page.waitForTimeout(400);
+        await page.waitForLoadState('networkidle');
         await picture(page, `operator-${title}-${theme}`);
         expect([title, await barriers(page)]).toEqual([title, []]);
       }

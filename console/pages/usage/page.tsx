@@ -78,7 +78,7 @@ function Head() {
     <Figures>
       <Figure
         label={text('balance')}
-        value={billing.balance_usd === null ? text('notBilled') : format.money(billing.balance_usd)}
+        value={billing.balance_usd === null ? text('notBilled') : format.cents(billing.balance_usd)}
         about={
           billing.monthly_credit_usd > 0
             ? text('monthlyCredit', { amount: format.money(billing.monthly_credit_usd) })
@@ -87,7 +87,7 @@ function Head() {
       />
       <Figure
         label={text('spent', { month })}
-        value={format.money(billing.spent_usd)}
+        value={format.cents(billing.spent_usd)}
         about={
           share === null ? (
             text('noBudget')
@@ -103,7 +103,7 @@ function Head() {
           )
         }
       />
-      <Figure label={text('projected')} value={format.money(billing.projected_usd)} about={text('projectedAbout')} />
+      <Figure label={text('projected')} value={format.cents(billing.projected_usd)} about={text('projectedAbout')} />
       <Figure
         label={text('plan')}
         value={plans?.current.title ?? ''}
