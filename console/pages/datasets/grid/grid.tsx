@@ -28,7 +28,6 @@ interface GridProps {
 }
 
 const rowHeight = 33;
-const numberWidth = 64;
 
 export function Grid({ label, columns, rows, row, onWindow, headHeight, className }: GridProps) {
   const text = useDatasetText();
@@ -36,6 +35,7 @@ export function Grid({ label, columns, rows, row, onWindow, headHeight, classNam
   const area = useRef<HTMLDivElement>(null);
   const [seen, setSeen] = useState({ top: 0, left: 0, width: 1200, height: 640 });
   const edges = useMemo(() => columnEdges(columns), [columns]);
+  const numberWidth = 34 + format.number(rows).length * 7;
   const height = Math.max(rowHeight, seen.height - headHeight);
   const shown = rowWindow({ rows, rowHeight, scrollTop: seen.top, height });
   const [firstColumn, endColumn] = columnWindow(edges, { left: seen.left, width: seen.width });
@@ -130,6 +130,7 @@ export function Grid({ label, columns, rows, row, onWindow, headHeight, classNam
               edges={edges}
               firstColumn={firstColumn}
               endColumn={endColumn}
+              numberWidth={numberWidth}
               waiting={text('rowComing')}
             />
           ))}
@@ -147,6 +148,8 @@ interface RowProps {
   edges: readonly number[];
   firstColumn: number;
   endColumn: number;
+  /** Of the rows' numbers. */
+  numberWidth: number;
   waiting: string;
 }
 
@@ -158,6 +161,7 @@ const GridRow = memo(function GridRow({
   edges,
   firstColumn,
   endColumn,
+  numberWidth,
   waiting,
 }: RowProps) {
   return (

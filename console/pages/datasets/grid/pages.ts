@@ -73,7 +73,12 @@ class Shelf {
 
   #fetch(): void {
     const [from, to] = this.#wanted;
-    for (const [page, controller] of this.#pending) if (page < from || page > to) controller.abort();
+    for (const [page, controller] of this.#pending) {
+      if (page >= from && page <= to) continue;
+      controller.abort();
+      // It may be wanted again before the abort is through.
+      this.#pending.delete(page);
+    }
     if (this.#kept.problem) return;
     for (let page = from; page <= to; page++)
       if (!this.#kept.pages.has(page) && !this.#pending.has(page)) void this.#read(page);
