@@ -1,4 +1,5 @@
 // `npm run demo`: the newcomer's whole path on real input, checked step by step; ends 0 only if every check held.
+// `npm run demo -- --language` also teaches a language model, `--long` for some minutes more.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -8,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { walkBirdstrikes } from './birdstrikes.ts';
 import { meanings } from './meanings.ts';
+import { walkLanguageModel } from './language-model.ts';
 import { walkModels } from './trained-models.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -114,6 +116,10 @@ async function walk() {
     credit_usd: 1,
   });
   await walkModels({ url, key: modeller.api_key, title, check, request, call });
+
+  const long = process.argv.includes('--long');
+  if (long || process.argv.includes('--language'))
+    await walkLanguageModel({ url, key: adminKey, title, check, request, call }, long);
 
   title('Stop the server');
   child.kill('SIGTERM');
