@@ -9,7 +9,6 @@ import './preferences.ts';
 import { router } from './router.tsx';
 import './styles.css';
 import { Toasts } from './ui/toast.tsx';
-import { TooltipGroup } from './ui/tooltip.tsx';
 
 const place = document.querySelector('#console');
 if (!place) throw new Error('index.html has no #console');
@@ -18,10 +17,8 @@ createRoot(place).render(
   <StrictMode>
     <CSPProvider disableStyleElements>
       <QueryClientProvider client={queries}>
-        <TooltipGroup delay={300}>
-          <RouterProvider router={router} />
-          <Toasts />
-        </TooltipGroup>
+        <RouterProvider router={router} />
+        <Toasts />
       </QueryClientProvider>
     </CSPProvider>
   </StrictMode>,

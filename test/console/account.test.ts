@@ -141,6 +141,8 @@ describe.skipIf(whyNot !== null)('the console', () => {
     const { page } = ada;
     await page.goto('/console/jobs');
     const job = await page.evaluate(async () => {
+      // It runs in the page, which has nothing of this file.
+      // oxlint-disable-next-line unicorn/consistent-function-scoping
       const post = async (path: string, body: unknown) => {
         const headers = { 'content-type': 'application/json', prefer: 'wait=20' };
         return (await fetch(path, { method: 'POST', headers, body: JSON.stringify(body) })).json();
@@ -148,8 +150,9 @@ describe.skipIf(whyNot !== null)('the console', () => {
       const file = btoa('name,age\nAda,36\nGrace,41\n');
       const { dataset_id } = (await post('/api/v2/data/upload', { file, format: 'csv' })) as { dataset_id: string };
       const operations = [{ type: 'clean', params: {} }];
-      return (await post('/api/v2/data/process', { dataset_id, operations })) as { job_id: string };
+      return (await post('/api/v2/process', { dataset_id, operations })) as { job_id: string };
     });
+    await page.reload();
     await page.getByRole('link', { name: job.job_id }).click();
     await page.getByRole('heading', { level: 1, name: 'Processing' }).waitFor();
     await page.getByText('Succeeded').first().waitFor();
