@@ -13,7 +13,7 @@ test.skipIf(!existsSync(dist))('the first scripts, with the frame around every p
   const html = readFileSync(join(dist, 'index.html'), 'utf8');
   const first = [...html.matchAll(/(?:src|href)="\/console\/assets\/([^"]+\.js)"/g)].map(([, name]) => name ?? '');
   const frame = readdirSync(assets).filter(name => name.startsWith('frame-') && name.endsWith('.js'));
-  const bytes = [...first, ...frame].map(name => gzipSync(readFileSync(join(assets, name))).length);
+  const bytes = [...withImports([...first, ...frame])].map(name => gzipSync(readFileSync(join(assets, name))).length);
   const sum = bytes.reduce((total, each) => total + each, 0);
   expect(first.length).toBeGreaterThan(0);
   expect(frame.length).toBe(1);
@@ -25,3 +25,18 @@ test.skipIf(!existsSync(dist))("the contract's schemas are not among the scripts
   for (const name of scripts)
     expect([name, readFileSync(join(assets, name), 'utf8').includes('ZodError')]).toEqual([name, false]);
 });
+
+/** These scripts, and all that they import before they run. */
+function withImports(names: readonly string[], found = new Set<string>()): Set<string> {
+  for (const name of names) {
+    if (found.has(name)) continue;
+    found.add(name);
+    const script = readFileSync(join(assets, name), 'utf8');
+    const imported = script.matchAll(/(?:^|[;}\n])\s*import(?:[^"`();]*?from)?\s*["`]\.\/([^"`]+\.js)["`]/g);
+    withImports(
+      [...imported].map(([, other]) => other ?? ''),
+      found,
+    );
+  }
+  return found;
+}
