@@ -341,6 +341,7 @@ const openaiModel = z.looseObject({
   object: z.literal('model'),
   created: z.int().meta({ description: 'Seconds since 1970.' }),
   owned_by: z.string(),
+  kind: z.enum(['encoder', 'decoder']).meta({ description: 'An encoder gives vectors, a decoder answers.' }),
 });
 
 const listOpenAIModels = defineRoute({

@@ -195,7 +195,13 @@ test('a sane x-request-id is kept, another is replaced, on every kind of answer'
 
 test('404 for an unknown address, 405 with Allow for another method, in the dialect of the address', async () => {
   const { fetch } = await start(app =>
-    mount(app, routes.getOpenAIModel, () => ({ id: 'm', object: 'model' as const, created: 0, owned_by: '' })),
+    mount(app, routes.getOpenAIModel, () => ({
+      id: 'm',
+      object: 'model' as const,
+      created: 0,
+      owned_by: '',
+      kind: 'encoder' as const,
+    })),
   );
   expect(await (await fetch('/nothing')).json()).toMatchObject({
     detail: 'Nothing is at this address',
@@ -233,13 +239,16 @@ test('large answers are compressed when asked, also streams; small ones are not'
   expect(small.headers.get('content-encoding')).toBeNull();
 });
 
-test('the signal is aborted when the client leaves, and the log says 499', async () => {
+test.each([
+  { what: 'the signal', error: (signal: AbortSignal): unknown => signal.reason },
+  { what: 'what was cancelled', error: () => Object.assign(new Error('The job was cancelled'), { code: 'CANCELLED' }) },
+])('the signal is aborted when the client leaves, and the log says 499: $what', async ({ error }) => {
   const aborted = Promise.withResolvers<void>();
   const { log, url } = await start(app =>
     mount(app, routes.vectorize, async ({ signal }) => {
       signal.addEventListener('abort', () => aborted.resolve());
       await aborted.promise;
-      throw signal.reason;
+      throw error(signal);
     }),
   );
   const body = '{"text":"a"}';

@@ -93,7 +93,16 @@ async function serve<R extends Route>(
     reply,
     once: repeatable,
   } as Context<R>;
-  const run = async () => handler(context);
+  const run = async () => {
+    try {
+      return await handler(context);
+    } catch (error) {
+      // What was cancelled because its client left is nobody's fault.
+      if (signal.aborted && error instanceof Error && 'code' in error && error.code === 'CANCELLED')
+        throw signal.reason;
+      throw error;
+    }
+  };
   const answer = route.streamed ? await run() : await repeatable({ params, body }, run);
   if (answer instanceof Raw) return reply.type(answer.contentType).send(answer.body);
   return reply.type('application/json; charset=utf-8').send(JSON.stringify(answer));

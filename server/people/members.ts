@@ -17,6 +17,7 @@ export interface Member {
   email: string;
   role: Role;
   since: Date;
+  /** To the day, while a session of theirs lasts. */
   lastSeenAt: Date | null;
 }
 
@@ -82,8 +83,9 @@ export function createMembers({
 
   async function list(accountId: string, personId: string | null = null): Promise<Member[]> {
     const rows = await database.query(
-      `SELECT m.person_id, p.name, p.email, m.role, m.created_at, k.last_used_at FROM members m JOIN people p ON p.id = m.person_id
-       LEFT JOIN keys k ON k.account_id = m.account_id AND k.session_of = m.person_id
+      `SELECT m.person_id, p.name, p.email, m.role, m.created_at,
+         (SELECT max(updated_at) FROM sessions s WHERE s.person_id = m.person_id) AS seen_at
+       FROM members m JOIN people p ON p.id = m.person_id
        WHERE m.account_id = $1 AND ($2::text IS NULL OR m.person_id = $2) ORDER BY m.created_at, m.person_id`,
       [accountId, personId],
     );
@@ -281,7 +283,7 @@ function memberFrom(row: Row): Member {
     email: String(row['email']),
     role: row['role'] as Role,
     since: row['created_at'] as Date,
-    lastSeenAt: row['last_used_at'] as Date | null,
+    lastSeenAt: row['seen_at'] as Date | null,
   };
 }
 

@@ -67,10 +67,11 @@ export function mountCatalogRoutes(
 
 function ownModel({ id, createdAt }: OwnModel) {
   const created = Math.floor(createdAt.getTime() / 1000);
-  return { id, object: 'model' as const, created, owned_by: 'you' };
+  return { id, object: 'model' as const, created, owned_by: 'you', kind: 'decoder' as const };
 }
 
 function openaiModel(entry: CatalogEntry) {
   const [owner = ''] = entry.model.split('/');
-  return { id: entry.alias, object: 'model' as const, created: 0, owned_by: owner, name: entry.model };
+  const { alias, kind, model } = entry;
+  return { id: alias, object: 'model' as const, created: 0, owned_by: owner, name: model, kind };
 }

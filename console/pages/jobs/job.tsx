@@ -121,14 +121,18 @@ function ResultLink({ result }: { result: unknown }) {
   const { model_id: model, dataset_id: dataset } = (result ?? {}) as Record<string, unknown>;
   if (typeof model === 'string') {
     return (
-      <Link to="/console/models" className="text-sm font-medium text-accent hover:underline">
+      <Link to="/console/models/$id" params={{ id: model }} className="text-sm font-medium text-accent hover:underline">
         {text('openModel')}
       </Link>
     );
   }
   if (typeof dataset !== 'string') return null;
   return (
-    <Link to="/console/datasets" className="text-sm font-medium text-accent hover:underline">
+    <Link
+      to="/console/datasets/$id"
+      params={{ id: dataset }}
+      className="text-sm font-medium text-accent hover:underline"
+    >
       {text('openDataset')}
     </Link>
   );

@@ -12,6 +12,7 @@ import { Empty, Problem } from '../../ui/empty.tsx';
 import { TextArea, TextField, controlClasses } from '../../ui/field.tsx';
 import { Select } from '../../ui/select.tsx';
 import { type ChatMessage, type ChatSettings, useChat } from './use-chat.ts';
+import { useBaseModels } from './base-models.ts';
 import { useModelText } from './text.ts';
 
 export function ChatPage() {
@@ -107,17 +108,10 @@ export function ChatPage() {
 
 /** Those of the catalog, and those that were trained here. */
 function useLanguageModels(): { value: string; label: string }[] {
-  const { data: catalog } = useRoute('listModels');
+  const bases = useBaseModels();
   const { data: trained } = useRoute('listTrainedModels');
   const own = (trained?.data ?? []).filter(({ model_type: type, status }) => type === 'llm' && status === 'succeeded');
-  const shipped = Object.entries(catalog?.models ?? {}).filter(
-    ([, card]) =>
-      (card['kind'] === 'language' || !(card.dimension > 0)) && card['state'] !== 'absent' && card['allowed'] !== false,
-  );
-  return [
-    ...own.map(({ model_id: id, name }) => ({ value: id, label: name ?? id })),
-    ...shipped.map(([alias]) => ({ value: alias, label: alias })),
-  ];
+  return [...own.map(({ model_id: id, name }) => ({ value: id, label: name ?? id })), ...bases];
 }
 
 function Conversation({

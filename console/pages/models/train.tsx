@@ -13,6 +13,7 @@ import { classes } from '../../ui/classes.ts';
 import { Empty, Problem, Skeleton } from '../../ui/empty.tsx';
 import { TextField } from '../../ui/field.tsx';
 import { Segments, Select } from '../../ui/select.tsx';
+import { useBaseModels } from './base-models.ts';
 import { useModelText } from './text.ts';
 import {
   type ColumnFacts,
@@ -91,6 +92,8 @@ export function TrainPage() {
 
 interface Settings {
   algorithm: string;
+  baseModel: string;
+  maxLength: string;
   epochs: string;
   batchSize: string;
   learningRate: string;
@@ -102,6 +105,8 @@ interface Settings {
 
 const undecided: Settings = {
   algorithm: '',
+  baseModel: '',
+  maxLength: '',
   epochs: '',
   batchSize: '',
   learningRate: '',
@@ -137,6 +142,7 @@ function Form({
   const [features, setFeatures] = useState<readonly string[] | null>(null);
   const [name, setName] = useState('');
   const [settings, setSettings] = useState(undecided);
+  const bases = useBaseModels();
   const set = (changes: Partial<Settings>) => setSettings({ ...settings, ...changes });
 
   const chosen = columns.find(column => column.name === target);
@@ -296,6 +302,21 @@ function Form({
             {text('advanced')} <span className="ml-2 text-sm font-normal text-muted">{text('advancedAbout')}</span>
           </summary>
           <div className="grid gap-5 px-5 pb-5 sm:grid-cols-2 xl:grid-cols-3">
+            {modelType === 'llm' && (
+              <>
+                <Select
+                  label={text('baseModel')}
+                  value={settings.baseModel}
+                  onChange={baseModel => set({ baseModel })}
+                  choices={[
+                    { value: '', label: text('usualBase') },
+                    ...bases,
+                    { value: 'scratch', label: text('scratch'), about: text('scratchAbout') },
+                  ]}
+                />
+                {number('maxLength', { label: text('maxLength'), placeholder: '512', path: 'max_length' })}
+              </>
+            )}
             {modelType !== 'llm' && (
               <Select
                 label={text('algorithm')}
@@ -362,6 +383,10 @@ function configOf({ target, modelType, features, settings }: Wanted): Config {
       target: target ?? undefined,
       features: features ? [...features] : undefined,
       algorithm: settings.algorithm || undefined,
+    }),
+    ...(modelType === 'llm' && {
+      base_model: settings.baseModel || undefined,
+      max_length: numberIn(settings.maxLength),
     }),
     epochs: numberIn(settings.epochs),
     batch_size: numberIn(settings.batchSize),
