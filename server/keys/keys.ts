@@ -113,14 +113,18 @@ export function createKeys({ database, commit, accounts, plans, now = Date.now }
 
   async function load(hash: Buffer): Promise<Caller | null> {
     const [row] = await database.query(
-      `SELECT a.*, k.id AS key_id, k.name AS key_name, k.admin, k.scopes, k.models, k.budget_picodollars, k.expires_at
+      `SELECT a.*, k.id AS key_id, k.name AS key_name, k.admin, k.scopes, k.models, k.budget_picodollars AS key_budget, k.expires_at
        FROM keys k JOIN accounts a ON a.id = k.account_id WHERE k.hash = $1 AND k.revoked_at IS NULL AND a.deleting_since IS NULL`,
       [hash],
     );
     if (!row) return null;
     return {
       account: accountFrom(row, plans),
-      key: { ...rightsFrom(row), id: String(row['key_id']), name: String(row['key_name']) },
+      // An account has a name and a budget as well.
+      key: {
+        ...rightsFrom({ ...row, name: row['key_name'], budget_picodollars: row['key_budget'] }),
+        id: String(row['key_id']),
+      },
     };
   }
 
