@@ -8,6 +8,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: 'forks',
+    // Tests wait for processes and disks about as long as they compute.
+    maxWorkers: '100%',
     globalSetup: 'test/temporary.ts',
   },
 });
