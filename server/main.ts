@@ -86,7 +86,7 @@ export async function startServer(
     );
     const administrator = await ensureAdministrator({ accounts, keys, plans }, settings.adminKey);
     const audit = closing(createAudit({ database, retentionDays: settings.auditRetentionDays }), each => each.close());
-    const mailer = closing(createMailer(settings.mail), each => each.close());
+    const mailer = closing(await createMailer(settings.mail), each => each.close());
     let ownUrl = `http://${settings.host}:${settings.port}`;
     const people = await createPeople({
       database,

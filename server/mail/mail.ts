@@ -1,5 +1,4 @@
 // Mail to people: through SMTP when the operator has set it up, else a line in the log that the operator can act on.
-import { createTransport } from 'nodemailer';
 
 export interface Mail {
   to: string;
@@ -26,7 +25,7 @@ export interface MailerOptions {
 const timeoutMs = 20_000;
 
 /** Throws for an address that is no SMTP address. */
-export function createMailer({ smtpUrl, from }: MailerOptions): Mailer {
+export async function createMailer({ smtpUrl, from }: MailerOptions): Promise<Mailer> {
   if (smtpUrl === undefined) {
     return {
       sends: false,
@@ -35,6 +34,7 @@ export function createMailer({ smtpUrl, from }: MailerOptions): Mailer {
     };
   }
   if (!/^smtps?:\/\//.test(smtpUrl)) throw new Error('SMTP_URL must begin with smtp:// or smtps://');
+  const { createTransport } = await import('nodemailer');
   const transport = createTransport({
     url: smtpUrl,
     connectionTimeout: timeoutMs,

@@ -2,9 +2,9 @@
 // options in auth.ts.
 //
 // Tokens of sessions are kept as hashes: the adapter hashes what is stored and what is looked for, and gives the token back to whom knows it.
-import { createHash } from 'node:crypto';
 import { type CleanedWhere, createAdapterFactory } from 'better-auth/adapters';
 import type { Database, Row } from '../database/index.ts';
+import { hashToken } from './tokens.ts';
 
 const sessions = 'sessions';
 
@@ -104,10 +104,6 @@ interface FindMany {
 }
 
 /** What is kept of a token that is random enough not to be guessed. */
-export function hashToken(token: string): string {
-  return createHash('sha256').update(token).digest('base64url');
-}
-
 function stored(model: string, column: string, value: unknown): unknown {
   return model === sessions && column === 'token' && typeof value === 'string' ? hashToken(value) : value;
 }

@@ -4,7 +4,7 @@ import { type AnswerOf, type ErrorCode, errorKinds, routes } from '@vectorium/co
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError, type App, checkOrigin, mount } from '../http/index.ts';
 import type { AttemptRule } from './attempts.ts';
-import { addressHeader, authPath } from './auth.ts';
+import { addressHeader, authPath } from './tokens.ts';
 import type { People } from './people.ts';
 
 const minute = 60;
@@ -95,7 +95,8 @@ export function mountAuthRoutes(app: App, people: People): void {
   // Where the provider sends the browser back to: a page, and so no route of the contract.
   if (people.oidc) {
     app.fastify.get(`${authPath}/callback/oidc`, async (request, reply) => {
-      const response = await auth.handler(requestFor(request, { path: request.url.slice(authPath.length) }));
+      const { handler } = await auth();
+      const response = await handler(requestFor(request, { path: request.url.slice(authPath.length) }));
       passCookies(response, reply);
       return reply.redirect(response.headers.get('location') ?? '/console/sign-in');
     });
@@ -108,7 +109,8 @@ export async function callAuth(
   reply: FastifyReply,
   how: { path: string; body?: object },
 ): Promise<Response> {
-  const response = await auth.handler(requestFor(reply.request, how));
+  const { handler } = await auth();
+  const response = await handler(requestFor(reply.request, how));
   if (response.status >= 400) throw await refusalOf(response);
   passCookies(response, reply);
   return response;

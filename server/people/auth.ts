@@ -10,6 +10,7 @@ import { newId } from '../database/index.ts';
 import { ApiError } from '../http/index.ts';
 import { createAuthAdapter } from './adapter.ts';
 import type { Members } from './members.ts';
+import { addressHeader, authPath } from './tokens.ts';
 
 export interface OidcSettings {
   issuer: string;
@@ -41,9 +42,6 @@ export interface AuthOptions {
 
 export type Auth = ReturnType<typeof createAuth>;
 
-export const authPath = '/console/auth';
-/** The header by which our routes tell where a request came from; what a client sends under this name is dropped. */
-export const addressHeader = 'x-vectorium-address';
 const sessionSeconds = 30 * 86_400;
 const resetSeconds = 3600;
 

@@ -29,7 +29,7 @@ it.skipIf(!postgresqlPrograms())('a key and a session that end in one process en
       keys,
       plans,
       audit: createAudit({ database, retentionDays: 1 }),
-      mailer: createMailer({ smtpUrl: undefined, from: '' }),
+      mailer: await createMailer({ smtpUrl: undefined, from: '' }),
       signUp: 'open',
       publicUrl: 'http://127.0.0.1',
       ownUrl: () => 'http://127.0.0.1',
@@ -43,7 +43,9 @@ it.skipIf(!postgresqlPrograms())('a key and a session that end in one process en
   await here.keys.revoke(made?.key.id ?? '');
   await expect.poll(() => there.keys.authenticate(made?.secret ?? ''), { timeout: 1000, interval: 20 }).toBeNull();
 
-  const { headers } = await here.people.auth.api.signUpEmail({
+  const { headers } = await (
+    await here.people.auth()
+  ).api.signUpEmail({
     body: { name: 'Ada', email: 'ada@example.com', password: 'correct horse battery' },
     returnHeaders: true,
   });

@@ -9,7 +9,7 @@ import type { Keys } from '../keys/index.ts';
 import type { Mail, Mailer } from '../mail/index.ts';
 import type { Plans } from '../plans/index.ts';
 import { type Attempts, createAttempts } from './attempts.ts';
-import { type Auth, type OidcSettings, type SignUpCheck, createAuth } from './auth.ts';
+import type { Auth, AuthOptions, OidcSettings, SignUpCheck } from './auth.ts';
 import { resetMail } from './mails.ts';
 import { type Members, createMembers, unknownInvitation } from './members.ts';
 import { createSessions } from './sessions.ts';
@@ -33,7 +33,8 @@ export interface PeopleOptions {
 }
 
 export interface People {
-  auth: Auth;
+  /** Loaded when it is first asked for. */
+  auth(): Promise<Auth>;
   sessions: Sessions;
   members: Members;
   attempts: Attempts;
@@ -94,7 +95,7 @@ export async function createPeople(options: PeopleOptions): Promise<People> {
     return rows.length > 0;
   }
 
-  const auth = createAuth({
+  const authOptions: AuthOptions = {
     database,
     secret: await sharedSecret(database, 'sessions'),
     publicUrl,
@@ -108,7 +109,9 @@ export async function createPeople(options: PeopleOptions): Promise<People> {
       // Without mail, the operator hands it over: the one secret that the log may have, good for an hour.
       else log('people.reset_link', { email: person.email, link: address });
     },
-  });
+  };
+  let loaded: Promise<Auth> | undefined;
+  const auth = (): Promise<Auth> => (loaded ??= import('./auth.ts').then(({ createAuth }) => createAuth(authOptions)));
 
   return {
     auth,
@@ -128,7 +131,7 @@ export async function createPeople(options: PeopleOptions): Promise<People> {
       if (rows.length === 0) return null;
       const token = randomBytes(18).toString('base64url');
       const expiresAt = new Date(Date.now() + 86_400_000);
-      const { internalAdapter } = await auth.$context;
+      const { internalAdapter } = await (await auth()).$context;
       await internalAdapter.createVerificationValue({
         value: personId,
         identifier: `reset-password:${token}`,

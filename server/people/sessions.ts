@@ -7,7 +7,7 @@ import type { SessionCaller, Sessions } from '../http/index.ts';
 import { administratorEmail, type Keys } from '../keys/index.ts';
 import type { Plans } from '../plans/index.ts';
 import type { Role } from '@vectorium/contract';
-import { hashToken } from './adapter.ts';
+import { hashToken } from './tokens.ts';
 
 export interface SessionsOptions {
   database: Database;
