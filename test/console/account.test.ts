@@ -77,18 +77,12 @@ describe.skipIf(whyNot !== null)('the console', () => {
 
   test('the palette leads anywhere from the keyboard, and the language is one press away', async () => {
     const { page } = ada;
-    await page.keyboard.press('Control+k');
-    await page.keyboard.type('jobs');
-    await page.keyboard.press('Enter');
+    await command(page, 'jobs');
     await page.waitForURL('**/console/jobs');
-    await page.keyboard.press('Control+k');
-    await page.keyboard.type('türk');
-    await page.keyboard.press('Enter');
+    await command(page, 'türk');
     await page.getByRole('heading', { name: 'İşler' }).waitFor();
     expect(await page.locator('html').getAttribute('lang')).toBe('tr');
-    await page.keyboard.press('Control+k');
-    await page.keyboard.type('english');
-    await page.keyboard.press('Enter');
+    await command(page, 'english');
     await page.getByRole('heading', { name: 'Jobs', exact: true }).waitFor();
   });
 
@@ -262,6 +256,15 @@ async function standIn(folder: string): Promise<void> {
   const file = join(folder, 'models.json');
   const { models } = JSON.parse(await readFile(file, 'utf8')) as { models: Record<string, object> };
   await writeFile(file, JSON.stringify({ models: { ...models, e5_small: models['e5_base'] } }));
+}
+
+/** Runs a command of the palette. What was open before may still fade out. */
+async function command(page: Page, words: string): Promise<void> {
+  await page.locator('[role=dialog], [role=alertdialog]').first().waitFor({ state: 'hidden' });
+  await page.keyboard.press('Control+k');
+  await page.locator('[role=dialog] input:focus').waitFor();
+  await page.keyboard.type(words);
+  await page.keyboard.press('Enter');
 }
 
 async function open(page: Page, path: string): Promise<void> {
