@@ -42,6 +42,8 @@ function colourReader(canvas: HTMLCanvasElement): (name: string) => string {
     const seen = known.get(name);
     if (seen !== undefined) return seen;
     const before = canvas.style.color;
+    // Where motion is reduced, every change is a very short transition, which would begin at the old colour.
+    canvas.style.setProperty('transition', 'none', 'important');
     canvas.style.color = `var(--color-${name})`;
     const { color } = getComputedStyle(canvas);
     canvas.style.color = before;
