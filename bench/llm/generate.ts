@@ -51,7 +51,9 @@ for (const callers of [1, 8]) {
   const rates = { ours: [] as number[], theirs: [] as number[] };
   const steps = await llama?.steps(callers, CONTEXT, ROUNDS * TOKENS + 8);
   for (let round = 0; round < ROUNDS; round++) {
-    const answers = await Promise.all(Array.from({ length: callers }, () => answer(CONTEXT, TOKENS)));
+    // Prompts are computed one after the other, and the first answer must not end before the last begins.
+    const tokens = TOKENS * callers;
+    const answers = await Promise.all(Array.from({ length: callers }, () => answer(CONTEXT, tokens)));
     // From when the last has begun until the first ends, all go on together.
     const [from, to] = [Math.max(...answers.map(each => each.begun)), Math.min(...answers.map(each => each.ended))];
     const counted = answers.flatMap(({ times }) => times.filter(time => time > from && time <= to)).length;
