@@ -85,7 +85,9 @@ export async function startServer(
       each => each.close(),
     );
     const administrator = await ensureAdministrator({ accounts, keys, plans }, settings.adminKey);
-    const audit = closing(createAudit({ database, retentionDays: settings.auditRetentionDays }), each => each.close());
+    const audit = closing(createAudit({ database, retentionDays: settings.auditRetentionDays, log }), each =>
+      each.close(),
+    );
     const mailer = closing(await createMailer(settings.mail), each => each.close());
     let ownUrl = `http://${settings.host}:${settings.port}`;
     const people = await createPeople({

@@ -40,11 +40,20 @@ const dayMs = 86_400_000;
 const uuid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
 
 /** Entries older than `retentionDays` are dropped. */
-export function createAudit({ database, retentionDays }: { database: Database; retentionDays: number }): Audit {
+export function createAudit({
+  database,
+  retentionDays,
+  log = () => {},
+}: {
+  database: Database;
+  retentionDays: number;
+  log?: (event: string, fields: object) => void;
+}): Audit {
   const drop = (): Promise<unknown> =>
     database
       .query('DELETE FROM audit WHERE at < $1::timestamptz', [new Date(Date.now() - retentionDays * dayMs)])
-      .catch(() => {});
+      // What is too old goes a day later.
+      .catch((error: unknown) => log('audit.not_dropped', { message: String(error) }));
   let dropping = drop();
   const timer = setInterval(() => (dropping = drop()), dayMs);
   timer.unref();

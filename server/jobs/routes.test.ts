@@ -230,6 +230,25 @@ async function setWebhook(url: string) {
   return { status: response.status, body: (await response.json()) as Json };
 }
 
+test('a webhook is told of an event that is no job, signed and as it was written', async () => {
+  const hook = await receiver([503]);
+  const { body: made } = await setWebhook(hook.url);
+  const event = { type: 'budget.alert', timestamp: '2026-01-31T00:00:00.000Z', data: { percent: 80 } };
+  await parts.database.query(
+    `INSERT INTO webhook_deliveries (id, account_id, event, next_at) VALUES ('msg_1', $1, $2::json, $3)`,
+    [parts.accountId, JSON.stringify(event), new Date()],
+  );
+  webhooks.wake();
+  const received = await hook.arrived(2);
+  for (const { body, headers } of received) {
+    expect(headers['webhook-id']).toBe('msg_1');
+    expect(new Webhook(String(made['secret'])).verify(body, headers as Record<string, string>)).toEqual(event);
+  }
+  await expect.poll(() => parts.database.query('SELECT 1 FROM webhook_deliveries')).toEqual([]);
+  await server.fetch('/v2/webhook', { method: 'DELETE' });
+  hook.close();
+});
+
 test('a webhook is told of the end, signed, again with the same id until it takes it, and redirects are not followed', async () => {
   const hook = await receiver([500, 302]);
   const { status, body: made } = await setWebhook(hook.url);

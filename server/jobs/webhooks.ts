@@ -1,5 +1,5 @@
-// Tells an account's webhook that a job has ended, or of another event that waits for it, signed as Standard Webhooks says, until it answers. What is to be told is a row that
-// was written with the job's end (store.ts), so that neither a kill nor a restart loses it.
+// Tells an account's webhook that a job has ended, or of another event that waits for it, signed as Standard Webhooks says, until it
+// answers. What is to be told is a row that was written with the job's end (store.ts), so that neither a kill nor a restart loses it.
 import { randomBytes } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';

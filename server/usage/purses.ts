@@ -1,9 +1,9 @@
 // Purses: money that requests in flight have set aside, so that callers together never spend more than there is.
 //
-// A purse is an account's balance, or what is left of its hard budget for the month where that is less, or of a key's budget. Each server process holds a lease on it, a row in
-// the database that says how much of it is spoken for there; the sum of all leases never exceeds the purse. Reservations are taken
-// out of the process's lease in memory. With the embedded database the only process leases all that there is, so that a reservation
-// costs no statement. With PostgreSQL a process leases what its reservations need and no more (callers that wait share a statement),
+// A purse is an account's balance, or what is left of its hard budget for the month where that is less, or of a key's budget. Each server
+// process holds a lease on it, a row in the database that says how much of it is spoken for there; the sum of all leases never exceeds the
+// purse. Reservations are taken out of the process's lease in memory. With the embedded database the only process leases all that there is,
+// so that a reservation costs no statement. With PostgreSQL a process leases what its reservations need and no more (callers that wait share a statement),
 // so that no process refuses a request for money that lies idle in another. A lease expires when its process is gone.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newId } from '../database/index.ts';
