@@ -33,6 +33,8 @@ export interface AuthOptions {
   secret: string;
   publicUrl: string | undefined;
   members: Members;
+  /** Called when a person gets in, after there is an account to get into. */
+  entered(personId: string): Promise<void>;
   /** Throws ApiError when a person with this address may not sign up. */
   checkSignUp(check: SignUpCheck): Promise<void>;
   sendReset(person: { name: string; email: string; language: string }, token: string): Promise<void>;
@@ -46,7 +48,7 @@ const sessionSeconds = 30 * 86_400;
 const resetSeconds = 3600;
 
 export function createAuth(options: AuthOptions) {
-  const { database, secret, publicUrl, members, checkSignUp, sendReset, oidc, log } = options;
+  const { database, secret, publicUrl, members, checkSignUp, sendReset, entered, oidc, log } = options;
 
   return betterAuth({
     appName: 'Vectorium',
@@ -137,6 +139,7 @@ export function createAuth(options: AuthOptions) {
             await (invitation === undefined ? members.settle(person) : members.accept(invitation, person)).catch(
               refuse,
             );
+            await entered(person.id);
           },
         },
       },
