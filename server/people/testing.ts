@@ -39,12 +39,12 @@ export const password = 'correct horse battery';
 
 export async function openPeople(
   mountMore: (app: App, parts: TestParts, people: People) => void | Promise<void> = () => {},
-  options: Partial<PeopleOptions> & { sendsMail?: boolean; app?: Partial<AppOptions> } = {},
+  { sendsMail = false, ...options }: Partial<PeopleOptions> & { sendsMail?: boolean; app?: Partial<AppOptions> } = {},
 ): Promise<TestPeople> {
   const parts = await openParts();
   const mails: Mail[] = [];
   const log: TestPeople['log'] = [];
-  const mailer: Mailer = { sends: options.sendsMail ?? false, send: async mail => void mails.push(mail), close() {} };
+  const mailer: Mailer = { sends: sendsMail, send: async mail => void mails.push(mail), close() {} };
   let server: TestServer | undefined;
   const { accounts, keys, plans, database } = parts;
   const { account } = await ensureAdministrator({ accounts, keys, plans });
