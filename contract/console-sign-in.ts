@@ -130,7 +130,7 @@ const startOidc = defineRoute({
   description: 'Go to `url`; the provider leads back to `/`, or to `/console/sign-in?error=…`.',
   body: z.object({}),
   answer: z.object({ url: z.string() }),
-  errors: ['NOT_FOUND', 'TOO_MANY_ATTEMPTS', 'ORIGIN_NOT_ALLOWED'],
+  errors: ['NOT_FOUND', 'TOO_MANY_ATTEMPTS', 'ORIGIN_NOT_ALLOWED', 'SERVICE_UNAVAILABLE'],
 });
 
 export const signInRoutes = {

@@ -91,6 +91,7 @@ export function mountAuthRoutes(app: App, people: People): void {
     checkOrigin(app, reply.request);
     if (!people.oidc) throw new ApiError('NOT_FOUND', { message: 'OpenID Connect is not set up on this server' });
     await count(byAddress(reply.request, 'oidc', 60, 10 * minute));
+    await people.oidc.check();
     const answer = await call(reply, '/sign-in/social', {
       provider: 'oidc',
       callbackURL: '/',

@@ -9,6 +9,7 @@ import type { Database } from '../database/index.ts';
 import { newId } from '../database/index.ts';
 import { ApiError } from '../http/index.ts';
 import { createAuthAdapter } from './adapter.ts';
+import { discoveryUrl } from './issuer.ts';
 import type { Members } from './members.ts';
 import { addressHeader, authPath } from './tokens.ts';
 
@@ -159,13 +160,14 @@ export function createAuth(options: AuthOptions) {
 
 const prefixes: Readonly<Record<string, string>> = { user: 'per', session: 'ses', account: 'cre', verification: 'ver' };
 
-function oidcConfig({ issuer, clientId, clientSecret, name }: OidcSettings) {
+function oidcConfig(settings: OidcSettings) {
+  const { clientId, clientSecret, name } = settings;
   return {
     providerId: 'oidc',
     name,
     clientId,
     clientSecret,
-    discoveryUrl: `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`,
+    discoveryUrl: discoveryUrl(settings),
     scopes: ['openid', 'profile', 'email'],
     requireIdTokenVerification: true,
     pkce: true,

@@ -11,6 +11,7 @@ import type { Plans } from '../plans/index.ts';
 import { type Attempts, createAttempts } from './attempts.ts';
 import type { Auth, AuthOptions, OidcSettings, SignUpCheck } from './auth.ts';
 import { type Confirmations, createConfirmations } from './confirmations.ts';
+import { createIssuerCheck } from './issuer.ts';
 import { confirmationMail, resetMail } from './mails.ts';
 import { type Members, createMembers, unknownInvitation } from './members.ts';
 import { createSessions } from './sessions.ts';
@@ -41,7 +42,8 @@ export interface People {
   confirmations: Confirmations;
   attempts: Attempts;
   signUp: SignUpMode;
-  oidc: { name: string } | null;
+  /** `check` throws when the provider isn't there, or isn't the one that is meant. */
+  oidc: { name: string; check(): Promise<void> } | null;
   mailer: Mailer;
   audit: Audit;
   database: Database;
@@ -145,7 +147,7 @@ export async function createPeople(options: PeopleOptions): Promise<People> {
     confirmations,
     attempts,
     signUp,
-    oidc: oidc ? { name: oidc.name } : null,
+    oidc: oidc ? { name: oidc.name, check: createIssuerCheck(oidc, log) } : null,
     mailer,
     audit,
     database,

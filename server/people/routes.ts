@@ -50,7 +50,7 @@ function mountSessionRoutes(
       must_confirm: mustConfirm,
       may_add_account: person !== null && !mustConfirm && (operator || people.signUp !== 'closed'),
       sign_up: people.signUp,
-      sign_in: { oidc: people.oidc },
+      sign_in: { oidc: people.oidc && { name: people.oidc.name } },
       mail: people.mailer.sends,
       payments,
       version,

@@ -49,11 +49,9 @@ export async function startMailServer({ knowsTls = true }: { knowsTls?: boolean 
     onData(stream, _session, done) {
       const pieces: Buffer[] = [];
       stream.on('data', (piece: Buffer) => void pieces.push(piece));
-      stream.on('end', () => {
-        PostalMime.parse(Buffer.concat(pieces)).then(mail => {
-          mails.push(received(mail));
-          done();
-        }, done);
+      stream.on('end', async () => {
+        mails.push(received(await PostalMime.parse(Buffer.concat(pieces))));
+        done();
       });
     },
   });
