@@ -23,8 +23,8 @@ import { mountKeyRoutes } from './keys/routes.ts';
 import { createMailer } from './mail/index.ts';
 import { type Models, openModels, shippedCatalog } from './models/index.ts';
 import { createSeries, mountOperatorRoutes } from './operator/index.ts';
-import { createPeople, mountPeopleRoutes } from './people/index.ts';
-import { createLimiter, loadPlans } from './plans/index.ts';
+import { createPeople, keepPeopleRetention, mountPeopleRoutes } from './people/index.ts';
+import { createLimiter, createPlanStore, loadPlans } from './plans/index.ts';
 import { createQuota } from './quota/index.ts';
 import type { Settings } from './settings.ts';
 import { openStorage } from './storage/index.ts';
@@ -33,6 +33,7 @@ import {
   createModelStore,
   createPredictions,
   createTrainedModels,
+  forgetDeleted,
   forgetTrained,
   mountTrainingRoutes,
 } from './training/index.ts';
@@ -76,7 +77,7 @@ export async function startServer(
     );
     const commit = closing(createGroupCommit(database, { log }), each => each.close());
     const models = closing(await openModels(modelsOptions(settings, log)), each => each.close());
-    const plans = await loadPlans(settings.dataFolder);
+    const plans = await createPlanStore({ database, file: await loadPlans(settings.dataFolder), log });
     const accounts = await createAccounts({ database, plans, defaultModelFor: plan => models.defaultFor(plan) });
     const keys = await createKeys({ database, plans, accounts, commit });
     const limiter = await createLimiter({ database, commit });
@@ -89,6 +90,7 @@ export async function startServer(
       each.close(),
     );
     const mailer = closing(await createMailer(settings.mail), each => each.close());
+    closing(keepPeopleRetention(database, log), each => each.close());
     let ownUrl = `http://${settings.host}:${settings.port}`;
     const people = await createPeople({
       database,
@@ -164,6 +166,14 @@ export async function startServer(
       each => each.close(),
     );
     const languageFolder = join(settings.dataFolder, 'language');
+    /** What is in memory and in files of a trained model beside the storage. */
+    const letGo = (id: string): void => {
+      engine.forget(id);
+      forgetTrained(languageFolder, id).catch((error: unknown) => {
+        log('models.files_left', { model: id, message: error instanceof Error ? error.message : String(error) });
+      });
+    };
+    await forgetDeleted(languageFolder, database);
     const trainingScratch = closing(await storage.scratch(), each => each.remove());
     const training = closing(
       givenTraining ?? openTraining({ scratchFolder: trainingScratch.path, ...settings.training }),
@@ -185,10 +195,7 @@ export async function startServer(
         models,
         predictions,
         language: { models, storage, engine, ledger, folder: languageFolder },
-        forget: id => {
-          engine.forget(id);
-          void forgetTrained(languageFolder, id);
-        },
+        forget: letGo,
         jobsFolder,
         log,
       }),
@@ -206,14 +213,15 @@ export async function startServer(
       database,
       jobs,
       storage,
-      audit,
       forget(id) {
         predictions.changed();
-        engine.forget(id);
+        letGo(id);
       },
       log,
     });
-    const series = closing(createSeries({ engine, machine: telemetry.machine }), each => each.close());
+    const series = closing(await createSeries({ engine, machine: telemetry.machine, database, log }), each =>
+      each.close(),
+    );
     const payments = settings.payments ? await createStripePayments(settings.payments) : null;
     closing(createBudgetAlerts({ database, mailer, link: page => people.link(page), webhooks, log }), each =>
       each.close(),
@@ -250,7 +258,16 @@ export async function startServer(
     mountKeyRoutes(app, { accounts, keys, models, audit });
     series.watch(app);
     mountPeopleRoutes(app, people, { version: packageJson.version, payments: payments !== null });
-    mountOwnKeyRoutes(app, { keys, models, audit, database });
+    mountOwnKeyRoutes(app, {
+      keys,
+      models,
+      audit,
+      database,
+      async budgetChanged(id) {
+        ledger.keyChanged(id);
+        await commit.flush();
+      },
+    });
     mountOwnAccountRoutes(app, { database, storage, ledger, accounts, models, quota, audit, deletion });
     mountBillingRoutes(app, {
       database,
