@@ -9,7 +9,7 @@ import { openDatabase } from '../../server/database/index.ts';
 import { mailPassword, startMailServer } from './mail-server.ts';
 import { startProcess } from './process.ts';
 import { openProvider, signInThere, startSignIn } from './provider.ts';
-import { password, rowsOf, signUp, until } from './setup.ts';
+import { type Person, password, rowsOf, signUp, until } from './setup.ts';
 import { newVisitor } from './visitor.ts';
 
 const operator = {
@@ -50,7 +50,13 @@ test('no secret is in a log, a table, an address or a second answer', { timeout:
   secrets.set('secret of the OpenID client', provider.clientSecret);
   const answers: string[] = [];
   const addresses: string[] = [];
-  const watched = <Person extends Awaited<ReturnType<typeof signUp>>>(person: Person): Person => {
+  const noteCookies = ({ cookies, email }: Pick<Person, 'cookies' | 'email'>): void => {
+    for (const [name, value] of cookies.get(url) ?? []) {
+      secrets.set(`cookie ${name} of ${email} (${secrets.size})`, decodeURIComponent(value));
+      secrets.set(`token in ${name} of ${email} (${secrets.size})`, value.split('.')[0] ?? '');
+    }
+  };
+  const watched = (person: Person): Person => {
     addresses.push(...person.visited);
     const { call } = person;
     const keep: Person['call'] = async (method, path, body, accountId) => {
@@ -59,10 +65,7 @@ test('no secret is in a log, a table, an address or a second answer', { timeout:
       answers.push(JSON.stringify(answer));
       return answer;
     };
-    for (const [name, value] of person.cookies.get(url) ?? []) {
-      secrets.set(`cookie ${name} of ${person.email}`, decodeURIComponent(value));
-      secrets.set(`token in ${name} of ${person.email}`, value.split('.')[0] ?? '');
-    }
+    noteCookies(person);
     return Object.assign(person, { call: keep });
   };
 
@@ -128,7 +131,7 @@ test('no secret is in a log, a table, an address or a second answer', { timeout:
   const moved = (await mail.mailTo('ada.new@example.com', /^Confirm/)).token;
   secrets.set('token that moves', moved);
   await ada.call('POST', '/console/auth/confirm-email', { token: moved });
-  watched(Object.assign(ada, {}));
+  noteCookies(ada);
 
   // OpenID Connect.
   provider.claims['carol'] = { email: 'carol@example.com', email_verified: true, name: 'Carol' };
@@ -136,8 +139,7 @@ test('no secret is in a log, a table, an address or a second answer', { timeout:
   const answer = await signInThere(carol, await startSignIn(carol, url), 'carol');
   secrets.set('code of the provider', answer.searchParams.get('code') ?? '');
   await carol.fetch(answer);
-  for (const [name, value] of carol.cookies.get(url) ?? [])
-    secrets.set(`cookie ${name} of carol`, decodeURIComponent(value));
+  noteCookies({ ...carol, email: 'carol@example.com' });
 
   // A webhook that is told, and payments, good and forged; the provider's own site can not be reached from here.
   const webhook = await ada.call<{ secret: string }>('PUT', '/api/v2/webhook', {
@@ -176,7 +178,7 @@ test('no secret is in a log, a table, an address or a second answer', { timeout:
   for (const path of ['audit', 'sessions', 'billing/ledger', 'account']) await ada.call('GET', `/console/api/${path}`);
   for (const path of ['audit', 'accounts']) await admin.call('GET', `/console/api/operator/${path}`);
 
-  await until('a log of it all', async () => server.written().includes('/console/api/operator/:'.slice(0, -1)), 20);
+  await until('a log of it all', async () => server.written().includes('"route":"/console/api/operator/accounts"'), 20);
   const database = await openDatabase({ folder: server.dataFolder, join: true });
   const rows = await rowsOf(database);
   await database.close();
