@@ -2,7 +2,7 @@
 import { after } from './control.ts';
 import { type Expression, inOrder, type Operator, type Tensor } from './expression.ts';
 import * as t from './operators.ts';
-import { layerNorm, rotaryEmbedding, standardize } from './fused.ts';
+import { layerNorm, matmulInt8, rotaryEmbedding, standardize } from './fused.ts';
 import { attentionInParts } from './attention.ts';
 import { geluByTanhSlope, geluSlope, inverted, matmulGradients, scattered, unpacked } from './rules.ts';
 import { at, product, require, sameShape, type Shape, ShapeError, show } from './shape.ts';
@@ -261,6 +261,13 @@ export const RULES: { readonly [O in Operator]: Rule<O> | NoRule } = {
     const weight = unpacked({ ...y.attributes, values, scales, zeros }, g);
     return [t.matmul(g, weight), frozen, frozen, ...(zeros ? [frozen] : []), g];
   },
+  // y = x (S Q)ᵀ: dx = (dy S) Q, with the same whole numbers
+  matmulInt8: (g, { of: [, values, transposed, scales] }) => {
+    const frozen = refused('its weight is frozen; use matmul for one that is trained');
+    if (!values || !transposed) return [];
+    const scaled = scales ? t.mul(g, scales) : g;
+    return [matmulInt8(scaled, { values: transposed, transposed: values }), frozen, frozen, frozen];
+  },
   gatherBlockQuantized: flat('its table is whole numbers'),
   // d loss / d logits = softmax − one-hot
   softmaxCrossEntropy: (g, { of: [logits, labels], shape }) => {
@@ -316,6 +323,7 @@ export const RULES: { readonly [O in Operator]: Rule<O> | NoRule } = {
     return [flat('it is computed again'), ...found.slice(0, again.length), ...parts];
   },
   after: g => [g, flat('only its time matters')],
+  recalled: g => [g, flat('it is a value')],
 };
 
 const choose = (g: Tensor, condition: Tensor): [Tensor, Tensor] => {

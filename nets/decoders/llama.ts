@@ -1,7 +1,7 @@
 // The Llama family: Llama, SmolLM2, Mistral, Qwen2. Blocks of attention and of a gated feed-forward part, each behind a
 // norm and added to what went in (Touvron et al. 2023). One function; what differs between answering and training, how
 // attention finds its keys and how a matrix is multiplied, is given to it.
-import { add, gather, gatherBlockQuantized, mul, reshape, rmsNorm, silu, type Tensor } from '@vectorium/tensor';
+import { add, cast, gather, gatherBlockQuantized, mul, reshape, rmsNorm, silu, type Tensor } from '@vectorium/tensor';
 import type { DecoderConfig } from './config.ts';
 import type { Weights, Matrix, Part } from './weights.ts';
 
@@ -61,6 +61,10 @@ export interface Output {
 export function embed(ids: Tensor, config: DecoderConfig, weights: Weights): Tensor {
   const table = weights.table('embed_tokens.weight', [config.vocabulary, config.hidden]);
   if ('op' in table) return gather(table, ids);
+  if ('transposed' in table) {
+    const rows = cast(gather(table.transposed, ids), 'f32');
+    return table.scales ? mul(rows, reshape(gather(table.scales, ids), [...ids.shape, 1])) : rows;
+  }
   const { values, scales, bits, blockSize } = table;
   // The same bytes in the shape that lookups want; a reshape of a weight is done once, when the session starts.
   return gatherBlockQuantized(

@@ -10,9 +10,9 @@ import {
   clipByNorm,
   concat,
   type DataType,
+  type Dimension,
   div,
   equal,
-  expand,
   type External,
   filled,
   gather,
@@ -23,12 +23,12 @@ import {
   matmul,
   max,
   mul,
-  multiHeadAttention,
   named,
   reshape,
   rotaryEmbedding,
   scalar,
   slice,
+  softmax,
   softmaxCrossEntropy,
   sub,
   sum,
@@ -264,6 +264,12 @@ class FrozenInputs implements Weights {
 
   #inputs(matrix: Matrix): Matrix {
     if ('op' in matrix) return this.#input(matrix);
+    if ('transposed' in matrix)
+      return {
+        values: this.#input(matrix.values),
+        transposed: this.#input(matrix.transposed),
+        ...(matrix.scales && { scales: this.#input(matrix.scales) }),
+      };
     const { values, scales, zeros, ...how } = matrix;
     return {
       ...how,
@@ -366,23 +372,33 @@ function wholeAttention(
   const tables = rotaryTables(config.rotary, maxTokens);
   const rotate = (x: Tensor, count: number) => rotaryEmbedding(x, { positions, ...tables }, { heads: count });
   const whole = ['batch', 'tokens'];
-  // Each head of keys once for each group, as the queries lie.
-  const everyGroup = (x: Tensor) =>
-    reshape(expand(reshape(x, [...whole, 1, keyValueHeads * headSize]), [...whole, groups, keyValueHeads * headSize]), [
-      ...whole,
-      heads * headSize,
-    ]);
+  // [batch, tokens, …] as [batch, head of keys, group, tokens, size]: queries of a head of keys lie together.
+  const byHead = (x: Tensor, of: number) =>
+    transpose(reshape(x, [...whole, of, keyValueHeads, headSize]), [0, 3, 2, 1, 4]);
+  const rows = (x: Tensor, of: number, size: Dimension) =>
+    reshape(x, ['batch', keyValueHeads, of === 1 ? 'tokens' : `${of}*tokens`, size]);
   return packed => {
     const [queries, keys] = [heads * headSize, keyValueHeads * headSize];
     const query = rotate(slice(packed, 2, { start: 0, length: queries }), heads);
     const key = rotate(slice(packed, 2, { start: queries, length: keys }), keyValueHeads);
     const value = slice(packed, 2, { start: queries + keys, length: keys });
-    const context = multiHeadAttention(
-      { query, key: everyGroup(key), value: everyGroup(value), attentionBias: bias },
-      { heads, scale: scoreScale(config) },
-    );
-    const byGroup = reshape(context, [...whole, groups, keyValueHeads, headSize]);
-    return reshape(transpose(byGroup, [0, 1, 3, 2, 4]), [...whole, queries]);
+    const [q, k, v] = [
+      rows(byHead(query, groups), groups, headSize),
+      rows(byHead(key, 1), 1, headSize),
+      rows(byHead(value, 1), 1, headSize),
+    ];
+    // In plain operators, whose inner values the backward pass uses too.
+    const scores = reshape(matmul(q, k, { transB: true, alpha: scoreScale(config) }), [
+      'batch',
+      keyValueHeads,
+      groups,
+      'tokens',
+      'tokens',
+    ]);
+    const shares = softmax(add(scores, reshape(bias, ['batch', 1, 1, 'tokens', 'tokens'])));
+    const context = matmul(rows(shares, groups, 'tokens'), v);
+    const separate = reshape(context, ['batch', keyValueHeads, groups, 'tokens', headSize]);
+    return reshape(transpose(separate, [0, 3, 1, 2, 4]), [...whole, queries]);
   };
 }
 

@@ -1,5 +1,5 @@
 // Writes expressions as an ONNX model: one total table from operators to ONNX nodes, walked from the outputs.
-import { type Expression, inOrder, type Operator, type Tensor } from '../expression.ts';
+import { computedFrom, type Expression, inOrder, type Operator, type Tensor } from '../expression.ts';
 import type { Dimension, Shape } from '../shape.ts';
 import {
   type Attribute,
@@ -15,7 +15,7 @@ import {
 export const toOnnx = (outputs: Readonly<Record<string, Tensor>>): Uint8Array => modelBytes(toGraph(outputs));
 
 export function toGraph(outputs: Readonly<Record<string, Tensor>>): OnnxGraph {
-  const ordered = inOrder(Object.values(outputs));
+  const ordered = inOrder(Object.values(outputs), new Set(), computedFrom);
   const inputs = ordered.filter(tensor => tensor.op === 'input');
   const scope = new Scope(inputs);
   for (const tensor of ordered) scope.emit(tensor);
@@ -95,7 +95,7 @@ class Scope {
   }
 
   emit(tensor: Tensor): void {
-    const of = tensor.of.map(operand => this.nameOf(operand));
+    const of = computedFrom(tensor).map(operand => this.nameOf(operand));
     // The table's row for `op` takes exactly the expression that has this `op`.
     const rule = EMIT[tensor.op] as Emit<Operator>;
     this.#names.set(tensor, rule(this, tensor as Expression<Operator>, of));
@@ -361,6 +361,32 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
       domain: 'com.microsoft',
     });
   },
+  matmulInt8: (scope, { of: [, values], shape }, [x = '', whole = '', , scales = '']) => {
+    const [inner, rows] = (values?.shape ?? []).map(Number);
+    const scalar = (data: Uint8Array, dtype: 'f32' | 'u8') =>
+      scope.initializer({ name: scope.fresh('constant'), dtype, shape: [], data });
+    const number = (value: number) => scalar(floats([value]), 'f32');
+    const zero = scalar(Uint8Array.of(INT8_ZERO), 'u8');
+    const all = scope.value('Reshape', [x, scope.integers([-1, inner ?? 0])]);
+    const largest = scope.value('ReduceMax', [scope.value('Abs', [all]), scope.integers([-1])], {
+      attributes: { keepdims: 0 },
+    });
+    // A row of zeros has a scale too.
+    const scale = scope.value('Max', [scope.value('Mul', [largest, number(1 / INT8_MOST)]), number(1e-30)]);
+    const zeros = scope.value('Expand', [zero, scope.value('Shape', [scale])]);
+    const byRow = { attributes: { axis: 0 } };
+    const high = scope.value('QuantizeLinear', [all, scale, zeros], byRow);
+    const rest = scope.value('Sub', [all, scope.value('DequantizeLinear', [high, scale, zeros], byRow)]);
+    const finer = number(1 / (2 * INT8_MOST));
+    const low = scope.value('QuantizeLinear', [rest, scope.value('Mul', [scale, finer]), zeros], byRow);
+    const ones = { name: scope.fresh('ones'), dtype: 'f32', shape: [rows ?? 0] } as const;
+    const byColumn = scales || scope.initializer({ ...ones, data: floats(Array.from({ length: rows ?? 0 }, () => 1)) });
+    const product = (part: string, of: string) =>
+      scope.value('MatMulIntegerToFloat', [part, whole, of, byColumn, zero], { domain: 'com.microsoft' });
+    const summed = scope.value('Add', [product(high, number(1)), product(low, finer)]);
+    const result = scope.value('Mul', [summed, scope.value('Unsqueeze', [scale, scope.integers([1])])]);
+    return scope.node('Reshape', [result, scope.shape(shape, true)]);
+  },
   gatherBlockQuantized: microsoft('GatherBlockQuantized', ({ attributes: { bits, blockSize } }) => ({
     bits,
     block_size: blockSize,
@@ -416,7 +442,8 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
     const body = scope.body();
     const [iterationName, ...stateNames] = [iteration, ...state].map(variable => body.bind(variable));
     const going = scope.fresh('going');
-    for (const tensor of inOrder([...next, ...collect], new Set([...of, iteration, ...state]))) body.emit(tensor);
+    for (const tensor of inOrder([...next, ...collect], new Set([...of, iteration, ...state]), computedFrom))
+      body.emit(tensor);
     // A body may give back only what it computed, and one value once; of everything else it gives a copy.
     const own = new Set(body.nodes.flatMap(({ outputs }) => outputs));
     const result = (name: string) => (own.delete(name) ? name : body.value('Identity', [name]));
@@ -439,6 +466,7 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
     });
   },
   checkpoint: (_, __, [result = '']) => [result],
+  recalled: (_, __, [value = '']) => [value],
   after: (scope, { shape }, [x = '', known = '']) => {
     // A reshape to the shape that x has, plus a zero that ONNX Runtime can't know before it has the other value.
     const first = scope.value('Slice', [
@@ -452,5 +480,8 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
     return scope.node('Reshape', [x, scope.value('Add', [scope.shape(shape), zero])]);
   },
 };
+
+/** Rows of `matmulInt8` become whole numbers from 64 − 63 to 64 + 63. */
+const [INT8_ZERO, INT8_MOST] = [64, 63];
 
 const floats = (numbers: readonly number[]): Uint8Array => new Uint8Array(Float32Array.from(numbers).buffer);

@@ -28,7 +28,7 @@ async function opened(
 ) {
   const { lora } = JSON.parse(await readFile(join(fixtures, model, 'expected.json'), 'utf8')) as { lora: Expected };
   const source = await openDecoder(join(fixtures, model));
-  const weights = new DecoderWeights(source, { precision, version: '' });
+  const weights = new DecoderWeights(source, { precision, version: '', form: 'rows' });
   const folder = await mkdtemp(join(tmpdir(), 'vectorium-network-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   const network = await Network.open({

@@ -256,11 +256,8 @@ function frozenFeeds(frozen: Record<string, Frozen>, bytes: Uint8Array): Feeds {
   return Object.fromEntries(
     Object.entries(frozen).map(([name, { place, shape, dtype }]) => {
       const start = bytes.byteOffset + place.offset;
-      const tensor =
-        dtype === 'u8'
-          ? new Tensor('uint8', new Uint8Array(bytes.buffer, start, place.bytes), shape)
-          : new Tensor('float32', new Float32Array(bytes.buffer, start, place.bytes / 4), shape);
-      return [name, tensor] as const;
+      if (dtype === 'i8') return [name, new Tensor('int8', new Int8Array(bytes.buffer, start, place.bytes), shape)];
+      return [name, floats(new Float32Array(bytes.buffer, start, place.bytes / 4), [...shape])];
     }),
   );
 }

@@ -228,6 +228,7 @@ async function frozenBase(base: BaseModel, folder: string) {
   const weights = new DecoderWeights(await openDecoder(base.path), {
     precision: base.precision,
     version: base.revision,
+    form: 'rows',
   });
   return {
     weights,
