@@ -13,7 +13,8 @@ export type State = Record<string, Values>;
 export type Feeds = Record<string, Tensor>;
 
 export interface Graph {
-  run(feeds: Feeds): Promise<Record<string, Tensor>>;
+  /** Results by name: all of them, or those of `results`, which go into the tensor that is given. */
+  run(feeds: Feeds, results?: Record<string, Tensor | null>): Promise<Record<string, Tensor>>;
   release(): Promise<void>;
 }
 
@@ -31,7 +32,10 @@ export async function openGraph(bytes: Uint8Array, threads: number): Promise<Gra
   const taken = new Set(session.inputNames);
   return {
     // What a graph does not use (a constant column, the optimiser's state) it does not take.
-    run: feeds => session.run(Object.fromEntries(Object.entries(feeds).filter(([name]) => taken.has(name)))),
+    run(feeds, results) {
+      const used = Object.fromEntries(Object.entries(feeds).filter(([name]) => taken.has(name)));
+      return results ? session.run(used, results) : session.run(used);
+    },
     release: () => session.release(),
   };
 }

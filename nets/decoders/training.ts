@@ -1,6 +1,7 @@
 // The graphs that train a decoder, a layer at a time: one forward and one backward graph serve all layers, whose weights go in
 // with every run. What a step holds is then the input of each layer and the inner values of one, and a graph of some hundred
-// nodes is ready at once, where one of all layers takes ONNX Runtime most of a minute.
+// nodes is ready at once, where one of all layers takes ONNX Runtime most of a minute. The backward graph computes the inner
+// values again, or but those that are cheap where the products of all layers are kept.
 //
 // Either adapters of low rank are trained beside frozen matrices (Hu et al. 2021, LoRA), or all weights.
 import {
@@ -24,6 +25,7 @@ import {
   max,
   mul,
   named,
+  recalled,
   reshape,
   rotaryEmbedding,
   scalar,
@@ -56,6 +58,8 @@ export interface TrainingSettings {
   weightDecay: number;
   /** The longest that the gradient of all parameters together may be. */
   clip: number;
+  /** Whether a layer's products wait for its way back, instead of being computed again. */
+  keep: boolean;
 }
 
 /** A frozen weight: where its bytes lie, and as what they go in. */
@@ -86,10 +90,12 @@ export interface TrainingGraphs {
   embed: Uint8Array;
   /** `ids`, `g` → gradients; null where the table is frozen. */
   embedBack: Uint8Array | null;
-  /** `x`, `positions`, `bias` → `y`, all of them of any layer. */
+  /** `x`, `positions`, `bias` → `y`, all of them of any layer, and `kept.NAME`. */
   layer: Uint8Array;
-  /** `x`, `positions`, `bias`, `g` → `dx`, gradients. */
+  /** `x`, `positions`, `bias`, `g`, `kept.NAME` → `dx`, gradients. */
   layerBack: Uint8Array;
+  /** By NAME how many numbers of a token a layer keeps. */
+  kept: Record<string, number>;
   /** `x`, `places`, `targets` i64 [answers], `weights` f32 [answers] → `loss`, the weighted sum of −log p. */
   head: Uint8Array;
   /** The same → `loss`, `dx`, gradients. */
@@ -128,21 +134,29 @@ export function trainingGraphs(
   const hidden = [...tokens, config.hidden];
   const [x, g] = [input('x', hidden), input('g', hidden)];
   const bias = input('bias', ['batch', 1, 'tokens', 'tokens']);
-  const layerOf = (weights: Weights): Tensor =>
+  const layerOf = (weights: Weights, product: (computed: Tensor, name: string) => Tensor): Tensor =>
     decoder(one, weights, {
       embedded: x,
       parts: {
         linear: (from, layer) => {
           const plain = frozenLinear(from, layer, weights, 0);
           const added = lora && adapted(from, layer.parts, { adapters: ofLayer, lora });
-          return added ? add(plain, added) : plain;
+          return product(added ? add(plain, added) : plain, relative(layer.parts[0]?.name ?? ''));
         },
         attention: wholeAttention(config, { positions, bias }),
       },
     });
   const layerWeights = weightsOf(0, ofLayer);
-  const y = layerOf(layerWeights);
-  const back = gradients(sumOf(mul(y, g)), { x, ...ofLayer });
+  const kept: Named = {};
+  const y = layerOf(layerWeights, (computed, name) => {
+    // Nothing of a layer is computed from its last product.
+    if (settings.keep && name !== 'mlp.down_proj') kept[name] = computed;
+    return computed;
+  });
+  const again = layerOf(layerWeights, (computed, name) =>
+    name in kept ? recalled(computed, input(`kept.${name}`, computed.shape)) : computed,
+  );
+  const back = gradients(sumOf(mul(again, g)), { x, ...ofLayer });
   const { x: dx, ...layerGradients } = back;
 
   const embedWeights = weightsOf(0, ofEmbed);
@@ -162,8 +176,9 @@ export function trainingGraphs(
     mask: toOnnx({ bias: maskOf(config, { texts, positions }) }),
     embed: toOnnx({ x: embedded }),
     embedBack: base ? null : toOnnx(named('gradient', gradients(sumOf(mul(embedded, g)), ofEmbed))),
-    layer: toOnnx({ y }),
+    layer: toOnnx({ y, ...named('kept', kept) }),
     layerBack: toOnnx({ dx: known(dx), ...named('gradient', layerGradients) }),
+    kept: Object.fromEntries(Object.entries(kept).map(([name, { shape }]) => [name, Number(shape.at(-1))])),
     head: toOnnx({ loss }),
     headBack: toOnnx({ loss, dx: known(dHead), ...named('gradient', headGradients) }),
     logits: toOnnx({ logits }),
@@ -173,7 +188,7 @@ export function trainingGraphs(
       head: frozenOf(headWeights),
       layers: Array.from({ length: config.layers }, (_, layer) => {
         const asked = weightsOf(layer, ofLayer);
-        layerOf(asked);
+        layerOf(asked, computed => computed);
         return frozenOf(asked);
       }),
     },

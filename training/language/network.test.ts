@@ -24,7 +24,8 @@ async function opened(
     precision = 'f32',
     clip = 1e9,
     weightDecay = 0.01,
-  }: { precision?: Precision; clip?: number; weightDecay?: number } = {},
+    keep = true,
+  }: { precision?: Precision; clip?: number; weightDecay?: number; keep?: boolean } = {},
 ) {
   const { lora } = JSON.parse(await readFile(join(fixtures, model, 'expected.json'), 'utf8')) as { lora: Expected };
   const source = await openDecoder(join(fixtures, model));
@@ -33,7 +34,7 @@ async function opened(
   onTestFinished(() => rm(folder, { recursive: true }));
   const network = await Network.open({
     config: source.config,
-    settings: { weightDecay, clip },
+    settings: { weightDecay, clip, keep },
     threads: 1,
     base: {
       weights,

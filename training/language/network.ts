@@ -1,7 +1,7 @@
 // A decoder that is trained: its graphs in ONNX Runtime, and all trained numbers in one array, in which each tensor is a view.
 //
-// A layer at a time goes through the graphs, so memory has the base as it lies in its file, the input of each layer, and the
-// inner values of one.
+// A layer at a time goes through the graphs, so memory has the base as it lies in its file, the input of each layer and what is
+// kept of it, and the inner values of one.
 import type { DecoderConfig, DecoderWeights, Frozen, Lora, Trained, TrainingSettings } from '@vectorium/nets';
 import { trainingGraphs } from '@vectorium/nets';
 import { Tensor } from 'onnxruntime-node';
@@ -57,6 +57,9 @@ export class Network {
   step = 0;
   readonly #graphs: Record<GraphName, Graph>;
   readonly #frozen: { embed: Feeds; head: Feeds; layers: Feeds[] };
+  readonly #kept: Record<string, number>;
+  /** Of each layer what it gives and what it keeps, in the same memory from part to part. */
+  readonly #memory: Record<string, Float32Array>[];
   readonly #views: ReadonlyMap<string, { offset: number; length: number; shape: readonly number[] }>;
 
   static async open({ config, settings, threads, base, lora }: NetworkOptions): Promise<Network> {
@@ -74,12 +77,19 @@ export class Network {
     const fed = (frozen: Record<string, Frozen>) => frozenFeeds(frozen, bytes);
     const { embed, head, layers } = graphs.frozen;
     const frozen = { embed: fed(embed), head: fed(head), layers: layers.map(fed) };
-    return new Network({ config, trained: graphs.trained, graphs: opened as Record<GraphName, Graph>, frozen });
+    return new Network({
+      config,
+      trained: graphs.trained,
+      kept: graphs.kept,
+      graphs: opened as Record<GraphName, Graph>,
+      frozen,
+    });
   }
 
   private constructor(made: {
     config: DecoderConfig;
     trained: Trained[];
+    kept: Record<string, number>;
     graphs: Record<GraphName, Graph>;
     frozen: { embed: Feeds; head: Feeds; layers: Feeds[] };
   }) {
@@ -87,6 +97,8 @@ export class Network {
     this.trained = made.trained;
     this.#graphs = made.graphs;
     this.#frozen = made.frozen;
+    this.#kept = made.kept;
+    this.#memory = Array.from({ length: made.config.layers }, () => ({}));
     let offset = 0;
     this.#views = new Map(
       made.trained.map(({ name, shape }) => {
@@ -111,13 +123,14 @@ export class Network {
 
   /** Adds the gradient of a part's loss to `gradients`; gives the loss, a weighted sum of −log p. */
   async learn(part: Part): Promise<number> {
-    const { inputs, last, around } = await this.#forward(part, true);
+    const { inputs, last, around } = await this.#forward(part);
     const { loss, g } = await this.#learnHead(part, last);
     let back = g;
     for (let layer = this.config.layers - 1; layer >= 0; layer--) {
       const x = inputs[layer];
       if (!x) throw new Error('a layer has an input');
-      const found = await this.#graphs.layerBack.run({ x, g: back, ...around, ...this.#weightsOf(layer) });
+      const kept = this.#keptOf(layer, part);
+      const found = await this.#graphs.layerBack.run({ x, g: back, ...around, ...kept, ...this.#weightsOf(layer) });
       this.#add(found, `layers.${layer}.`);
       back = tensorOf(found, 'dx');
     }
@@ -129,7 +142,7 @@ export class Network {
   }
 
   async loss(part: Part): Promise<number> {
-    const { last } = await this.#forward(part, false);
+    const { last } = await this.#pass(part);
     let loss = 0;
     for (const answers of pieces(part)) {
       const found = await this.#graphs.head.run({ x: last, ...answers, ...this.#frozen.head, ...this.#outer() });
@@ -140,7 +153,7 @@ export class Network {
 
   /** The logits [vocabulary] of what follows each of a part's places. */
   async logits(part: Part): Promise<Float32Array[]> {
-    const { last } = await this.#forward(part, false);
+    const { last } = await this.#pass(part);
     const places = wholes(part.places, [part.places.length]);
     const found = await this.#graphs.logits.run({ x: last, places, ...this.#frozen.head, ...this.#outer() });
     const all = floatsOf(found, 'logits');
@@ -171,19 +184,48 @@ export class Network {
     for (const name of graphNames) if (this.#hasGraph(name)) await this.#graphs[name].release();
   }
 
-  /** What goes into each layer if it is kept, what comes out of the last, and what all layers take besides. */
-  async #forward(part: Part, keep: boolean): Promise<{ inputs: Tensor[]; last: Tensor; around: Feeds }> {
+  /** What goes into each layer, what comes out of the last, and what all layers take besides. Their kept values stay in memory. */
+  async #forward(part: Part): Promise<{ inputs: Tensor[]; last: Tensor; around: Feeds }> {
+    const inputs: Tensor[] = [];
+    const { last, around } = await this.#pass(part, (layer, x) => {
+      inputs.push(x);
+      return { y: this.#place(layer, 'y', { part, width: this.config.hidden }), ...this.#keptOf(layer, part) };
+    });
+    return { inputs, last, around };
+  }
+
+  async #pass(
+    part: Part,
+    resultsOf: (layer: number, x: Tensor) => Record<string, Tensor | null> = () => ({ y: null }),
+  ): Promise<{ last: Tensor; around: Feeds }> {
     const shape = [part.batch, part.tokens];
     const [ids, positions, texts] = [wholes(part.ids, shape), wholes(part.positions, shape), wholes(part.texts, shape)];
     const bias = tensorOf(await this.#graphs.mask.run({ texts, positions }), 'bias');
     const around = { positions, bias };
-    const inputs: Tensor[] = [];
     let x = tensorOf(await this.#graphs.embed.run({ ids, ...this.#frozen.embed, ...this.#outer() }), 'x');
     for (let layer = 0; layer < this.config.layers; layer++) {
-      if (keep) inputs.push(x);
-      x = tensorOf(await this.#graphs.layer.run({ x, ...around, ...this.#weightsOf(layer) }), 'y');
+      const results = resultsOf(layer, x);
+      x = tensorOf(await this.#graphs.layer.run({ x, ...around, ...this.#weightsOf(layer) }, results), 'y');
     }
-    return { inputs, last: x, around };
+    return { last: x, around };
+  }
+
+  #keptOf(layer: number, part: Part): Feeds {
+    return Object.fromEntries(
+      Object.entries(this.#kept).map(([name, width]) => {
+        const whole = `kept.${name}`;
+        return [whole, this.#place(layer, whole, { part, width })];
+      }),
+    );
+  }
+
+  /** The layer's memory for a result [batch, tokens, width]. */
+  #place(layer: number, name: string, { part: { batch, tokens }, width }: { part: Part; width: number }): Tensor {
+    const memory = this.#memory[layer] ?? {};
+    const length = batch * tokens * width;
+    let whole = memory[name];
+    if (!whole || whole.length < length) memory[name] = whole = new Float32Array(length);
+    return floats(whole.subarray(0, length), [batch, tokens, width]);
   }
 
   async #learnHead(part: Part, x: Tensor): Promise<{ loss: number; g: Tensor }> {
@@ -256,6 +298,7 @@ function frozenFeeds(frozen: Record<string, Frozen>, bytes: Uint8Array): Feeds {
   return Object.fromEntries(
     Object.entries(frozen).map(([name, { place, shape, dtype }]) => {
       const start = bytes.byteOffset + place.offset;
+      if (dtype === 'u8') return [name, new Tensor('uint8', new Uint8Array(bytes.buffer, start, place.bytes), shape)];
       if (dtype === 'i8') return [name, new Tensor('int8', new Int8Array(bytes.buffer, start, place.bytes), shape)];
       return [name, floats(new Float32Array(bytes.buffer, start, place.bytes / 4), [...shape])];
     }),
