@@ -106,7 +106,7 @@ export interface Attributes {
     /** Whether zero points are the operand behind the scales. */
     readonly zeros: boolean;
   };
-  matmulInt8: None;
+  matmulInt8: { readonly parts: number };
   gatherBlockQuantized: { readonly bits: 4 | 8; readonly blockSize: number };
   // fused
   softmaxCrossEntropy: None;

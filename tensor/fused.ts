@@ -183,9 +183,13 @@ export interface RowQuantized {
 }
 
 /** x Wᵀ in products of whole numbers, which some processors multiply ten times as fast as f32 (AMX, VNNI). Each row of x is
- *  rounded to two numbers of 7 bits, what the first one leaves being the second's: an error of at most 1/15,876 of the row's
- *  largest value. With 7 bits no processor's sums of two products overflow. */
-export function matmulInt8(x: Tensor, { values, transposed, scales }: RowQuantized): Tensor {
+ *  rounded to `parts` numbers of 7 bits, each of which is what the ones before it leave: with two of them the error is at most
+ *  1/15,876 of the row's largest value. With 7 bits no processor's sums of two products overflow. */
+export function matmulInt8(
+  x: Tensor,
+  { values, transposed, scales }: RowQuantized,
+  { parts = 2 }: { parts?: number } = {},
+): Tensor {
   const [inner = 0, rows = 0] = values.shape;
   require(values.shape.length === 2 &&
     at('matmulInt8', x.shape, -1) === inner, `matmulInt8: ${show(x.shape)} against weight ${show([rows, inner])}`);
@@ -195,7 +199,7 @@ export function matmulInt8(x: Tensor, { values, transposed, scales }: RowQuantiz
   return expression('matmulInt8', [x, values, transposed, ...(scales ? [scales] : [])], {
     shape: withLast(x.shape, rows),
     dtype: x.dtype,
-    attributes: {},
+    attributes: { parts },
   });
 }
 

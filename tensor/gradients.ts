@@ -262,11 +262,11 @@ export const RULES: { readonly [O in Operator]: Rule<O> | NoRule } = {
     return [t.matmul(g, weight), frozen, frozen, ...(zeros ? [frozen] : []), g];
   },
   // y = x (S Q)ᵀ: dx = (dy S) Q, with the same whole numbers
-  matmulInt8: (g, { of: [, values, transposed, scales] }) => {
+  matmulInt8: (g, { of: [, values, transposed, scales], attributes }) => {
     const frozen = refused('its weight is frozen; use matmul for one that is trained');
     if (!values || !transposed) return [];
     const scaled = scales ? t.mul(g, scales) : g;
-    return [matmulInt8(scaled, { values: transposed, transposed: values }), frozen, frozen, frozen];
+    return [matmulInt8(scaled, { values: transposed, transposed: values }, attributes), frozen, frozen, frozen];
   },
   gatherBlockQuantized: flat('its table is whole numbers'),
   // d loss / d logits = softmax − one-hot

@@ -32,6 +32,7 @@ import {
   slice,
   softmax,
   softmaxCrossEntropy,
+  stopGradient,
   sub,
   sum,
   type Tensor,
@@ -40,8 +41,9 @@ import {
 } from '@vectorium/tensor';
 import type { DecoderConfig } from './config.ts';
 import { frozenLinear, multiply } from './linear.ts';
-import { decoder, embed, output } from './llama.ts';
+import { decoder, embed, head } from './llama.ts';
 import { rotaryTables, scoreScale } from './rotary.ts';
+import { vocabularyLoss } from './vocabulary-loss.ts';
 import type { DecoderWeights, Matrix, Part, Weights } from './weights.ts';
 
 export const ADAPTABLE = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const;
@@ -164,13 +166,16 @@ export function trainingGraphs(
 
   const headWeights = weightsOf(0, ofHead);
   const places = input('places', ['answers'], 'i64');
-  const logits = output(gather(reshape(x, ['batch*tokens', config.hidden]), places), config, {
-    weights: headWeights,
-    multiply: (from, matrix) => multiply(from, matrix, 0),
-  });
+  const { h, matrix } = head(gather(reshape(x, ['batch*tokens', config.hidden]), places), config, headWeights);
+  const logits = multiply(h, matrix, 0);
   const [targets, weights] = [input('targets', ['answers'], 'i64'), input('weights', ['answers'])];
-  const loss = sum(mul(softmaxCrossEntropy(logits, targets), weights), [0]);
-  const { x: dHead, ...headGradients } = gradients(loss, { x, ...ofHead });
+  const { loss: losses, dh } = base
+    ? vocabularyLoss(h, matrix, targets)
+    : { loss: softmaxCrossEntropy(logits, targets), dh: null };
+  const loss = sum(mul(losses, weights), [0]);
+  // What has the gradient that h has.
+  const like = dh ? sumOf(mul(h, stopGradient(mul(dh, reshape(weights, ['answers', 1]))))) : loss;
+  const { x: dHead, ...headGradients } = gradients(like, { x, ...ofHead });
 
   return {
     mask: toOnnx({ bias: maskOf(config, { texts, positions }) }),

@@ -72,6 +72,8 @@ class Scope {
   readonly #taken = new Set<string>();
   readonly #runtimeSizes = new Map<string, string>();
   readonly #integers = new Map<string, string>();
+  readonly #numbers = new Map<number, string>();
+  readonly #once = new Map<string, readonly string[]>();
   readonly #inputs: readonly Expression<'input'>[];
   #count = 0;
 
@@ -147,6 +149,22 @@ class Scope {
       this.initializer({ name: this.fresh('integers'), dtype: 'i64', shape: [values.length], data });
     this.#root.#integers.set(key, name);
     return name;
+  }
+
+  /** A constant number, shared by all that need the same one: ONNX Runtime sees only then that two nodes compute the same. */
+  number(value: number): string {
+    const name =
+      this.#root.#numbers.get(value) ??
+      this.initializer({ name: this.fresh('number'), dtype: 'f32', shape: [], data: floats([value]) });
+    this.#root.#numbers.set(value, name);
+    return name;
+  }
+
+  /** The values that `make` gives, made by the first who asks for `key`. */
+  once(key: string, make: () => readonly string[]): readonly string[] {
+    const values = this.#once.get(key) ?? make();
+    this.#once.set(key, values);
+    return values;
   }
 
   /** A shape as a list of i64. One unknown is left to ONNX as −1 where `infer` allows it. */
@@ -361,29 +379,19 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
       domain: 'com.microsoft',
     });
   },
-  matmulInt8: (scope, { of: [, values], shape }, [x = '', whole = '', , scales = '']) => {
-    const [inner, rows] = (values?.shape ?? []).map(Number);
-    const scalar = (data: Uint8Array, dtype: 'f32' | 'u8') =>
-      scope.initializer({ name: scope.fresh('constant'), dtype, shape: [], data });
-    const number = (value: number) => scalar(floats([value]), 'f32');
-    const zero = scalar(Uint8Array.of(INT8_ZERO), 'u8');
-    const all = scope.value('Reshape', [x, scope.integers([-1, inner ?? 0])]);
-    const largest = scope.value('ReduceMax', [scope.value('Abs', [all]), scope.integers([-1])], {
-      attributes: { keepdims: 0 },
-    });
-    // A row of zeros has a scale too.
-    const scale = scope.value('Max', [scope.value('Mul', [largest, number(1 / INT8_MOST)]), number(1e-30)]);
-    const zeros = scope.value('Expand', [zero, scope.value('Shape', [scale])]);
-    const byRow = { attributes: { axis: 0 } };
-    const high = scope.value('QuantizeLinear', [all, scale, zeros], byRow);
-    const rest = scope.value('Sub', [all, scope.value('DequantizeLinear', [high, scale, zeros], byRow)]);
-    const finer = number(1 / (2 * INT8_MOST));
-    const low = scope.value('QuantizeLinear', [rest, scope.value('Mul', [scale, finer]), zeros], byRow);
-    const ones = { name: scope.fresh('ones'), dtype: 'f32', shape: [rows ?? 0] } as const;
-    const byColumn = scales || scope.initializer({ ...ones, data: floats(Array.from({ length: rows ?? 0 }, () => 1)) });
-    const product = (part: string, of: string) =>
-      scope.value('MatMulIntegerToFloat', [part, whole, of, byColumn, zero], { domain: 'com.microsoft' });
-    const summed = scope.value('Add', [product(high, number(1)), product(low, finer)]);
+  matmulInt8: (scope, { of: [, values], shape, attributes: { parts } }, [x = '', whole = '', , scales = '']) => {
+    const [inner = 0, rows = 0] = (values?.shape ?? []).map(Number);
+    // ONNX Runtime computes it once for each product that takes it, if it is written more than once.
+    const [scale = '', ...quantised] = scope.once(`${x} in ${parts} parts`, () =>
+      rowsInParts(scope, x, { inner, parts }),
+    );
+    const byColumn = scales || scope.value('Expand', [scope.number(1), scope.integers([rows])]);
+    const products = quantised.map((part, i) =>
+      scope.value('MatMulIntegerToFloat', [part, whole, scope.number(INT8_UNIT ** i), byColumn, int8Zero(scope)], {
+        domain: 'com.microsoft',
+      }),
+    );
+    const summed = products.reduce((a, b) => scope.value('Add', [a, b]));
     const result = scope.value('Mul', [summed, scope.value('Unsqueeze', [scale, scope.integers([1])])]);
     return scope.node('Reshape', [result, scope.shape(shape, true)]);
   },
@@ -481,7 +489,33 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
   },
 };
 
-/** Rows of `matmulInt8` become whole numbers from 64 − 63 to 64 + 63. */
+/** Rows of `matmulInt8` become whole numbers from 64 − 63 to 64 + 63; what a part leaves is at most half of its unit, so that
+ *  the unit of the next is a 126th. */
 const [INT8_ZERO, INT8_MOST] = [64, 63];
+const INT8_UNIT = 1 / (2 * INT8_MOST);
+
+const int8Zero = (scope: Scope) => scope.value('Cast', [scope.number(INT8_ZERO)], { attributes: { to: ONNX_TYPE.u8 } });
+
+/** What the first part's unit stands for in each row of x, and the parts u8 [all rows, inner]. */
+function rowsInParts(scope: Scope, x: string, { inner, parts }: { inner: number; parts: number }): string[] {
+  const all = scope.value('Reshape', [x, scope.integers([-1, inner])]);
+  const largest = scope.value('ReduceMax', [scope.value('Abs', [all]), scope.integers([-1])], {
+    attributes: { keepdims: 0 },
+  });
+  // A row of zeros has a unit too.
+  const unit = scope.value('Max', [scope.value('Mul', [largest, scope.number(1 / INT8_MOST)]), scope.number(1e-30)]);
+  const zeros = scope.value('Expand', [int8Zero(scope), scope.value('Shape', [unit])]);
+  const byRow = { attributes: { axis: 0 } };
+  const quantised: string[] = [];
+  let rest = all;
+  for (let part = 0; part < parts; part++) {
+    const own = part === 0 ? unit : scope.value('Mul', [unit, scope.number(INT8_UNIT ** part)]);
+    const whole = scope.value('QuantizeLinear', [rest, own, zeros], byRow);
+    quantised.push(whole);
+    if (part < parts - 1)
+      rest = scope.value('Sub', [rest, scope.value('DequantizeLinear', [whole, own, zeros], byRow)]);
+  }
+  return [unit, ...quantised];
+}
 
 const floats = (numbers: readonly number[]): Uint8Array => new Uint8Array(Float32Array.from(numbers).buffer);

@@ -29,7 +29,7 @@ export interface NetworkOptions {
 }
 
 /** What is learnt at once goes through the output matrix in pieces of so many, since each has a number for every token there is. */
-const answersAtOnce = 256;
+const answersAtOnce = 512;
 
 const graphNames = [
   'mask',
