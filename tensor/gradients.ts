@@ -5,7 +5,7 @@ import * as t from './operators.ts';
 import { layerNorm, matmulInt8, rotaryEmbedding, standardize } from './fused.ts';
 import { attentionInParts } from './attention.ts';
 import { geluByTanhSlope, geluSlope, inverted, matmulGradients, scattered, unpacked } from './rules.ts';
-import { at, product, require, sameShape, type Shape, ShapeError, show } from './shape.ts';
+import { at, type Dimension, product, require, sameShape, type Shape, ShapeError, show } from './shape.ts';
 import { leaves, like, type Tree } from './tree.ts';
 
 /** The gradient of a loss (one element) with respect to each tensor of `wanted`. Only what lies between them is walked, so
@@ -86,9 +86,25 @@ function backward(g: Tensor, y: Tensor, needed: (operand: Tensor) => boolean): r
 
 const total = ([first, ...others]: readonly Tensor[]): Tensor => {
   if (!first) throw new ShapeError('gradients: nothing to add up');
-  const [second, ...more] = others;
-  return !second ? first : more.length === 0 ? t.add(first, second) : t.addAll(first, ...others);
+  // Sums of three in one operator take twice the time in ONNX Runtime 1.30.
+  return sideBySide([first, ...others]) ?? others.reduce((a, b) => t.add(a, b), first);
 };
+
+/** The sum of parts that lie one behind the other between zeros, as the gradients of slices do: what they pad, joined. */
+function sideBySide(parts: readonly Tensor[]): Tensor | undefined {
+  const pads = parts.flatMap(part => (part.op === 'pad' ? [part] : []));
+  const [one] = pads;
+  if (!one || pads.length < parts.length || pads.length === 1) return undefined;
+  const { axis } = one.attributes;
+  const ordered = pads.toSorted((a, b) => a.attributes.start - b.attributes.start);
+  let end: Dimension = 0;
+  for (const { of, attributes } of ordered) {
+    const length = of[0]?.shape[axis];
+    if (attributes.axis !== axis || attributes.start !== end || typeof length !== 'number') return undefined;
+    end += length;
+  }
+  return end === one.shape[axis] ? t.concat(ordered.map(first), axis) : undefined;
+}
 
 /** The sum of g over the axes along which `shape` was broadcast. */
 function unbroadcast(g: Tensor, shape: Shape): Tensor {

@@ -47,12 +47,12 @@ export function decoder(
 
 /** Logits [..., vocabulary] of hidden states. */
 export function output(x: Tensor, config: DecoderConfig, { weights, multiply }: Output): Tensor {
-  const { h, matrix } = head(x, config, weights);
+  const { h, matrix } = headOf(x, config, weights);
   return multiply(h, matrix);
 }
 
 /** What logits are the product of: hidden states, normalised, and the output matrix. */
-export function head(x: Tensor, config: DecoderConfig, weights: Weights): { h: Tensor; matrix: Matrix } {
+export function headOf(x: Tensor, config: DecoderConfig, weights: Weights): { h: Tensor; matrix: Matrix } {
   const name = config.tied ? 'embed_tokens.weight' : 'lm_head.weight';
   const matrix = weights.table(name, [config.vocabulary, config.hidden]);
   return { h: normed(x, config, { weights, name: 'norm' }), matrix };

@@ -9,6 +9,7 @@ import {
   add,
   cast,
   clipByNorm,
+  clipScale,
   concat,
   type DataType,
   type Dimension,
@@ -41,7 +42,7 @@ import {
 } from '@vectorium/tensor';
 import type { DecoderConfig } from './config.ts';
 import { frozenLinear, multiply } from './linear.ts';
-import { decoder, embed, head } from './llama.ts';
+import { decoder, embed, headOf } from './llama.ts';
 import { rotaryTables, scoreScale } from './rotary.ts';
 import { vocabularyLoss } from './vocabulary-loss.ts';
 import type { DecoderWeights, Matrix, Part, Weights } from './weights.ts';
@@ -104,8 +105,10 @@ export interface TrainingGraphs {
   headBack: Uint8Array;
   /** `x`, `places` → `logits` [answers, vocabulary]. */
   logits: Uint8Array;
-  /** `values`, `gradients` (sums), `mean`, `square` f32 [parameters], `step`, `rate`, `total` (what sums are divided by) →
-   *  `next.values`, `next.mean`, `next.square`, `next.step`, `norm`. */
+  /** All `gradients` (sums) f32 [parameters], `total` (what sums are divided by) → `norm`, before they are clipped. */
+  norm: Uint8Array;
+  /** `values`, `gradients`, `mean`, `square` of any of the parameters, `step`, `rate`, `total`, `norm` → `next.values`,
+   *  `next.mean`, `next.square`. */
   update: Uint8Array;
   /** By the names of inputs. */
   frozen: { embed: Record<string, Frozen>; head: Record<string, Frozen>; layers: Record<string, Frozen>[] };
@@ -166,7 +169,7 @@ export function trainingGraphs(
 
   const headWeights = weightsOf(0, ofHead);
   const places = input('places', ['answers'], 'i64');
-  const { h, matrix } = head(gather(reshape(x, ['batch*tokens', config.hidden]), places), config, headWeights);
+  const { h, matrix } = headOf(gather(reshape(x, ['batch*tokens', config.hidden]), places), config, headWeights);
   const logits = multiply(h, matrix, 0);
   const [targets, weights] = [input('targets', ['answers'], 'i64'), input('weights', ['answers'])];
   const { loss: losses, dh } = base
@@ -187,6 +190,7 @@ export function trainingGraphs(
     head: toOnnx({ loss }),
     headBack: toOnnx({ loss, dx: known(dHead), ...named('gradient', headGradients) }),
     logits: toOnnx({ logits }),
+    norm: normGraph(),
     update: updateGraph(settings),
     frozen: {
       embed: frozenOf(embedWeights),
@@ -224,25 +228,26 @@ function known(tensor: Tensor | undefined): Tensor {
   return tensor;
 }
 
+/** The length of all gradients together, which are sums still: that of the mean once it is divided by `total`. */
+function normGraph(): Uint8Array {
+  const { norm } = clipByNorm({ all: flat('gradients') }, 1);
+  return toOnnx({ norm: div(norm, input('total', [])) });
+}
+
 function updateGraph({ weightDecay, clip }: TrainingSettings): Uint8Array {
-  const [step, rate, total] = [input('step', []), input('rate', []), input('total', [])];
-  const summed = flat('gradients');
-  // The gradients are sums still: their length is that of the mean once it is divided, and so is the limit.
-  const { norm, scale } = clipByNorm({ all: summed }, mul(total, clip));
+  const [step, rate, total, norm] = [input('step', []), input('rate', []), input('total', []), input('norm', [])];
   const next = adamW(
     {
       parameters: { all: flat('values') },
-      gradients: { all: summed },
+      gradients: { all: flat('gradients') },
       state: { step, mean: { all: flat('mean') }, square: { all: flat('square') } },
     },
-    { rate, scale: div(scale, total), weightDecay },
+    { rate, scale: div(clipScale(norm, clip), total), weightDecay },
   );
   return toOnnx({
     'next.values': next.parameters.all,
     'next.mean': next.state.mean.all,
     'next.square': next.state.square.all,
-    'next.step': next.state.step,
-    norm: div(norm, total),
   });
 }
 

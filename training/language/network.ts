@@ -31,6 +31,9 @@ export interface NetworkOptions {
 /** What is learnt at once goes through the output matrix in pieces of so many, since each has a number for every token there is. */
 const answersAtOnce = 512;
 
+/** An update goes through so many parameters at once, whose values in between the processor's caches hold. */
+const parametersAtOnce = 2 ** 18;
+
 const graphNames = [
   'mask',
   'embed',
@@ -40,6 +43,7 @@ const graphNames = [
   'head',
   'headBack',
   'logits',
+  'norm',
   'update',
 ] as const;
 type GraphName = (typeof graphNames)[number];
@@ -163,21 +167,26 @@ export class Network {
 
   /** One step of the optimiser, `total` being what the sums are divided by; the gradient's length before it was clipped. */
   async update(rate: number, total: number): Promise<number> {
-    const found = await this.#graphs.update.run({
-      values: flat(this.values),
-      gradients: flat(this.gradients),
-      mean: flat(this.mean),
-      square: flat(this.square),
-      step: single(this.step),
-      rate: single(rate),
-      total: single(Math.max(total, 1)),
-    });
-    this.values.set(floatsOf(found, 'next.values'));
-    this.mean.set(floatsOf(found, 'next.mean'));
-    this.square.set(floatsOf(found, 'next.square'));
+    const whole = single(Math.max(total, 1));
+    const { norm } = await this.#graphs.norm.run({ gradients: flat(this.gradients), total: whole });
+    if (!norm) throw new Error('gradients have a length');
+    const settings = { step: single(this.step), rate: single(rate), total: whole, norm };
+    for (let start = 0; start < this.values.length; start += parametersAtOnce) {
+      const piece = (all: Float32Array) => all.subarray(start, start + parametersAtOnce);
+      const found = await this.#graphs.update.run({
+        values: flat(piece(this.values)),
+        gradients: flat(piece(this.gradients)),
+        mean: flat(piece(this.mean)),
+        square: flat(piece(this.square)),
+        ...settings,
+      });
+      piece(this.values).set(floatsOf(found, 'next.values'));
+      piece(this.mean).set(floatsOf(found, 'next.mean'));
+      piece(this.square).set(floatsOf(found, 'next.square'));
+    }
     this.gradients.fill(0);
     this.step++;
-    return floatsOf(found, 'norm')[0] ?? NaN;
+    return floatsOf({ norm }, 'norm')[0] ?? NaN;
   }
 
   async release(): Promise<void> {
