@@ -59,6 +59,13 @@ export class Generator {
     });
   }
 
+  async checkForm(handle: DecoderHandle, schema: string, signal?: AbortSignal): Promise<void> {
+    return this.#using(handle, async ({ thread }) => {
+      if (signal?.aborted) throw cancelled();
+      return thread.checkForm(schema);
+    });
+  }
+
   async *generate(
     handle: DecoderHandle,
     request: GenerateRequest,

@@ -109,9 +109,18 @@ test(
       code: 'model_not_found',
       param: 'model',
     });
-    await expect(create({ response_format: { type: 'json_object' } })).rejects.toMatchObject({
+    const schema = { type: 'object', properties: { ok: { type: 'boolean' } }, required: ['ok'] };
+    const formed = (given: object) =>
+      create({ response_format: { type: 'json_schema', json_schema: { name: 'answer', schema: given } } });
+    expect(Object.keys(JSON.parse((await formed(schema)).choices[0]?.message.content ?? '') as object)).toEqual(['ok']);
+    await expect(formed({ oneOf: [schema] })).rejects.toMatchObject({
+      status: 400,
       param: 'response_format',
+      message: expect.stringContaining('The schema has oneOf') as string,
     });
+    const any = await create({ response_format: { type: 'json_object' }, max_tokens: 3 });
+    expect(any.choices[0]?.message.content).toMatch(/^\{["}]/);
+    await expect(create({ response_format: { type: 'xml' } })).rejects.toMatchObject({ status: 400 });
     await expect(create({ tools: [{ type: 'function', function: { name: 'f' } }] })).rejects.toMatchObject({
       status: 400,
     });
