@@ -387,13 +387,13 @@ const downloadModel = defineRoute({
   family: 'read',
   summary: "A model's files",
   description:
-    '`onnx` takes raw columns and gives predictions in any ONNX Runtime (1.22 or later); `card` says what its inputs are and how it was made; `peft` (a zip) and `gguf` are the adapter of a language model; `zip` has all that there is.',
+    '`onnx` takes raw columns and gives predictions in any ONNX Runtime (1.22 or later); `card` says what its inputs are and how it was made. Of a language model `peft` (a zip) and `gguf` are the adapter, and `onnx` (a zip) is base and adapter in one as Transformers.js loads it, put together in some seconds; `zip` has all that there is.',
   params: identity,
   query: z.object({ format: withDefault(z.enum(modelFormats), 'zip') }),
   answer: z.string(),
   contentType: 'application/zip',
   alternatives: {
-    'application/octet-stream': 'With `format=onnx` or `format=gguf`.',
+    'application/octet-stream': 'With `format=gguf`, and with `format=onnx` of rows.',
     'application/json': 'With `format=card`.',
   },
   errors: ['MODEL_NOT_FOUND', 'MODEL_NOT_READY', 'INVALID_PARAMETER'],

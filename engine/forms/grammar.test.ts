@@ -203,14 +203,15 @@ test.for<[string, object]>([
     expect(holds(JSON.parse(text)), `${text}: ${validator.errorsText(holds.errors)}`).toBe(true);
 });
 
+function refusal(schema: unknown): string {
+  try {
+    return grammarOf(schema);
+  } catch (error) {
+    return error instanceof Error ? error.message : '';
+  }
+}
+
 test('what can not be held is refused with its place', () => {
-  const refusal = (schema: unknown): string => {
-    try {
-      return grammarOf(schema);
-    } catch (error) {
-      return error instanceof Error ? error.message : '';
-    }
-  };
   expect(refusal(object({ a: { type: 'integer', multipleOf: 5 } }))).toBe(
     'The schema at /properties/a has multipleOf, which is not supported',
   );

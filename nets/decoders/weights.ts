@@ -38,13 +38,16 @@ export class DecoderWeights {
   readonly #known = new Map<string, Matrix>();
   #bytes = 0;
 
-  /** `version` tells the content of the weights apart from what lay there before, for the name of the file. */
-  constructor(source: DecoderSource, { precision, version }: { precision: Precision; version: string }) {
+  /** `version` tells the content of the weights apart from what lay there before, for the name of the file, unless it has one. */
+  constructor(
+    source: DecoderSource,
+    { precision, version, file }: { precision: Precision; version: string; file?: string },
+  ) {
     this.source = source;
     this.precision = precision;
     const layout = [...source.tensors.values()].map(tensor => Object.values(tensor).join()).join('\n');
     const hash = createHash('sha256').update(LAYOUT).update(version).update(layout).digest('hex').slice(0, 16);
-    this.file = `decoder-${precision}-${hash}.bin`;
+    this.file = file ?? `decoder-${precision}-${hash}.bin`;
   }
 
   /** Bytes of the file. */

@@ -1,7 +1,7 @@
 // From a table of prompts and answers to a language model, with the real training: the job, what is shown of the model, its files, and
 // what is refused before.
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openDecoder } from '@vectorium/nets';
@@ -59,7 +59,10 @@ test('a model from scratch: trained, shown, downloaded', { timeout: 180_000 }, a
   expect(new Set(model.language.answers.map(({ epoch }) => epoch)).size).toBeGreaterThan(1);
   expect(model.files.map(({ name }) => name)).toContain('model.safetensors');
   const peft = await server.ask<{ message: string }>('GET', `${path}/download?format=peft`, key);
-  expect(peft).toMatchObject({ status: 400, body: { message: expect.stringContaining('formats are zip, card') } });
+  expect(peft).toMatchObject({
+    status: 400,
+    body: { message: expect.stringContaining('formats are zip, card, onnx') },
+  });
   const predicted = await server.ask('POST', '/api/v2/models/predict', key, {
     model_id: begun.body.model_id,
     input: { data: [{ prompt: 'x' }] },
@@ -75,6 +78,22 @@ test('a model from scratch: trained, shown, downloaded', { timeout: 180_000 }, a
   execFileSync('python3', ['-m', 'zipfile', '-e', 'model.zip', '.'], { cwd: folder });
   const { config, tensors } = await openDecoder(folder);
   expect(tensors.get('embed_tokens.weight')?.shape).toEqual([config.vocabulary, config.hidden]);
+
+  const portable = await server.fetch(`${path}/download?format=onnx`, key);
+  expect(portable.headers.get('content-type')).toBe('application/zip');
+  await writeFile(join(folder, 'onnx.zip'), new Uint8Array(await portable.arrayBuffer()));
+  execFileSync('python3', ['-m', 'zipfile', '-e', 'onnx.zip', 'portable'], { cwd: folder });
+  expect((await readdir(join(folder, 'portable'), { recursive: true })).toSorted()).toEqual([
+    'README.md',
+    'card.json',
+    'config.json',
+    'generation_config.json',
+    'onnx',
+    'onnx/model.onnx',
+    'onnx/model.onnx_data',
+    'tokenizer.json',
+    'tokenizer_config.json',
+  ]);
 });
 
 test('what can not be trained is refused before there is a job', async () => {
