@@ -89,6 +89,23 @@ const epoch = z.object({
   seconds: z.number(),
 });
 const metrics = z.record(z.string(), z.unknown());
+const estimate = z
+  .object({
+    memory_bytes: z.int(),
+    seconds: z.int().nullable().meta({
+      description: 'Of all epochs, where two cores are free for it; right within a factor of two. Null for tables.',
+    }),
+    tokens: z.int().nullable().meta({ description: 'Of one epoch of a language model.' }),
+    cut_samples: z
+      .int()
+      .nullable()
+      .meta({ description: 'Of a language model: those with more than `max_length` tokens.' }),
+  })
+  .nullable()
+  .meta({
+    description:
+      'What the training was expected to need, before it began; null when it has succeeded, and where its job is not kept any more.',
+  });
 
 /** What a list shows of each. */
 const summary = z.object({
@@ -150,6 +167,7 @@ const wholeModel = summary.extend({
     .nullable()
     .meta({ description: 'Columns that are no features, and why.' }),
   parameters: z.int().nullable(),
+  estimate,
   seconds: z.number().nullable().meta({ description: 'Of training.' }),
   cost_usd: z.number().nullable().meta({ description: 'Of training, vectors of text columns included.' }),
   language: z.looseObject({}).nullable().meta({
@@ -206,6 +224,7 @@ const trainModel = defineRoute({
     dataset_id: z.string(),
     dataset_version: z.int(),
     metrics: metrics.nullable(),
+    estimate,
     seconds: z.number().nullable(),
     cost_usd: z.number().nullable(),
     error: failure,
@@ -234,6 +253,7 @@ const trainModel = defineRoute({
       dataset_id: exampleDataset,
       dataset_version: 2,
       metrics: null,
+      estimate: { memory_bytes: 310_000_000, seconds: null, tokens: null, cut_samples: null },
       seconds: null,
       cost_usd: null,
       error: null,

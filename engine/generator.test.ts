@@ -177,3 +177,23 @@ test('answers keep to a form, at any temperature and beside others; one that has
     message: 'The schema has multipleOf, which is not supported',
   });
 });
+
+test('room for sessions with adapters is found before they are made', async () => {
+  const model = await tinyLanguage('smollm');
+  const adapter = tinyAdapter('smollm', 'all');
+  const sized = opened();
+  await say(sized, model, { ids: [5, 6] });
+  const [alone] = sized.status().generators;
+  await say(sized, model, { ids: [5, 6], adapter });
+  const bytes = sized.status().generators[0]?.residentBytes ?? 0;
+  expect(bytes).toBeGreaterThan(1.5 * (alone?.residentBytes ?? Infinity));
+
+  const small = createEngine({ workers: 1, memoryBudgetBytes: bytes * 0.9 });
+  onTestFinished(() => small.close());
+  expect((await say(small, model, { ids: [5, 6] })).tokens).toBe(8);
+  await expect(say(small, model, { ids: [5, 6], adapter })).rejects.toMatchObject({
+    code: 'MODEL_TOO_LARGE',
+    message: expect.stringContaining('with an adapter needs') as string,
+  });
+  expect((await say(small, model, { ids: [5, 6] })).tokens).toBe(8);
+});

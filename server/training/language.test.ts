@@ -21,11 +21,16 @@ afterAll(() => server.end());
 const rows = Array.from({ length: 60 }, (_, i) => `what is ${i} and ${i % 7}?,sum: ${i + (i % 7)}`);
 const upload = async (text: string) => (await server.upload<{ dataset_id: string }>(key, text)).body.dataset_id;
 const train = (dataset: string, config: object, type = 'llm') =>
-  server.ask<{ model_id: string; message: string }>('POST', '/api/v2/models/train', key, {
-    dataset_id: dataset,
-    model_type: type,
-    config,
-  });
+  server.ask<{ model_id: string; message: string; estimate: { memory_bytes: number; seconds: number } }>(
+    'POST',
+    '/api/v2/models/train',
+    key,
+    {
+      dataset_id: dataset,
+      model_type: type,
+      config,
+    },
+  );
 
 interface Shown {
   status: string;
@@ -43,6 +48,9 @@ test('a model from scratch: trained, shown, downloaded', { timeout: 180_000 }, a
   const dataset = await upload(`prompt,completion\n${rows.join('\n')}\n`);
   const begun = await train(dataset, { base_model: 'scratch', epochs: 2, batch_size: 8, learning_rate: 0.003 });
   expect(begun.status, JSON.stringify(begun.body)).toBe(200);
+  expect(begun.body.estimate).toMatchObject({ tokens: expect.any(Number), cut_samples: 0 });
+  expect(begun.body.estimate.memory_bytes).toBeGreaterThan(100e6);
+  expect(begun.body.estimate.seconds).toBeGreaterThan(0);
   const path = `/api/v2/models/${begun.body.model_id}`;
   let model: Shown;
   do model = (await server.ask<Shown>('GET', path, key, undefined, { prefer: 'wait=60' })).body;
