@@ -1,9 +1,13 @@
 // OpenAI's own client against the whole server with a small random language model: answers, streams, refusals, and who pays.
+import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import OpenAI from 'openai';
 import { expect, onTestFinished, test } from 'vitest';
 import { tinyExpected, tinyLanguage, tinyWords } from '../engine/tiny-language.ts';
+import { installPython } from './python.ts';
 import { adminKey, ask, startTestServer } from './server.ts';
 
 const pricePicodollars = 1_000_000;
@@ -222,5 +226,25 @@ test(
       });
       expect(rowsRefused).toMatchObject({ status: 400, body: { code: 'INVALID_PARAMETER' } });
     }
+  },
+);
+
+test(
+  "OpenAI's client for Python reads answers, streams and objects in the form of a class",
+  { timeout: 300_000 },
+  async ({ skip }) => {
+    const packages = await installPython(['openai==3.54.0']);
+    if (packages === null) return skip('pip can not install the client here');
+    const { server, key } = await started();
+    const script = fileURLToPath(new URL('clients/chat.py', import.meta.url));
+    const { stdout } = await promisify(execFile)('python3', [script, server.url, key, 'tiny'], {
+      env: { ...process.env, PYTHONPATH: packages },
+    });
+    const seen = JSON.parse(stdout) as { whole: string; streamed: string; parsed: { kind: string; grown: boolean } };
+    expect(seen).toMatchObject({ usage: [8, 6], streamed_usage: 6, text: 'length', refused: [400, 'model_not_found'] });
+    expect(seen.whole).toHaveLength(6);
+    expect(seen.streamed).toBe(seen.whole);
+    expect(['cat', 'dog']).toContain(seen.parsed.kind);
+    expect(typeof seen.parsed.grown).toBe('boolean');
   },
 );
