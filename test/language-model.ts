@@ -1,6 +1,6 @@
-// The demo's language models. A small one is trained from nothing in seconds; with `--language` a real one is taught a form of answers
-// that it does not have, in about five minutes. Both learn from a CSV of prompts and answers, countries of world-countries, and are
-// asked about countries that they have not been taught.
+// The demo's language models. A small one is trained from nothing in seconds, on names. With `--language` a real one is taught a form of
+// answers that it does not have, in about five minutes, and asked about countries that it has not been taught. Both learn from a CSV of
+// prompts and answers, made of world-countries.
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -49,17 +49,33 @@ interface Predicted {
   predictions: { text: string }[];
 }
 
-/** A model of its own, trained from nothing: it learns the form of the answers, and which words stand where. */
+/** A model of its own, trained from nothing: it learns how names look, and makes up some. */
 export async function walkSmallLanguageModel(steps: Steps): Promise<void> {
-  const { title, check } = steps;
-  title(`A language model from nothing: ${taught.length} prompts and answers about countries, as a CSV`);
-  const model = await trained(steps, { base_model: 'scratch', epochs: 12, learning_rate: 0.005, seed: 1 });
-  const answers = await predicted(steps, model.model_id);
-  printed(answers.slice(0, 2), '');
+  const { url, key, title, check, call } = steps;
+  const names = facts.flatMap(({ name, capital }) => [
+    { prompt: 'Name a country.', completion: name },
+    { prompt: 'Name a capital.', completion: capital },
+  ]);
+  title(`A language model from nothing: ${names.length} names of countries and capitals, a CSV`);
+  const { model_id: id, curves } = await trained(steps, names, { base_model: 'scratch', epochs: 16, seed: 1 });
+  const losses = curves.flatMap(({ validation_loss: loss }) => loss ?? []);
   check(
-    score(answers).form >= 0.8 * asked,
-    `${score(answers).form} of ${asked} answers about countries that it has never seen have the form that it was taught`,
+    Math.min(...losses) < 0.95 * (losses[0] ?? 0),
+    `names that it has not seen surprise it less: loss ${losses[0]?.toFixed(2)} → ${Math.min(...losses).toFixed(2)}`,
   );
+  const asking = { data: Array.from({ length: asked }, () => 'Name a capital.') };
+  const options = { temperature: 0.8, max_tokens: 16, seed: 1 };
+  const body = { model_id: id, input: asking, options };
+  const { predictions } = await call<Predicted>(url, key, 'POST', '/api/v2/models/predict', body);
+  const said = predictions.map(({ text }) => text.trim());
+  const looksRight = said.filter(text => /^\p{Lu}[\p{L} .'’-]{2,}$/u.test(text));
+  const known = new Set(names.map(({ completion }) => completion));
+  const made = [...new Set(looksRight.filter(text => !known.has(text)))];
+  check(
+    looksRight.length >= 0.7 * asked,
+    `${looksRight.length} of ${asked} answers look like names, ${made.length} of them are new`,
+  );
+  console.log(`  ${made.slice(0, 8).join(', ')}`);
 }
 
 /** A base model before and after it was taught, the same questions to both. */
@@ -71,7 +87,7 @@ export async function walkLanguageModel(steps: Steps): Promise<void> {
   const before = await chatted(client, base);
 
   title(`Taught on ${taught.length} prompts and answers, a CSV`);
-  const { model_id: id } = await trained(steps, {
+  const { model_id: id } = await trained(steps, taught, {
     base_model: base,
     epochs: 3,
     batch_size: 4,
@@ -81,7 +97,7 @@ export async function walkLanguageModel(steps: Steps): Promise<void> {
 
   title("The same questions, through OpenAI's own client, about countries that it was not taught");
   const after = await chatted(client, id);
-  printed(before.slice(0, shown), 'before: ', after.slice(0, shown), 'after:  ');
+  printed(before.slice(0, shown), after.slice(0, shown));
   const [was, is] = [score(before), score(after)];
   check(
     was.form === 0 && is.form >= 0.9 * asked,
@@ -109,8 +125,12 @@ export async function walkLanguageModel(steps: Steps): Promise<void> {
   }
 }
 
-async function trained({ url, key, check, call }: Steps, config: object): Promise<Model> {
-  const lines = taught.map(({ prompt, completion }) => `${quoted(prompt)},${quoted(completion)}`);
+async function trained(
+  { url, key, check, call }: Steps,
+  rows: readonly { prompt: string; completion: string }[],
+  config: object,
+): Promise<Model> {
+  const lines = rows.map(({ prompt, completion }) => `${quoted(prompt)},${quoted(completion)}`);
   const { dataset_id: id } = await call<{ dataset_id: string }>(url, key, 'POST', '/api/v2/data/upload', {
     file: Buffer.from(`prompt,completion\n${lines.join('\n')}\n`).toString('base64'),
     format: 'csv',
@@ -180,11 +200,11 @@ function score(answers: readonly string[]): { form: number; region: number; capi
   return found;
 }
 
-function printed(one: readonly string[], oneIs: string, other: readonly string[] = [], otherIs = ''): void {
-  for (const [i, answer] of one.entries()) {
+function printed(before: readonly string[], after: readonly string[]): void {
+  for (const [i, answer] of before.entries()) {
     console.log(`  ${unseen[i]?.prompt}`);
-    console.log(`    ${oneIs}${oneLine(answer)}`);
-    if (other[i] !== undefined) console.log(`    ${otherIs}${oneLine(other[i])}`);
+    console.log(`    before: ${oneLine(answer)}`);
+    console.log(`    after:  ${oneLine(after[i] ?? '')}`);
   }
 }
 
