@@ -2,6 +2,7 @@
 //
 // ONNX Runtime computes on the thread that calls it, so this thread hears its parent only between two calls. A thread beside it watches
 // whether the parent still lives: its successor may do the job again, in the same folder.
+import { exportPortable } from '@vectorium/nets';
 import { lowerPriority, openReader } from '@vectorium/tables';
 import { Worker } from 'node:worker_threads';
 import { cancelled, fromPlain, toPlain } from './errors.ts';
@@ -56,6 +57,11 @@ async function work({ kind, input, limits, scratch }: Run): Promise<Jobs[Kind]['
   if (kind === 'train' || kind === 'trainLanguage') {
     lowerPriority();
     return kind === 'train' ? train(input, context) : trainLanguageModel(input, context);
+  }
+  if (kind === 'exportLanguage') {
+    const { base, adapter, target } = input;
+    await exportPortable(base.path, { precision: base.precision, adapter, folder: target });
+    return null;
   }
   const reader = await openReader({
     source: input.source,

@@ -45,17 +45,22 @@ export class DecoderWeights {
   readonly #known = new Map<string, Matrix>();
   #bytes = 0;
 
-  /** `version` tells the content of the weights apart from what lay there before, for the name of the file. */
+  /** `version` tells the content of the weights apart from what lay there before, for the name of the file, unless it has one. */
   constructor(
     source: DecoderSource,
-    { precision, version, form = 'blocks' }: { precision: Precision; version: string; form?: Form },
+    {
+      precision,
+      version,
+      form = 'blocks',
+      file,
+    }: { precision: Precision; version: string; form?: Form; file?: string },
   ) {
     this.source = source;
     this.precision = precision;
     this.#form = precision === 'f32' ? 'blocks' : form;
     const layout = [...source.tensors.values()].map(tensor => Object.values(tensor).join()).join('\n');
     const hash = createHash('sha256').update(LAYOUT).update(version).update(layout).digest('hex').slice(0, 16);
-    this.file = `decoder-${precision}${this.#form === 'rows' ? '-rows' : ''}-${hash}.bin`;
+    this.file = file ?? `decoder-${precision}${this.#form === 'rows' ? '-rows' : ''}-${hash}.bin`;
   }
 
   /** Bytes of the file. */

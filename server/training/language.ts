@@ -106,7 +106,7 @@ export async function answerPrompts(
   const answers = await Promise.all(
     prompts.map(async (prompt, index) => {
       const seed = fields.seed === undefined ? {} : { seed: fields.seed + index };
-      const options = optionsOf({ ...fields, ...seed }, null);
+      const options = optionsOf({ ...fields, ...seed }, { logprobs: null });
       const generation = await beginGeneration(parts, model, { prompt, choices: 1, options }, asked);
       const [choice] = await collected(generation, 1);
       if (!choice) throw new Error('one choice was asked for');

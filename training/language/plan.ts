@@ -180,7 +180,7 @@ export function memoryOf(
 }
 
 /** What a core computes in a second, in a training; a guess that is right within a factor of two. */
-const operationsOfCore = 25e9;
+const operationsOfCore = 50e9;
 
 /** Of all epochs. A token goes forward twice and backward once, which trains adapters or twice as much. */
 export function secondsOf(config: DecoderConfig, plan: LanguagePlan, tokens: number): number {
