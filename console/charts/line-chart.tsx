@@ -148,7 +148,7 @@ export function LineChart({ label, lines, heightPx = 220, formatX, formatY, from
                 </text>
               </g>
             ))}
-            {ticks(view, Math.max(2, Math.floor(inner.width / 110))).map(tick => (
+            {ticks(view, Math.max(3, Math.floor(inner.width / 110))).map(tick => (
               <text key={tick} x={toX(tick)} y={inner.height + 16} textAnchor="middle" className="fill-faint text-xs">
                 {writeX(tick)}
               </text>

@@ -121,8 +121,8 @@ function KeyTable({ keys, onRotate, onRevoke }: KeyTableProps) {
       title: text('name'),
       cell: key => (
         <div className="py-2">
-          <div className="font-medium">{key.name}</div>
-          <div className="font-mono text-xs text-faint">sk-…{key.hint}</div>
+          <div className="min-w-28 font-medium">{key.name}</div>
+          <div className="font-mono text-xs whitespace-nowrap text-faint">sk-…{key.hint}</div>
         </div>
       ),
     },

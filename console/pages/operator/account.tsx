@@ -10,6 +10,7 @@ import { Problem, Skeleton } from '../../ui/empty.tsx';
 import { TextField } from '../../ui/field.tsx';
 import { Select } from '../../ui/select.tsx';
 import { toast } from '../../ui/toast.tsx';
+import { useEntryKind } from '../usage/entry-kind.ts';
 import { useOperatorText } from './text.ts';
 
 type Inspected = Answer<'inspectAccount'>;
@@ -147,6 +148,7 @@ function People({ account }: { account: Inspected }) {
 
 function Entries({ account }: { account: Inspected }) {
   const text = useOperatorText();
+  const kindName = useEntryKind();
   const format = useFormat();
   return (
     <section>
@@ -156,7 +158,7 @@ function Entries({ account }: { account: Inspected }) {
         {account.ledger.map(entry => (
           <li key={entry.id} className="flex justify-between gap-3">
             <span className="min-w-0 truncate text-muted">
-              {format.date(entry.at)} · {entry.note || entry.kind}
+              {[format.date(entry.at), kindName(entry.kind), entry.note].filter(Boolean).join(' · ')}
             </span>
             <span>{format.money(entry.amount_usd)}</span>
           </li>

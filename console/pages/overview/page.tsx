@@ -59,10 +59,10 @@ function Numbers() {
         value={summary ? format.compact(summary.total_tokens) : '–'}
         about={text('lastDays')}
       />
-      <Figure label={text('spent')} value={summary ? format.money(summary.total_cost) : '–'} about={text('lastDays')} />
+      <Figure label={text('spent')} value={summary ? format.cents(summary.total_cost) : '–'} about={text('lastDays')} />
       <Figure
         label={text('balance')}
-        value={typeof balance === 'number' ? format.money(balance) : '–'}
+        value={typeof balance === 'number' ? format.cents(balance) : '–'}
         {...(summary && balance === null && { about: text('unbilled') })}
       />
     </Figures>
@@ -111,6 +111,8 @@ function Steps() {
     },
   ];
   const done = steps.filter(step => step.done).length;
+  // Whoever has done all of it knows the way.
+  if (done === steps.length) return null;
   return (
     <Card flush title={text('steps')} description={text('stepsAbout', { done, all: steps.length })}>
       <ol className="border-t border-line">

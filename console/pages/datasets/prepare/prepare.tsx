@@ -139,7 +139,7 @@ export function Prepare({ dataset, onClose, onDone }: PrepareProps) {
               disabled={operations.length === 0 || operations.length < drafts.length}
               onClick={() => apply.start(operations)}
             >
-              {text('apply', { count: drafts.length })}
+              {drafts.length === 0 ? text('applyNone') : text('apply', { count: drafts.length })}
             </Button>
           ) : (
             <div className="flex flex-col gap-2" role="status">
