@@ -160,7 +160,7 @@ export function Prepare({ dataset, onClose, onDone }: PrepareProps) {
           {operations.length === 0 ? text('previewUnchanged') : text('previewTitle', { count: operations.length })}
           {busy && <Spinner />}
           {waitingSeconds !== null && text('previewWaiting', { seconds: waitingSeconds })}
-          {operations.some(({ params }) => params['op'] === 'embed_text') && text('previewCosts')}
+          {operations.some(({ params }) => params?.['op'] === 'embed_text') && text('previewCosts')}
         </div>
         {problem && faulty === undefined && <Problem error={problem} retry={retry} />}
         <Result dataset={dataset} preview={preview} steps={operations.length} />

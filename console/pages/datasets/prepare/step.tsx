@@ -6,7 +6,8 @@ import { classes } from '../../../ui/classes.ts';
 import { Problem } from '../../../ui/empty.tsx';
 import { operationKind } from '../operations/catalog.ts';
 import { type Change, type Draft, missing } from '../operations/draft.ts';
-import { Control, type TableColumn } from './fields.tsx';
+import type { TableColumn } from './field-columns.tsx';
+import { Control } from './fields.tsx';
 import { useOperationText } from './text.ts';
 
 interface StepProps {
