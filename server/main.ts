@@ -214,7 +214,7 @@ export async function startServer(
       log,
     });
     const series = closing(createSeries({ engine, machine: telemetry.machine }), each => each.close());
-    const payments = settings.payments ? await createStripePayments(settings.payments) : null;
+    const payments = settings.payments ? await createStripePayments(settings.payments, settings.payments.host) : null;
     closing(createBudgetAlerts({ database, mailer, link: page => people.link(page), webhooks, log }), each =>
       each.close(),
     );

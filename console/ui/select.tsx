@@ -52,7 +52,13 @@ export function Select<Value extends string>({
             {...tie}
             className={classes(controlClasses, 'flex h-9 items-center justify-between gap-2 text-left')}
           >
-            <Base.Value className="truncate" placeholder={<span className="text-faint">{placeholder}</span>} />
+            <Base.Value
+              className="truncate"
+              // An empty value is a choice where there is one for it, e.g. "decided from the data".
+              placeholder={
+                choices.find(choice => choice.value === '')?.label ?? <span className="text-faint">{placeholder}</span>
+              }
+            />
             <Base.Icon className="text-faint">
               <ChevronsUpDown className="size-3.5" />
             </Base.Icon>
