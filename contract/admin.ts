@@ -18,6 +18,7 @@ const limits = z.strictObject({
     .array(z.enum(['budget', 'standard', 'premium']))
     .min(1)
     .optional(),
+  models: z.array(z.string().min(1).max(200)).min(1).max(1000).nullable().optional(),
   monthly_credit_usd: z.number().min(0).max(1_000_000).optional(),
   storage_bytes: z.int().min(0).nullable().optional(),
   jobs: limit.optional(),

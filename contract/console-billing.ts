@@ -14,6 +14,7 @@ export const planShape = z.object({
   vectors: z.object({ minute: z.int().nullable(), hour: z.int().nullable(), batch: z.int() }),
   data: z.object({ minute: z.int().nullable(), day: z.int().nullable() }),
   tiers: z.array(z.string()),
+  models: z.array(z.string()).nullable().meta({ description: 'Of these tiers; null: all.' }),
   monthly_credit_usd: z.number(),
   storage_bytes: z.int().nullable(),
   jobs: z.int().nullable(),

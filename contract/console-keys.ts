@@ -62,6 +62,27 @@ const createOwnKey = defineRoute({
   errors: ['KEY_LIMIT_REACHED'],
 });
 
+const changeOwnKey = defineRoute({
+  ...common,
+  role: 'member',
+  id: 'changeOwnKey',
+  method: 'PATCH',
+  path: '/console/api/keys/{id}',
+  summary: "Change a key's name and rights; its secret stays",
+  description:
+    'What is absent stays; null takes a restriction away. It counts from the next request on. Who is no owner may change the keys that he made.',
+  params: identity,
+  body: z.strictObject({
+    name: line(100).optional(),
+    scopes: z.array(z.enum(keyScopes)).min(1).nullable().optional(),
+    models: z.array(line(200)).min(1).max(1000).nullable().optional(),
+    budget_usd: dollars.nullable().optional(),
+    expires_at: instant.nullable().optional(),
+  }),
+  answer: ownKey,
+  errors: ['INVALID_PARAMETER', 'NOT_FOUND', 'CONFLICT', 'KEY_LIMIT_REACHED'],
+});
+
 const rotateOwnKey = defineRoute({
   ...common,
   role: 'member',
@@ -92,4 +113,4 @@ const revokeOwnKey = defineRoute({
   errors: ['NOT_FOUND'],
 });
 
-export const consoleKeyRoutes = { listOwnKeys, createOwnKey, rotateOwnKey, revokeOwnKey };
+export const consoleKeyRoutes = { listOwnKeys, createOwnKey, changeOwnKey, rotateOwnKey, revokeOwnKey };

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { auditEntry, consoleInvitation } from './console.ts';
 import { planShape } from './console-billing.ts';
-import { line, optional, page, pageOf, wholeNumber, withDefault } from './fields.ts';
+import { dollars, line, optional, page, pageOf, wholeNumber, withDefault } from './fields.ts';
 import { defineRoute, roles } from './route.ts';
 
 const operator = { tag: 'Console', auth: 'admin', family: 'console', scope: 'admin', dialect: 'native' } as const;
@@ -56,6 +56,7 @@ const inspectAccount = defineRoute({
         name: z.string(),
         email: z.string(),
         role: z.enum(roles),
+        email_verified: z.boolean(),
         last_seen_at: z.string().nullable(),
       }),
     ),
@@ -89,13 +90,93 @@ const createResetLink = defineRoute({
   errors: ['NOT_FOUND'],
 });
 
+const confirmPerson = defineRoute({
+  ...operator,
+  id: 'confirmPerson',
+  method: 'POST',
+  path: '/console/api/operator/people/{id}/confirm',
+  summary: "Vouch for a person's e-mail address, where its mail does not arrive",
+  params: identity,
+  answer: done,
+  errors: ['NOT_FOUND'],
+});
+
+const count = z.int().min(1).max(2_000_000_000);
+const limit = count.nullable();
+const title = line(100);
+
+/** What an operator sets of a plan; null is unlimited. */
+const planFields = {
+  title,
+  vectors: z.strictObject({ minute: limit, hour: limit, batch: count }),
+  data: z.strictObject({ minute: limit, day: limit }),
+  tiers: z.array(z.enum(['budget', 'standard', 'premium'])).min(1),
+  models: z.array(line(200)).min(1).max(1000).nullable(),
+  monthly_credit_usd: dollars,
+  storage_bytes: z.int().min(0).nullable(),
+  jobs: limit,
+  max_keys: limit,
+  price_per_training_second_usd: dollars,
+  price_per_predicted_row_usd: dollars,
+  price_per_generated_token_usd: dollars,
+};
+
+const planInUse = planShape.extend({
+  accounts: z.int(),
+  retired: z.boolean().meta({ description: 'Kept for the accounts that are on it; offered to nobody else.' }),
+  changed: z.boolean().meta({ description: 'Made or changed in the console, and so not what plans.json says.' }),
+});
+
 const listPlansInUse = defineRoute({
   ...operator,
   id: 'listPlansInUse',
   method: 'GET',
   path: '/console/api/operator/plans',
   summary: 'The plans, and how many accounts are on each',
-  answer: z.object({ data: z.array(planShape.extend({ accounts: z.int() })), sign_up_credit_usd: z.number() }),
+  answer: z.object({
+    data: z.array(planInUse),
+    sign_up_plan: z.string().meta({ description: 'Of those who sign up: `free`, or the first that is not retired.' }),
+    sign_up_credit_usd: z.number(),
+  }),
+  errors: [],
+});
+
+const createPlan = defineRoute({
+  ...operator,
+  id: 'createPlan',
+  method: 'POST',
+  path: '/console/api/operator/plans',
+  summary: 'Make a plan',
+  body: z.strictObject({
+    name: z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/, 'must be small letters, digits, - and _, at most 32'),
+    ...planFields,
+  }),
+  answer: planInUse,
+  errors: ['INVALID_PARAMETER', 'CONFLICT'],
+});
+
+const changePlan = defineRoute({
+  ...operator,
+  id: 'changePlan',
+  method: 'PATCH',
+  path: '/console/api/operator/plans/{name}',
+  summary: 'Change a plan for all accounts that are on it, from their next request on',
+  description:
+    'What is absent stays. A plan is never deleted but retired: accounts that are on it keep it. An account of its own limits keeps those.',
+  params: z.object({ name: line(100) }),
+  body: z.strictObject({ ...planFields, retired: z.boolean() }).partial(),
+  answer: planInUse,
+  errors: ['INVALID_PARAMETER', 'NOT_FOUND', 'CONFLICT'],
+});
+
+const setSignUpCredit = defineRoute({
+  ...operator,
+  id: 'setSignUpCredit',
+  method: 'PUT',
+  path: '/console/api/operator/sign-up-credit',
+  summary: 'Set the credit that who signs up gets once, beside that of the plan',
+  body: z.strictObject({ credit_usd: dollars }),
+  answer: z.object({ credit_usd: z.number() }),
   errors: [],
 });
 
@@ -170,9 +251,9 @@ const getServerSeries = defineRoute({
   id: 'getServerSeries',
   method: 'GET',
   path: '/console/api/operator/series',
-  summary: 'Requests, latency, queues and the machine over time, of this process',
+  summary: 'Requests, latency, queues and the machine over time, of all server processes',
   description:
-    'One point every ten seconds, kept for a day. Equally long columns. `/health` and `/metrics` tell of now.',
+    'One point every ten seconds of the last hour, one a minute of what came before, kept for a day and through restarts. Equally long columns. `/health` and `/metrics` tell of now.',
   query: z.object({ minutes: withDefault(wholeNumber(1, 1440), 60) }),
   answer: z.object({
     interval_seconds: z.number(),
@@ -239,7 +320,11 @@ export const consoleOperatorRoutes = {
   inspectAccount,
   deleteAccount,
   createResetLink,
+  confirmPerson,
   listPlansInUse,
+  createPlan,
+  changePlan,
+  setSignUpCredit,
   listCatalog,
   pullModel,
   removeModelFiles,

@@ -85,6 +85,43 @@ const changePassword = defineRoute({
   errors: ['SIGN_IN_FAILED', 'TOO_MANY_ATTEMPTS', 'ORIGIN_NOT_ALLOWED'],
 });
 
+const changeEmail = defineRoute({
+  ...open,
+  auth: 'session',
+  family: 'console',
+  id: 'changeEmail',
+  path: '/console/auth/change-email',
+  summary: 'Change your e-mail address',
+  description:
+    'Where the server sends mail, a link goes to the new address and the old one counts until it is followed; else the new one counts at once, unconfirmed. Who has a password gives it.',
+  body: z.strictObject({ email, currentPassword: optional(password) }),
+  answer: z.object({ changed: z.boolean().meta({ description: 'false: a link was sent to the new address.' }) }),
+  errors: ['SIGN_IN_FAILED', 'CONFLICT', 'TOO_MANY_ATTEMPTS', 'ORIGIN_NOT_ALLOWED', 'SERVICE_UNAVAILABLE'],
+});
+
+const sendConfirmation = defineRoute({
+  ...open,
+  auth: 'session',
+  family: 'console',
+  id: 'sendConfirmation',
+  path: '/console/auth/send-confirmation',
+  summary: 'Send the link again by which you confirm your e-mail address',
+  description: 'To the new address when it is being changed. Who signs up gets one without asking.',
+  body: z.object({}),
+  answer: done,
+  errors: ['CONFLICT', 'TOO_MANY_ATTEMPTS', 'ORIGIN_NOT_ALLOWED', 'SERVICE_UNAVAILABLE'],
+});
+
+const confirmEmail = defineRoute({
+  ...open,
+  id: 'confirmEmail',
+  path: '/console/auth/confirm-email',
+  summary: 'Confirm an e-mail address by the token of the link in the mail; nobody need be signed in',
+  body: z.strictObject({ token: line(200) }),
+  answer: z.object({ email: z.string() }),
+  errors: ['NOT_FOUND', 'CONFLICT', 'TOO_MANY_ATTEMPTS', 'ORIGIN_NOT_ALLOWED'],
+});
+
 const startOidc = defineRoute({
   ...open,
   id: 'startOidc',
@@ -93,7 +130,18 @@ const startOidc = defineRoute({
   description: 'Go to `url`; the provider leads back to `/`, or to `/console/sign-in?error=…`.',
   body: z.object({}),
   answer: z.object({ url: z.string() }),
-  errors: ['NOT_FOUND', 'TOO_MANY_ATTEMPTS', 'ORIGIN_NOT_ALLOWED'],
+  errors: ['NOT_FOUND', 'TOO_MANY_ATTEMPTS', 'ORIGIN_NOT_ALLOWED', 'SERVICE_UNAVAILABLE'],
 });
 
-export const signInRoutes = { signUp, signIn, signOut, requestReset, resetPassword, changePassword, startOidc };
+export const signInRoutes = {
+  signUp,
+  signIn,
+  signOut,
+  requestReset,
+  resetPassword,
+  changePassword,
+  changeEmail,
+  sendConfirmation,
+  confirmEmail,
+  startOidc,
+};

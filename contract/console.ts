@@ -1,7 +1,8 @@
 // What the console needs beside the routes that everybody has: who is signed in, the account's people, and what happened in it.
 //
 // Signing in and out is in console-sign-in.ts. Links of the server lead to /console/invitation#token=… (for those who sign up with it and
-// for those who have), /console/reset-password#token=…, /console/usage, and /console/sign-in?error=… when OpenID Connect failed.
+// for those who have), /console/reset-password#token=…, /console/confirm#token=… (of an e-mail address), /console/usage, and
+// /console/sign-in?error=… when OpenID Connect failed.
 //
 // Tokens of links are in the fragment, which no server sees; the app takes them out of the address at once.
 // Every other request of the app has the cookie, `x-vectorium-account: acc_…` for another account than the person's first, and, where the
@@ -25,6 +26,11 @@ const person = z.object({
   id: z.string(),
   name: z.string(),
   email: z.string(),
+  email_verified: z.boolean().meta({ description: 'Whether the address is known to be the person’s.' }),
+  new_email: z
+    .string()
+    .nullable()
+    .meta({ description: 'What it becomes when the link in the mail to it is followed.' }),
   language,
   has_password: z.boolean().meta({ description: 'false for a person who signs in by OpenID Connect alone.' }),
   created_at: z.string(),
@@ -47,6 +53,11 @@ const getSession = defineRoute({
       .meta({ description: 'The account that this request is for: `x-vectorium-account`, or the first.' }),
     role: role.nullable().meta({ description: "The person's in that account." }),
     operator: z.boolean().meta({ description: 'Whether the session may use the routes of an administrator.' }),
+    must_confirm: z.boolean().meta({
+      description:
+        'Whether the person may only read until the e-mail address is confirmed (EMAIL_NOT_CONFIRMED): where the server sends mail, except for operators.',
+    }),
+    may_add_account: z.boolean().meta({ description: 'Whether the person may make another account.' }),
     sign_up: z.enum(['open', 'invitation', 'closed']),
     sign_in: z.object({ oidc: z.object({ name: z.string() }).nullable() }),
     mail: z.boolean().meta({ description: 'Whether the server sends mail; else links are handed over by people.' }),
@@ -65,6 +76,19 @@ const changePerson = defineRoute({
   body: z.strictObject({ name: optional(line(100)), language: optional(language) }),
   answer: person,
   errors: [],
+});
+
+const createOwnAccount = defineRoute({
+  ...common,
+  id: 'createOwnAccount',
+  method: 'POST',
+  path: '/console/api/accounts',
+  summary: 'Make another account, with keys, data, people and a balance of its own',
+  description:
+    'You own it. It starts on the plan of those who sign up, without any credit of a plan or for signing up.',
+  body: z.strictObject({ name: line(100) }),
+  answer: membership,
+  errors: ['CONFLICT', 'SIGN_UP_NOT_ALLOWED', 'EMAIL_NOT_CONFIRMED'],
 });
 
 const listSessions = defineRoute({
@@ -336,6 +360,7 @@ const listAudit = defineRoute({
 export const consoleRoutes = {
   getSession,
   changePerson,
+  createOwnAccount,
   listSessions,
   endSession,
   getOwnAccount,

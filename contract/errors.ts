@@ -93,6 +93,11 @@ const kinds = {
     type: 'permission_error',
     about: 'A request with a session comes from a page of another server.',
   },
+  EMAIL_NOT_CONFIRMED: {
+    status: 403,
+    type: 'permission_error',
+    about: 'Until the person has confirmed the e-mail address by the link in the mail, the console only reads.',
+  },
   SIGN_UP_NOT_ALLOWED: {
     status: 403,
     type: 'permission_error',

@@ -45,7 +45,7 @@ export function errorCodesOf(route: Route): ErrorCode[] {
   const codes = new Set<ErrorCode>(route.errors);
   if (route.auth === 'key' || route.auth === 'admin') codes.add('MISSING_API_KEY').add('INVALID_API_KEY');
   if (route.auth === 'session') codes.add('SIGN_IN_REQUIRED').add('NOT_FOUND');
-  if (route.role) codes.add('ROLE_NOT_ALLOWED');
+  if (route.role) codes.add('ROLE_NOT_ALLOWED').add('EMAIL_NOT_CONFIRMED');
   if (route.auth === 'session' && route.method !== 'GET') codes.add('ORIGIN_NOT_ALLOWED');
   if (route.auth === 'admin') codes.add('ADMIN_REQUIRED');
   if (route.scope) codes.add('SCOPE_NOT_ALLOWED');

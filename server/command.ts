@@ -7,7 +7,7 @@ import { createGroupCommit, FolderInUse, openDatabase } from './database/index.t
 import { createKeys, makeAdminKey } from './keys/index.ts';
 import { modelsOptions, startServer } from './main.ts';
 import { modelsCommand, modelsUsage, openModels } from './models/index.ts';
-import { loadPlans } from './plans/index.ts';
+import { createPlanStore, loadPlans } from './plans/index.ts';
 import { readSettings, type Settings } from './settings.ts';
 
 const usage = `vectorium serve
@@ -85,7 +85,7 @@ async function createAdminKey(settings: Settings, args: string[]): Promise<numbe
   }
   const database = await openDatabase({ ...place(settings), join: true });
   try {
-    const plans = await loadPlans(settings.dataFolder);
+    const plans = await createPlanStore({ database, file: await loadPlans(settings.dataFolder) });
     const models = await openModels(modelsOptions(settings, () => {}));
     const accounts = await createAccounts({ database, plans, defaultModelFor: plan => models.defaultFor(plan) });
     const commit = createGroupCommit(database);

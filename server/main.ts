@@ -24,7 +24,7 @@ import { createMailer } from './mail/index.ts';
 import { type Models, openModels, shippedCatalog } from './models/index.ts';
 import { createSeries, mountOperatorRoutes } from './operator/index.ts';
 import { createPeople, mountPeopleRoutes } from './people/index.ts';
-import { createLimiter, loadPlans } from './plans/index.ts';
+import { createLimiter, createPlanStore, loadPlans } from './plans/index.ts';
 import { createQuota } from './quota/index.ts';
 import type { Settings } from './settings.ts';
 import { openStorage } from './storage/index.ts';
@@ -76,7 +76,7 @@ export async function startServer(
     );
     const commit = closing(createGroupCommit(database, { log }), each => each.close());
     const models = closing(await openModels(modelsOptions(settings, log)), each => each.close());
-    const plans = await loadPlans(settings.dataFolder);
+    const plans = await createPlanStore({ database, file: await loadPlans(settings.dataFolder), log });
     const accounts = await createAccounts({ database, plans, defaultModelFor: plan => models.defaultFor(plan) });
     const keys = await createKeys({ database, plans, accounts, commit });
     const limiter = await createLimiter({ database, commit });
@@ -250,7 +250,16 @@ export async function startServer(
     mountKeyRoutes(app, { accounts, keys, models, audit });
     series.watch(app);
     mountPeopleRoutes(app, people, { version: packageJson.version, payments: payments !== null });
-    mountOwnKeyRoutes(app, { keys, models, audit, database });
+    mountOwnKeyRoutes(app, {
+      keys,
+      models,
+      audit,
+      database,
+      async budgetChanged(id) {
+        ledger.keyChanged(id);
+        await commit.flush();
+      },
+    });
     mountOwnAccountRoutes(app, { database, storage, ledger, accounts, models, quota, audit, deletion });
     mountBillingRoutes(app, {
       database,

@@ -50,6 +50,8 @@ export interface NewAccount {
   name?: string;
   /** The id of a person who owns it from the beginning. */
   ownerId?: string;
+  /** Of a person who has an account: it may have that one's e-mail address, and no credit of a plan. */
+  added?: boolean;
 }
 
 export interface AccountPatch {
@@ -66,6 +68,7 @@ export interface Accounts {
   /** Throws AccountError. */
   create(account: NewAccount): Promise<Account>;
   get(id: string): Promise<Account | undefined>;
+  /** Without accounts that people made beside their first. */
   byEmail(email: string): Promise<Account | undefined>;
   /** Oldest first; `after` is the id of the last one of the page before. */
   list(page?: { limit?: number; after?: string | undefined }): Promise<Account[]>;
@@ -101,19 +104,22 @@ const mostPicodollars = 10n ** 18n;
 const uniqueViolation = '23505';
 const outOfRange = '22003';
 
-/** Throws when an account is on a plan that plans.json doesn't have. */
+/** Throws when an account is on a plan that there isn't. */
 export async function createAccounts(options: AccountsOptions): Promise<Accounts> {
   const { database, plans, defaultModelFor, now = () => new Date() } = options;
   const listeners: ((accountId: string) => void)[] = [];
   const used = await database.query<{ plan: string }>('SELECT DISTINCT plan FROM accounts');
   for (const { plan } of used) {
-    if (!plans.get(plan)) throw new Error(`There are accounts on the plan "${plan}", which plans.json doesn't have`);
+    if (!plans.get(plan))
+      throw new Error(
+        `There are accounts on the plan "${plan}", which is neither in plans.json nor made in the console`,
+      );
   }
 
   function planNamed(name: string): Plan {
     const plan = plans.get(name);
-    if (plan) return plan;
-    const names = plans.list().map(each => each.name);
+    if (plan && !plan.retired) return plan;
+    const names = plans.list().flatMap(each => (each.retired ? [] : [each.name]));
     throw new AccountError('UNKNOWN_PLAN', `There is no plan "${name}"; there are ${names.join(', ')}`);
   }
 
@@ -129,10 +135,11 @@ export async function createAccounts(options: AccountsOptions): Promise<Accounts
 
   return {
     get: id => one('id', id),
-    byEmail: email => one('email', normalized(email)),
+    byEmail: email => one('NOT added AND email', normalized(email)),
 
     async create(given) {
-      const { email, plan: planName, creditPicodollars, signUp = false, limits = null, billed = true } = given;
+      const { email, plan: planName, creditPicodollars, signUp = false, billed = true, added = false } = given;
+      const limits = given.limits ?? (added ? { monthly_credit_usd: 0 } : null);
       const plan = withOverrides(planNamed(planName), limits);
       if (creditPicodollars !== undefined) checkAmount(creditPicodollars, 0n);
       const id = `acc_${newId().replaceAll('-', '')}`;
@@ -148,8 +155,8 @@ export async function createAccounts(options: AccountsOptions): Promise<Accounts
       const booked = entries.filter(({ amount }) => amount > 0n);
       const balance = booked.reduce((sum, { amount }) => sum + amount, 0n);
       const account: Statement = {
-        sql: `INSERT INTO accounts (id, email, plan, limits, default_model, billed, balance_picodollars, credited_month, created_at, name)
-              VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7, $8::date, $9, $10) RETURNING *`,
+        sql: `INSERT INTO accounts (id, email, plan, limits, default_model, billed, balance_picodollars, credited_month, created_at, name, added)
+              VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7, $8::date, $9, $10, $11) RETURNING *`,
         values: [
           id,
           normalized(email),
@@ -162,6 +169,7 @@ export async function createAccounts(options: AccountsOptions): Promise<Accounts
           `${month}-01`,
           at,
           given.name ?? normalized(email),
+          added,
         ],
       };
       const owner: Statement[] =
@@ -263,7 +271,7 @@ export async function createAccounts(options: AccountsOptions): Promise<Accounts
 export function accountFrom(row: Row, plans: Plans): Account {
   const limits = row['limits'] === null ? null : overridesSchema.parse(row['limits']);
   const plan = plans.get(String(row['plan']));
-  if (!plan) throw new Error(`An account is on the plan "${String(row['plan'])}", which plans.json doesn't have`);
+  if (!plan) throw new Error(`An account is on the plan "${String(row['plan'])}", which there isn't`);
   return {
     id: String(row['id']),
     name: String(row['name']),

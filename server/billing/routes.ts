@@ -37,7 +37,7 @@ export function mountBillingRoutes(app: App, parts: BillingParts): void {
   mountInvoiceRoutes(app, { store, database, seller: parts.seller });
 
   mount(app, routes.listPlans, ({ caller }) => ({
-    data: plans.list().map(shownPlan),
+    data: plans.list().flatMap(plan => (plan.retired ? [] : [shownPlan(plan)])),
     current: shownPlan(caller.account.plan),
   }));
 
@@ -176,6 +176,7 @@ export function shownPlan(plan: Plan): AnswerOf<typeof routes.listPlans>['curren
     vectors: plan.vectors,
     data: plan.data,
     tiers: plan.tiers,
+    models: plan.models,
     monthly_credit_usd: picodollarsToUsd(plan.monthlyCreditPicodollars),
     storage_bytes: plan.storageBytes,
     jobs: plan.jobs,

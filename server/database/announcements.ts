@@ -1,7 +1,7 @@
 // Who is told in this process when something in the database has changed that processes keep in memory.
 
-/** What may be remembered outside of the database: accounts, keys and sessions, and what they may do. */
-export type Topic = 'callers';
+/** What may be remembered outside of the database: accounts, keys and sessions with what they may do, and the plans. */
+export type Topic = 'callers' | 'plans';
 
 export interface Announcements {
   on(topic: Topic, listener: () => void): void;

@@ -85,7 +85,11 @@ async function admitPerson(app: App, route: Route, request: FastifyRequest): Pro
   }
   // Routes that take keys don't know roles: there, who may only read doesn't change or spend anything.
   const least: Role = route.role ?? (safe || route.auth === 'session' ? 'viewer' : 'member');
-  const { role } = caller.person;
+  const { role, mustConfirm } = caller.person;
+  if (mustConfirm && least !== 'viewer')
+    throw new ApiError('EMAIL_NOT_CONFIRMED', {
+      message: `Confirm your e-mail address first, by the link in the mail to ${caller.person.email}`,
+    });
   if (roles.indexOf(role) < roles.indexOf(least))
     throw new ApiError('ROLE_NOT_ALLOWED', {
       message: `This needs the role ${least}; you are a ${role} of the account`,

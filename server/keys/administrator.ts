@@ -67,7 +67,8 @@ async function isAdmin(keys: Keys, secret: string): Promise<boolean> {
 
 /** On the plan that allows the most texts in a request; everything else is unlimited. */
 async function createAccount(accounts: Accounts, plans: Plans): Promise<Account> {
-  const [plan] = plans.list().toSorted((a, b) => b.vectors.batch - a.vectors.batch || b.tiers.length - a.tiers.length);
+  const offered = plans.list().filter(({ retired }) => !retired);
+  const [plan] = offered.toSorted((a, b) => b.vectors.batch - a.vectors.batch || b.tiers.length - a.tiers.length);
   if (!plan) throw new Error('There is no plan');
   try {
     return await accounts.create({ email: administratorEmail, plan: plan.name, limits: unlimited, billed: false });

@@ -35,7 +35,15 @@ export interface Caller {
   account: Account;
   key: Pick<Key, 'id' | 'name' | 'admin' | 'scopes' | 'models' | 'budgetPicodollars' | 'expiresAt'>;
   /** Set when a session of the console stands for the key. */
-  person?: { id: string; name: string; email: string; role: Role; sessionId: string };
+  person?: {
+    id: string;
+    name: string;
+    email: string;
+    role: Role;
+    sessionId: string;
+    /** May only read until the e-mail address is confirmed. */
+    mustConfirm: boolean;
+  };
 }
 
 export interface NewKey {
@@ -51,6 +59,14 @@ export interface NewKey {
   secret?: string;
 }
 
+export interface KeyChanges {
+  name?: string | undefined;
+  scopes?: string[] | null | undefined;
+  models?: string[] | null | undefined;
+  budgetPicodollars?: bigint | null | undefined;
+  expiresAt?: Date | null | undefined;
+}
+
 export interface Keys {
   /** Whom a secret stands for, or null when it is unknown, revoked or expired. */
   authenticate(secret: string): Promise<Caller | null>;
@@ -64,6 +80,8 @@ export interface Keys {
   get(id: string): Promise<Key | undefined>;
   /** An account's keys, oldest first, revoked ones too, without those of sessions. */
   list(accountId: string): Promise<Key[]>;
+  /** What is absent stays. Takes effect at once, as `revoke` does. Undefined when there is no such key or it is revoked. Throws KeyError. */
+  change(id: string, changes: KeyChanges): Promise<Key | undefined>;
   /** Takes effect at once in this process, a moment later in others. Undefined when there is no such key. */
   revoke(id: string): Promise<Key | undefined>;
   /** The id of the key that meters what a person does in the console for an account; made when there is none, and no secret opens it. */
@@ -110,6 +128,7 @@ export function createKeys({ database, commit, accounts, plans, now = Date.now }
   }));
   // Whatever has changed, its keys are few and reading them again is cheap.
   database.onAnnouncement('callers', () => remembered.clear());
+  plans.onChange(() => remembered.clear());
 
   async function load(hash: Buffer): Promise<Caller | null> {
     const [row] = await database.query(
@@ -118,6 +137,7 @@ export function createKeys({ database, commit, accounts, plans, now = Date.now }
       [hash],
     );
     if (!row) return null;
+    await plans.settled();
     return {
       account: accountFrom(row, plans),
       // An account has a name and a budget as well.
@@ -222,6 +242,54 @@ export function createKeys({ database, commit, accounts, plans, now = Date.now }
     async list(accountId) {
       const sql = 'SELECT * FROM keys WHERE account_id = $1 AND session_of IS NULL ORDER BY id';
       return (await database.query(sql, [accountId])).map(row => keyFrom(row, now()));
+    },
+
+    async change(id, { name, scopes, models, budgetPicodollars, expiresAt }) {
+      const key = await get(id);
+      const account = key && (await accounts.get(key.accountId));
+      if (!key || !account) return undefined;
+      const { maxKeys } = account.plan;
+      const [, rows] = await database.transaction([
+        { sql: 'SELECT 1 FROM accounts WHERE id = $1 FOR UPDATE', values: [account.id] },
+        {
+          // One that has expired and shall work again needs room like a new one.
+          sql: `UPDATE keys SET name = coalesce($2, name),
+                  scopes = CASE WHEN $3 THEN $4::jsonb ELSE scopes END, models = CASE WHEN $5 THEN $6::jsonb ELSE models END,
+                  budget_picodollars = CASE WHEN $7 THEN $8::bigint ELSE budget_picodollars END,
+                  -- What a key without a budget spends isn't counted with it.
+                  spent_month = CASE WHEN $7 THEN $13::date ELSE spent_month END,
+                  spent_picodollars = CASE WHEN $7 THEN (SELECT coalesce(sum(cost_picodollars), 0) FROM usage_hours u
+                    WHERE u.account_id = keys.account_id AND u.key_id = keys.id AND u.hour >= $13::date::timestamp AT TIME ZONE 'UTC')
+                    ELSE spent_picodollars END,
+                  expires_at = CASE WHEN $9 THEN $10::timestamptz ELSE expires_at END
+                WHERE id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $11::timestamptz OR NOT $9 OR $12::integer IS NULL
+                  OR $12 > (SELECT count(*) FROM keys o WHERE o.account_id = keys.account_id AND o.revoked_at IS NULL
+                    AND o.session_of IS NULL AND (o.expires_at IS NULL OR o.expires_at > $11)))
+                RETURNING *`,
+          values: [
+            id,
+            name ?? null,
+            scopes !== undefined,
+            scopes ? JSON.stringify(scopes) : null,
+            models !== undefined,
+            models ? JSON.stringify(models) : null,
+            budgetPicodollars !== undefined,
+            budgetPicodollars ?? null,
+            expiresAt !== undefined,
+            expiresAt ?? null,
+            new Date(now()),
+            maxKeys,
+            `${monthOf(new Date(now()))}-01`,
+          ],
+        },
+      ]);
+      const [row] = rows ?? [];
+      if (!row) {
+        if ((await get(id))?.revokedAt === null) throw new KeyError(maxKeys ?? 0);
+        return undefined;
+      }
+      await database.announce('callers');
+      return keyFrom(row, now());
     },
 
     async revoke(id) {

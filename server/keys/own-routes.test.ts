@@ -11,7 +11,7 @@ let it: TestPeople;
 beforeAll(async () => {
   const models = await loadCatalog([shippedCatalog]);
   it = await openPeople((app, parts, people) => {
-    mountOwnKeyRoutes(app, { ...parts, models, audit: people.audit });
+    mountOwnKeyRoutes(app, { ...parts, models, audit: people.audit, budgetChanged: async () => {} });
     mount(app, routes.getWebhook, ({ caller }) => ({ url: caller.account.id, created_at: '' }));
   });
 });
@@ -68,6 +68,46 @@ test('rotating makes another with the same rights, and the old one goes on for t
     (await browser.call('POST', `${path}/${next.key.id}/rotate`, { overlap_hours: 0 })).body,
   );
   expect([await statusWith(next.api_key), await statusWith(last.api_key)]).toEqual([401, 200]);
+});
+
+test('a key’s name and rights are changed while its secret stays, field by field and at once', async () => {
+  const browser = await it.signedUp('changer');
+  const { body } = await browser.call('POST', path, { name: 'one', scopes: ['data'], budget_usd: 5 });
+  const { key, api_key: secret } = routes.createOwnKey.answer.parse(body);
+  const change = async (fields: object) => browser.call('PATCH', `${path}/${key.id}`, fields);
+  const rights = async () => (await it.parts.keys.authenticate(secret))?.key;
+  expect(await rights()).toMatchObject({ scopes: ['data'], models: null });
+  expect((await change({ name: 'two', models: ['e5_small'] })).body).toMatchObject({
+    name: 'two',
+    scopes: ['data'],
+    models: ['e5_small'],
+    budget_usd: 5,
+  });
+  expect(await rights()).toMatchObject({ name: 'two', scopes: ['data'], models: ['e5_small'] });
+  await change({ scopes: ['vectors'], models: null, budget_usd: null });
+  expect(await rights()).toMatchObject({ scopes: ['vectors'], models: null, budgetPicodollars: null });
+  expect(await statusWith(secret)).toBe(403);
+  await change({ scopes: null, expires_at: '2999-01-31T00:00:00Z' });
+  expect(await statusWith(secret)).toBe(200);
+  expect(await rights()).toMatchObject({ scopes: null, expiresAt: new Date('2999-01-31T00:00:00Z') });
+  expect((await change({ expires_at: '2001-01-01T00:00:00Z' })).status).toBe(400);
+  expect((await change({ models: ['nothing'] })).status).toBe(400);
+  expect((await change({ admin: true })).status).toBe(422);
+  const other = await it.signedUp('stranger');
+  expect((await other.call('PATCH', `${path}/${key.id}`, { name: 'mine' })).status).toBe(404);
+  await browser.call('DELETE', `${path}/${key.id}`);
+  expect((await change({ name: 'again' })).status).toBe(409);
+});
+
+test('an expired key that shall work again needs room like a new one', async () => {
+  const browser = await it.signedUp('revived');
+  const { body } = await browser.call('POST', path, { name: 'old' });
+  const { key } = routes.createOwnKey.answer.parse(body);
+  await it.parts.database.query('UPDATE keys SET expires_at = now() WHERE id = $1', [key.id]);
+  await browser.call('POST', path, { name: 'new' });
+  const change = () => browser.call('PATCH', `${path}/${key.id}`, { expires_at: null });
+  expect(await change()).toMatchObject({ status: 409, body: { code: 'KEY_LIMIT_REACHED' } });
+  expect((await browser.call('PATCH', `${path}/${key.id}`, { name: 'older' })).status).toBe(200);
 });
 
 test('bad keys are refused by name, and what is another account’s is not there', async () => {

@@ -4,21 +4,23 @@ import type { Audit } from '../audit/index.ts';
 import type { Database } from '../database/index.ts';
 import { ApiError, type App, type SessionCaller, mount } from '../http/index.ts';
 import type { Models } from '../models/index.ts';
-import { picodollarsToUsd } from '../plans/index.ts';
+import { picodollarsToUsd, usdToPicodollars } from '../plans/index.ts';
 import type { Key, Keys } from './keys.ts';
-import { newKeyOf, refuseKey } from './routes.ts';
+import { checkExpiry, checkModels, newKeyOf, refuseKey } from './routes.ts';
 
 interface Parts {
   keys: Keys;
   models: Pick<Models, 'get'>;
   audit: Audit;
   database: Pick<Database, 'query'>;
+  /** Money that was lent under a key's old budget is back when it resolves. */
+  budgetChanged(keyId: string): Promise<void>;
 }
 
 type ShownKey = AnswerOf<typeof routes.revokeOwnKey>;
 const hourMs = 3_600_000;
 
-export function mountOwnKeyRoutes(app: App, { keys, models, audit, database }: Parts): void {
+export function mountOwnKeyRoutes(app: App, { keys, models, audit, database, budgetChanged }: Parts): void {
   async function shown(accountId: string, ...list: Key[]): Promise<ShownKey[]> {
     const rows = await database.query<{ id: string; name: string }>(
       'SELECT id, name FROM people WHERE id IN (SELECT made_by FROM keys WHERE account_id = $1)',
@@ -37,13 +39,13 @@ export function mountOwnKeyRoutes(app: App, { keys, models, audit, database }: P
     return key;
   }
 
-  const note = (caller: SessionCaller, action: string, key: Key, address: string) =>
+  const note = (caller: SessionCaller, action: string, key: Key, address: string, details: object = {}) =>
     audit.write({
       action,
       target: key.id,
       accountId: caller.account.id,
       personId: caller.person.id,
-      details: { name: key.name },
+      details: { name: key.name, ...details },
       address,
     });
 
@@ -60,6 +62,31 @@ export function mountOwnKeyRoutes(app: App, { keys, models, audit, database }: P
     const [key] = await shown(account.id, made.key);
     if (!key) throw new Error('a key is gone');
     return { key, api_key: made.secret };
+  });
+
+  mount(app, routes.changeOwnKey, async ({ caller, params: { id }, body, reply }) => {
+    const old = await managed(caller, id);
+    if (old.revokedAt) throw new ApiError('CONFLICT', { message: `The key ${id} is revoked for good: make a new one` });
+    checkModels(body.models, models);
+    const expiresAt =
+      body.expires_at === undefined || body.expires_at === null ? body.expires_at : new Date(body.expires_at);
+    checkExpiry(expiresAt);
+    const budgetUsd = body.budget_usd;
+    const changed = await keys
+      .change(id, {
+        name: body.name,
+        scopes: body.scopes,
+        models: body.models,
+        budgetPicodollars: budgetUsd === undefined || budgetUsd === null ? budgetUsd : usdToPicodollars(budgetUsd),
+        expiresAt,
+      })
+      .catch(refuseKey);
+    if (!changed) throw new ApiError('CONFLICT', { message: `The key ${id} was revoked a moment ago` });
+    if (budgetUsd !== undefined) await budgetChanged(id);
+    await note(caller, 'key.changed', changed, reply.request.ip, body);
+    const [key] = await shown(caller.account.id, changed);
+    if (!key) throw new Error('a key is gone');
+    return key;
   });
 
   mount(app, routes.rotateOwnKey, async ({ caller, params: { id }, body, reply }) => {

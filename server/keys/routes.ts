@@ -71,14 +71,22 @@ function missing(id: string): never {
 /** What is made of a body that asks for a key. Throws INVALID_PARAMETER. */
 export function newKeyOf(body: BodyOf<typeof routes.createKey>, models: Pick<Models, 'get'>): NewKey {
   const { name, scopes, models: aliases, budget_usd: budgetUsd, expires_at: expires } = body;
+  checkModels(aliases, models);
+  const expiresAt = expires === undefined ? null : new Date(expires);
+  checkExpiry(expiresAt);
+  const budgetPicodollars = budgetUsd === undefined ? null : usdToPicodollars(budgetUsd);
+  return { name, scopes, models: aliases, budgetPicodollars, expiresAt };
+}
+
+export function checkModels(aliases: readonly string[] | null | undefined, models: Pick<Models, 'get'>): void {
   const unknown = aliases?.find(alias => !models.get(alias));
   if (unknown !== undefined)
     throw new ApiError('INVALID_PARAMETER', { message: `There is no model "${unknown}"`, param: 'models' });
-  const expiresAt = expires === undefined ? null : new Date(expires);
+}
+
+export function checkExpiry(expiresAt: Date | null | undefined): void {
   if (expiresAt && expiresAt.getTime() <= Date.now())
     throw new ApiError('INVALID_PARAMETER', { message: 'expires_at must be in the future', param: 'expires_at' });
-  const budgetPicodollars = budgetUsd === undefined ? null : usdToPicodollars(budgetUsd);
-  return { name, scopes, models: aliases, budgetPicodollars, expiresAt };
 }
 
 export function refuseKey(error: unknown): never {

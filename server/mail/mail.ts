@@ -16,7 +16,7 @@ export interface Mailer {
 }
 
 export interface MailerOptions {
-  /** `smtp://user:password@host:587` or `smtps://…`; absent: no mail is sent. */
+  /** `smtp://user:password@host:587` or `smtps://…`; absent: no mail is sent. Further options of nodemailer may follow as a query. */
   smtpUrl: string | undefined;
   /** `Vectorium <vectorium@example.com>` */
   from: string;
@@ -36,6 +36,8 @@ export async function createMailer({ smtpUrl, from }: MailerOptions): Promise<Ma
   if (!/^smtps?:\/\//.test(smtpUrl)) throw new Error('SMTP_URL must begin with smtp:// or smtps://');
   const { createTransport } = await import('nodemailer');
   const transport = createTransport({
+    // A password, and links that are as good as one, go over TLS or not at all; `?requireTLS=false` is for a relay that knows none.
+    requireTLS: (URL.parse(smtpUrl)?.username ?? '') !== '',
     url: smtpUrl,
     connectionTimeout: timeoutMs,
     greetingTimeout: timeoutMs,

@@ -77,7 +77,7 @@ export interface Models {
   /** Whether the model is ready or one of its sources answers; remembered for ten minutes. */
   obtainable(alias: string): Promise<boolean>;
   /** The model for an account that names none: the best that the plan allows and that this server can have. */
-  defaultFor(plan: { tiers: readonly string[] }): Promise<string>;
+  defaultFor(plan: { tiers: readonly string[]; models: readonly string[] | null }): Promise<string>;
   pull(alias: string, onProgress?: (progress: Progress) => void, options?: PullOptions): Promise<string>;
   /** Hashes every file again. A damaged model counts as absent from then on. */
   verify(alias: string): Promise<Verification>;
@@ -242,8 +242,9 @@ export async function openModels(options: ModelsOptions): Promise<Models> {
     async defaultFor(plan) {
       const candidates = [...catalog.values()]
         .filter(entry => entry.kind === 'encoder')
-        .filter(entry => entry.defaultRank !== null && plan.tiers.includes(entry.tier))
-        .toSorted((one, other) => (one.defaultRank ?? 0) - (other.defaultRank ?? 0));
+        .filter(entry => plan.tiers.includes(entry.tier))
+        .filter(({ alias, defaultRank }) => (plan.models ? plan.models.includes(alias) : defaultRank !== null))
+        .toSorted((one, other) => (one.defaultRank ?? Infinity) - (other.defaultRank ?? Infinity) || 0);
       const obtainable = await Promise.all(candidates.map(entry => models.obtainable(entry.alias)));
       const best = candidates.find((_, index) => obtainable[index]) ?? candidates[0];
       if (!best) throw new Error(`No model of the catalog can be the default for the tiers ${plan.tiers.join(', ')}.`);

@@ -43,7 +43,7 @@ export async function searchAccounts(database: Pick<Database, 'query'>, search: 
 
 export async function peopleOf(database: Pick<Database, 'query'>, accountId: string) {
   const rows = await database.query(
-    `SELECT p.id, p.name, p.email, m.role, k.last_used_at FROM members m JOIN people p ON p.id = m.person_id
+    `SELECT p.id, p.name, p.email, p.email_verified, m.role, k.last_used_at FROM members m JOIN people p ON p.id = m.person_id
      LEFT JOIN keys k ON k.account_id = m.account_id AND k.session_of = m.person_id
      WHERE m.account_id = $1 ORDER BY m.created_at, p.id`,
     [accountId],
@@ -53,6 +53,7 @@ export async function peopleOf(database: Pick<Database, 'query'>, accountId: str
     name: String(row['name']),
     email: String(row['email']),
     role: row['role'] as Role,
+    email_verified: row['email_verified'] === true,
     last_seen_at: (row['last_used_at'] as Date | null)?.toISOString() ?? null,
   }));
 }

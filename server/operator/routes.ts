@@ -3,21 +3,21 @@ import { type AnswerOf, routes } from '@vectorium/contract';
 import type { Engine } from '@vectorium/engine';
 import { type Accounts, type Deletion, checkDeletable } from '../accounts/index.ts';
 import { shownAudit } from '../audit/index.ts';
-import { shownPlan } from '../billing/index.ts';
 import type { Database } from '../database/index.ts';
 import { ApiError, type App, mount } from '../http/index.ts';
 import type { Caller } from '../keys/index.ts';
 import type { Models } from '../models/index.ts';
 import { type People, invitationMail, shownInvitation } from '../people/index.ts';
-import { type Plans, picodollarsToUsd } from '../plans/index.ts';
+import { type PlanStore, picodollarsToUsd } from '../plans/index.ts';
 import { type AccountRow, peopleOf, searchAccounts } from './accounts.ts';
+import { mountPlanRoutes } from './plans.ts';
 import type { Series } from './series.ts';
 
 export interface OperatorParts {
   database: Database;
   accounts: Accounts;
   people: People;
-  plans: Plans;
+  plans: PlanStore;
   models: Models;
   engine: Pick<Engine, 'status'>;
   deletion: Deletion;
@@ -29,6 +29,7 @@ const done = { done: true } as const;
 
 export function mountOperatorRoutes(app: App, parts: OperatorParts): void {
   mountAccounts(app, parts);
+  mountPlanRoutes(app, parts);
   mountModels(app, parts);
   mountInvitations(app, parts);
 
@@ -54,7 +55,7 @@ export function mountOperatorRoutes(app: App, parts: OperatorParts): void {
   });
 }
 
-function mountAccounts(app: App, { database, accounts, people, plans, deletion }: OperatorParts): void {
+function mountAccounts(app: App, { database, accounts, people, deletion }: OperatorParts): void {
   const { audit } = people;
 
   mount(app, routes.searchAccounts, async ({ query: { limit, after, search, plan } }) => {
@@ -98,15 +99,11 @@ function mountAccounts(app: App, { database, accounts, people, plans, deletion }
     return { link: made.link, expires_at: made.expiresAt.toISOString() };
   });
 
-  mount(app, routes.listPlansInUse, async () => {
-    const rows = await database.query<{ plan: string; count: number }>(
-      'SELECT plan, count(*)::integer AS count FROM accounts GROUP BY plan',
-    );
-    const counts = new Map(rows.map(({ plan, count }) => [plan, count]));
-    return {
-      data: plans.list().map(plan => ({ ...shownPlan(plan), accounts: counts.get(plan.name) ?? 0 })),
-      sign_up_credit_usd: picodollarsToUsd(plans.signUpCreditPicodollars),
-    };
+  mount(app, routes.confirmPerson, async ({ caller, params: { id }, reply }) => {
+    if (!(await people.confirmations.vouch(id)))
+      throw new ApiError('NOT_FOUND', { message: `There is no person ${id}` });
+    await note(people, caller, reply.request.ip, { action: 'person.vouched', target: id });
+    return done;
   });
 
   mount(app, routes.listServerAudit, async ({ query: { limit, after, account_id: accountId } }) => {
@@ -167,11 +164,17 @@ function mountInvitations(app: App, { people, accounts }: OperatorParts): void {
     const account = accountId === null ? null : await accounts.get(accountId);
     if (accountId !== null && !account) throw noAccount(accountId);
     const role = accountId === null ? null : ('owner' as const);
-    const { invitation, token } = await members.invite({ accountId, email, role, plan });
+    const { invitation, token, mailToken } = await members.invite({ accountId, email, role, plan });
     const link = people.link('/console/invitation', token);
     const by = caller.person?.name ?? 'The operator';
     const mailed = await people.tell(
-      invitationMail({ email, account: account?.name ?? null, by, link, language: 'en' }),
+      invitationMail({
+        email,
+        account: account?.name ?? null,
+        by,
+        link: people.link('/console/invitation', mailToken),
+        language: 'en',
+      }),
     );
     await note(people, caller, reply.request.ip, { action: 'person.invited', target: email });
     return { invitation: shownInvitation(invitation), link, mailed };

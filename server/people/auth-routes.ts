@@ -4,8 +4,9 @@ import { type AnswerOf, type ErrorCode, errorKinds, routes } from '@vectorium/co
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError, type App, checkOrigin, mount } from '../http/index.ts';
 import type { AttemptRule } from './attempts.ts';
+import { movedMail } from './mails.ts';
+import { type People, handedOver } from './people.ts';
 import { addressHeader, authPath } from './tokens.ts';
-import type { People } from './people.ts';
 
 const minute = 60;
 const hour = 3600;
@@ -67,7 +68,12 @@ export function mountAuthRoutes(app: App, people: People): void {
   mount(app, routes.resetPassword, async ({ body: { token, newPassword }, reply }) => {
     checkOrigin(app, reply.request);
     await count(byAddress(reply.request, 'new-password', 20, hour));
+    // Who has a link that went by mail has the address.
+    const mailed = people.mailer.sends && !token.startsWith(handedOver);
+    const { internalAdapter } = await (await auth()).$context;
+    const link = mailed ? await internalAdapter.findVerificationValue(`reset-password:${token}`) : null;
     await call(reply, '/reset-password', { token, newPassword });
+    if (link) await people.confirmations.vouch(link.value);
     return done;
   });
 
@@ -79,10 +85,13 @@ export function mountAuthRoutes(app: App, people: People): void {
     return done;
   });
 
+  mountEmailRoutes(app, people, count);
+
   mount(app, routes.startOidc, async ({ reply }): Promise<AnswerOf<typeof routes.startOidc>> => {
     checkOrigin(app, reply.request);
     if (!people.oidc) throw new ApiError('NOT_FOUND', { message: 'OpenID Connect is not set up on this server' });
     await count(byAddress(reply.request, 'oidc', 60, 10 * minute));
+    await people.oidc.check();
     const answer = await call(reply, '/sign-in/social', {
       provider: 'oidc',
       callbackURL: '/',
@@ -101,6 +110,93 @@ export function mountAuthRoutes(app: App, people: People): void {
       return reply.redirect(response.headers.get('location') ?? '/console/sign-in');
     });
   }
+}
+
+/** Which address a person has, and whether it is known to be his. */
+function mountEmailRoutes(app: App, people: People, count: (...rules: AttemptRule[]) => Promise<void>): void {
+  const { auth, audit, confirmations, database, mailer } = people;
+
+  async function send(id: string, email: string): Promise<void> {
+    const [person] = await database.query<Named>('SELECT id, name, email, language FROM people WHERE id = $1', [id]);
+    if (!person) throw new Error('the person of a session is gone');
+    if (!(await people.sendConfirmation(person, email)))
+      throw new ApiError('SERVICE_UNAVAILABLE', { message: 'The mail server did not take the mail; try again later' });
+  }
+
+  async function checkPassword(personId: string, given: string | undefined): Promise<void> {
+    const [row] = await database.query<{ password: string | null }>(
+      `SELECT password FROM credentials WHERE person_id = $1 AND password IS NOT NULL`,
+      [personId],
+    );
+    if (!row?.password) return;
+    const { password } = await (await auth()).$context;
+    if (given === undefined || !(await password.verify({ hash: row.password, password: given })))
+      throw new ApiError('SIGN_IN_FAILED', { message: 'The password is wrong' });
+  }
+
+  mount(app, routes.changeEmail, async ({ body, reply, caller: { person, account } }) => {
+    const rule = { name: 'change-email', subject: person.id, most: 10, windowSeconds: 15 * minute };
+    await count(rule);
+    const email = body.email.toLowerCase();
+    await checkPassword(person.id, body.currentPassword);
+    if ((await database.query('SELECT 1 FROM people WHERE email = $1 AND id <> $2', [email, person.id])).length > 0)
+      throw new ApiError('CONFLICT', { message: 'Somebody else has this e-mail address' });
+    if (mailer.sends) {
+      await send(person.id, email);
+      return { changed: false };
+    }
+    await confirmations.replace(person.id, email);
+    await audit.write({
+      action: 'person.moved',
+      target: person.id,
+      accountId: account.id,
+      personId: person.id,
+      address: reply.request.ip,
+    });
+    return { changed: true };
+  });
+
+  mount(app, routes.sendConfirmation, async ({ reply, caller: { person } }) => {
+    if (!mailer.sends) throw new ApiError('CONFLICT', { message: 'This server sends no mail' });
+    await count(byAddress(reply.request, 'confirmation', 20, hour), {
+      name: 'confirmation',
+      subject: person.id,
+      most: 5,
+      windowSeconds: hour,
+    });
+    const [row] = await database.query('SELECT email_verified FROM people WHERE id = $1', [person.id]);
+    const open = await confirmations.open(person.id);
+    if (row?.['email_verified'] === true && (open === null || open === person.email))
+      throw new ApiError('CONFLICT', { message: `${person.email} is confirmed already` });
+    await send(person.id, open ?? person.email);
+    return done;
+  });
+
+  mount(app, routes.confirmEmail, async ({ body: { token }, reply }) => {
+    checkOrigin(app, reply.request);
+    await count(byAddress(reply.request, 'confirm', 60, hour));
+    const { personId, email, before } = await confirmations.confirm(token);
+    const moved = before.email !== email;
+    await audit.write({
+      action: moved ? 'person.moved' : 'person.confirmed',
+      target: personId,
+      accountId: null,
+      personId,
+      address: reply.request.ip,
+    });
+    const [person] = await database.query<Named>('SELECT id, name, email, language FROM people WHERE id = $1', [
+      personId,
+    ]);
+    if (moved && before.verified && person) await people.tell(movedMail({ ...person, email: before.email }, email));
+    return { email };
+  });
+}
+
+interface Named {
+  id: string;
+  name: string;
+  email: string;
+  language: string;
 }
 
 /** better-auth's answer, with its cookies on `reply`. Throws ApiError for one that is none. */

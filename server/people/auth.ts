@@ -9,6 +9,7 @@ import type { Database } from '../database/index.ts';
 import { newId } from '../database/index.ts';
 import { ApiError } from '../http/index.ts';
 import { createAuthAdapter } from './adapter.ts';
+import { discoveryUrl } from './issuer.ts';
 import type { Members } from './members.ts';
 import { addressHeader, authPath } from './tokens.ts';
 
@@ -33,6 +34,8 @@ export interface AuthOptions {
   secret: string;
   publicUrl: string | undefined;
   members: Members;
+  /** Called when a person gets in, after there is an account to get into. */
+  entered(personId: string): Promise<void>;
   /** Throws ApiError when a person with this address may not sign up. */
   checkSignUp(check: SignUpCheck): Promise<void>;
   sendReset(person: { name: string; email: string; language: string }, token: string): Promise<void>;
@@ -46,7 +49,7 @@ const sessionSeconds = 30 * 86_400;
 const resetSeconds = 3600;
 
 export function createAuth(options: AuthOptions) {
-  const { database, secret, publicUrl, members, checkSignUp, sendReset, oidc, log } = options;
+  const { database, secret, publicUrl, members, checkSignUp, sendReset, entered, oidc, log } = options;
 
   return betterAuth({
     appName: 'Vectorium',
@@ -137,6 +140,7 @@ export function createAuth(options: AuthOptions) {
             await (invitation === undefined ? members.settle(person) : members.accept(invitation, person)).catch(
               refuse,
             );
+            await entered(person.id);
           },
         },
       },
@@ -156,13 +160,14 @@ export function createAuth(options: AuthOptions) {
 
 const prefixes: Readonly<Record<string, string>> = { user: 'per', session: 'ses', account: 'cre', verification: 'ver' };
 
-function oidcConfig({ issuer, clientId, clientSecret, name }: OidcSettings) {
+function oidcConfig(settings: OidcSettings) {
+  const { clientId, clientSecret, name } = settings;
   return {
     providerId: 'oidc',
     name,
     clientId,
     clientSecret,
-    discoveryUrl: `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`,
+    discoveryUrl: discoveryUrl(settings),
     scopes: ['openid', 'profile', 'email'],
     requireIdTokenVerification: true,
     pkce: true,

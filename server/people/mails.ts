@@ -17,6 +17,35 @@ export function resetMail(to: { name: string; email: string; language: string },
   return { to: to.email, ...texts[languageOf(to.language)] };
 }
 
+export function confirmationMail(to: { name: string; email: string; language: string }, link: string): Mail {
+  const texts = {
+    en: {
+      subject: 'Confirm your e-mail address',
+      text: `Hello ${to.name},\n\nby this link you confirm that ${to.email} is your address at Vectorium. It is good for a day:\n\n${link}\n\nIf you don't know what this is about, nothing needs to be done.\n`,
+    },
+    tr: {
+      subject: 'E-posta adresinizi doğrulayın',
+      text: `Merhaba ${to.name},\n\n${to.email} adresinin Vectorium'daki adresiniz olduğunu bu bağlantıyla doğrulayın. Bağlantı bir gün geçerlidir:\n\n${link}\n\nBunun ne olduğunu bilmiyorsanız bir şey yapmanız gerekmez.\n`,
+    },
+  };
+  return { to: to.email, ...texts[languageOf(to.language)] };
+}
+
+/** To the address of before, whose owner should know. */
+export function movedMail(to: { email: string; language: string }, newEmail: string): Mail {
+  const texts = {
+    en: {
+      subject: 'Your e-mail address was changed',
+      text: `Your address at Vectorium is ${newEmail} from now on.\n\nIf that wasn't you, tell whoever operates the server at once.\n`,
+    },
+    tr: {
+      subject: 'E-posta adresiniz değiştirildi',
+      text: `Vectorium'daki adresiniz artık ${newEmail}.\n\nBunu siz yapmadıysanız hemen sunucuyu işletenlere bildirin.\n`,
+    },
+  };
+  return { to: to.email, ...texts[languageOf(to.language)] };
+}
+
 export function invitationMail({
   email,
   account,

@@ -10,6 +10,7 @@ import { newId } from '../database/index.ts';
 import type { Database, Row, Statement } from '../database/index.ts';
 import { ApiError } from '../http/index.ts';
 import type { Plans } from '../plans/index.ts';
+import type { Confirmations } from './confirmations.ts';
 
 export interface Member {
   personId: string;
@@ -41,37 +42,50 @@ export interface NewInvitation {
   plan?: string | null;
 }
 
+export interface Membership {
+  id: string;
+  name: string;
+  role: Role;
+  plan: string;
+}
+
 export interface Members {
   list(accountId: string): Promise<Member[]>;
   /** The person's, oldest membership first. */
-  accountsOf(personId: string): Promise<{ id: string; name: string; role: Role; plan: string }[]>;
+  accountsOf(personId: string): Promise<Membership[]>;
   /** Throws CONFLICT for the last owner; null when the person is no member. */
   setRole(accountId: string, personId: string, role: Role): Promise<Member | null>;
   /** Throws CONFLICT for the last owner; false when the person is no member. */
   remove(accountId: string, personId: string): Promise<boolean>;
-  /** An older invitation of the same address ends. Throws CONFLICT when the person is there already. */
-  invite(invitation: NewInvitation): Promise<{ invitation: Invitation; token: string }>;
+  /** `mailToken` is for the mail alone: who has it has the address. An older invitation of the same address ends. Throws CONFLICT when the person is there already. */
+  invite(invitation: NewInvitation): Promise<{ invitation: Invitation; token: string; mailToken: string }>;
   invitations(accountId: string | null): Promise<Invitation[]>;
   uninvite(accountId: string | null, id: string): Promise<boolean>;
   /** Null when the token is unknown, used or too old. */
   invitation(token: string): Promise<Invitation | null>;
   /** Throws NOT_FOUND when the invitation isn't the person's. Answers the account that he is in now. */
   accept(token: string, person: { id: string; email: string; name: string }): Promise<string>;
+  /** Another account for a person. Throws CONFLICT when he has made as many as he may. */
+  add(person: { id: string; email: string }, name: string): Promise<Membership>;
   /** An account of his own for a person who is in none. */
   settle(person: { id: string; email: string; name: string }, plan?: string | null): Promise<void>;
 }
 
 export const invitationDays = 7;
+/** Beside the first; each has limits of its own, so there is an end to them. */
+const mostAdded = 10;
 const lastOwner = 'The account needs an owner: make somebody else one first, or delete the account';
 
 export function createMembers({
   database,
   accounts,
   plans,
+  confirmations,
 }: {
   database: Database;
   accounts: Pick<Accounts, 'create'>;
   plans: Plans;
+  confirmations: Pick<Confirmations, 'vouch'>;
 }): Members {
   async function isMember(accountId: string, personId: string): Promise<boolean> {
     const rows = await database.query('SELECT 1 FROM members WHERE account_id = $1 AND person_id = $2', [
@@ -132,7 +146,7 @@ export function createMembers({
 
     async invite({ accountId, email, role, plan = null }) {
       const address = email?.trim().toLowerCase() ?? null;
-      if (plan !== null && !plans.get(plan))
+      if (plan !== null && plans.get(plan)?.retired !== false)
         throw new ApiError('INVALID_PARAMETER', { message: `There is no plan "${plan}"`, param: 'plan' });
       const known = await database.query(
         `SELECT 1 FROM people p WHERE p.email = $1 AND ($2::text IS NULL
@@ -144,6 +158,7 @@ export function createMembers({
           message: `${address} ${accountId === null ? 'has signed up' : 'is in the account'} already`,
         });
       const token = randomBytes(24).toString('base64url');
+      const mailToken = randomBytes(24).toString('base64url');
       const at = new Date();
       const results = await database.transaction([
         {
@@ -151,8 +166,8 @@ export function createMembers({
           values: [accountId, address],
         },
         {
-          sql: `INSERT INTO invitations (id, account_id, email, role, plan, token_hash, created_at, expires_at)
-                VALUES ($1, $2, $3, $4, $5, $6::bytea, $7, $8)`,
+          sql: `INSERT INTO invitations (id, account_id, email, role, plan, token_hash, created_at, expires_at, mailed_hash)
+                VALUES ($1, $2, $3, $4, $5, $6::bytea, $7, $8, $9::bytea)`,
           values: [
             `inv_${newId().replaceAll('-', '')}`,
             accountId,
@@ -162,13 +177,14 @@ export function createMembers({
             hashOf(token),
             at,
             new Date(at.getTime() + invitationDays * 86_400_000),
+            hashOf(mailToken),
           ],
         },
         { sql: `${invitationSelect} WHERE token_hash = $1::bytea`, values: [hashOf(token)] },
       ]);
       const row = results[2]?.[0];
       if (!row) throw new Error('The database gave no row back');
-      return { invitation: invitationFrom(row), token };
+      return { invitation: invitationFrom(row), token, mailToken };
     },
 
     async invitations(accountId) {
@@ -205,22 +221,38 @@ export function createMembers({
         [found.id, person.id, new Date()],
       );
       if (taken.length === 0) throw unknownInvitation();
+      if (found.mailed) await confirmations.vouch(person.id, person.email);
       await database.announce('callers');
       return found.accountId ?? (await accountsOf(person.id))[0]?.id ?? '';
+    },
+
+    async add({ id: ownerId, email }, name) {
+      const [row] = await database.query(
+        `SELECT count(*)::integer AS count FROM members m JOIN accounts a ON a.id = m.account_id
+         WHERE m.person_id = $1 AND m.role = 'owner' AND a.added`,
+        [ownerId],
+      );
+      if (Number(row?.['count']) >= mostAdded)
+        throw new ApiError('CONFLICT', { message: `You own ${mostAdded} further accounts, and can have no more` });
+      const { id, plan } = await accounts.create({ email, plan: plans.signUpPlan().name, name, ownerId, added: true });
+      await database.announce('callers');
+      return { id, name, role: 'owner', plan: plan.name };
     },
 
     settle,
   };
 
-  async function invitation(token: string): Promise<Invitation | null> {
+  async function invitation(token: string): Promise<(Invitation & { mailed: boolean }) | null> {
     const [row] = await database.query(
-      `${invitationSelect} WHERE i.token_hash = $1::bytea AND i.expires_at > $2::timestamptz`,
+      `${invitationSelect} WHERE (i.token_hash = $1::bytea OR i.mailed_hash = $1::bytea) AND i.expires_at > $2::timestamptz`,
       [hashOf(token), new Date()],
     );
-    return row ? invitationFrom(row) : null;
+    if (!row) return null;
+    const mailedHash = row['mailed_hash'] as Uint8Array | null;
+    return { ...invitationFrom(row), mailed: mailedHash !== null && hashOf(token).equals(mailedHash) };
   }
 
-  async function accountsOf(personId: string) {
+  async function accountsOf(personId: string): Promise<Membership[]> {
     const rows = await database.query(
       `SELECT a.id, a.name, a.plan, m.role FROM members m JOIN accounts a ON a.id = m.account_id
        WHERE m.person_id = $1 AND a.deleting_since IS NULL ORDER BY m.created_at, a.id`,
@@ -235,14 +267,12 @@ export function createMembers({
   }
 
   async function settle(person: { id: string; email: string; name: string }, plan: string | null = null) {
-    const first = plans.get('free') ?? plans.list()[0];
-    if (!first) throw new Error('There is no plan');
     const rows = await database.query('SELECT 1 FROM members WHERE person_id = $1 LIMIT 1', [person.id]);
     if (rows.length > 0) return;
     try {
       await accounts.create({
         email: person.email,
-        plan: plan ?? first.name,
+        plan: plan ?? plans.signUpPlan().name,
         name: person.name,
         signUp: true,
         ownerId: person.id,

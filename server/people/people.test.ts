@@ -255,6 +255,43 @@ test('an address that has an account, made by the operator, is not taken over by
   expect((await it.signedUp('taken', { invitation: token })).accountId).toBe(account.id);
 });
 
+test('a person makes another account, which has no credit of its own and an e-mail address that is no obstacle', async () => {
+  const browser = await it.signedUp('founder');
+  const made = await browser.call('POST', '/console/api/accounts', { name: 'The Foundry' });
+  const { id, ...rest } = routes.createOwnAccount.answer.parse(made.body);
+  expect(rest).toEqual({ name: 'The Foundry', role: 'owner', plan: 'free' });
+  const there = { 'x-vectorium-account': id };
+  expect((await browser.call('GET', session, undefined, there)).body).toMatchObject({
+    account_id: id,
+    role: 'owner',
+    may_add_account: true,
+    accounts: [{ name: 'founder' }, { name: 'The Foundry' }],
+  });
+  expect(await it.parts.accounts.get(id)).toMatchObject({ email: 'founder@example.com', balancePicodollars: 0n });
+  expect((await it.parts.accounts.byEmail('founder@example.com'))?.id).toBe(browser.accountId);
+  for (let more = 1; more < 10; more++) await browser.call('POST', '/console/api/accounts', { name: `${more}` });
+  expect((await browser.call('POST', '/console/api/accounts', { name: 'too many' })).status).toBe(409);
+});
+
+test('without mail an address is changed at once, by whoever knows the password, and the account goes along', async () => {
+  const browser = await it.signedUp('moving');
+  await it.signedUp('settled');
+  const change = (email: string, currentPassword?: string) =>
+    browser.call('POST', '/console/auth/change-email', { email, currentPassword });
+  expect((await change('Moved@example.com')).status).toBe(401);
+  expect((await change('moved@example.com', 'not the password')).status).toBe(401);
+  expect((await change('settled@example.com', password)).status).toBe(409);
+  expect(await change('Moved@example.com', password)).toMatchObject({ status: 200, body: { changed: true } });
+  expect((await browser.call('GET', session)).body).toMatchObject({
+    person: { email: 'moved@example.com', email_verified: false, new_email: null },
+    must_confirm: false,
+  });
+  expect((await it.parts.accounts.get(browser.accountId))?.email).toBe('moved@example.com');
+  expect((await browser.call('POST', '/console/auth/send-confirmation', {})).status).toBe(409);
+  const back = { email: 'moved@example.com', password };
+  expect((await it.browser().call('POST', '/console/auth/sign-in/email', back)).status).toBe(200);
+});
+
 test('no token of a cookie or a link is in the database as it is', async () => {
   const browser = await it.signedUp('hashed');
   const token = browser.cookie.split('=')[1]?.split('.')[0] ?? '-';

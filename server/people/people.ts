@@ -10,7 +10,9 @@ import type { Mail, Mailer } from '../mail/index.ts';
 import type { Plans } from '../plans/index.ts';
 import { type Attempts, createAttempts } from './attempts.ts';
 import type { Auth, AuthOptions, OidcSettings, SignUpCheck } from './auth.ts';
-import { resetMail } from './mails.ts';
+import { type Confirmations, createConfirmations } from './confirmations.ts';
+import { createIssuerCheck } from './issuer.ts';
+import { confirmationMail, resetMail } from './mails.ts';
 import { type Members, createMembers, unknownInvitation } from './members.ts';
 import { createSessions } from './sessions.ts';
 
@@ -37,9 +39,11 @@ export interface People {
   auth(): Promise<Auth>;
   sessions: Sessions;
   members: Members;
+  confirmations: Confirmations;
   attempts: Attempts;
   signUp: SignUpMode;
-  oidc: { name: string } | null;
+  /** `check` throws when the provider isn't there, or isn't the one that is meant. */
+  oidc: { name: string; check(): Promise<void> } | null;
   mailer: Mailer;
   audit: Audit;
   database: Database;
@@ -47,6 +51,8 @@ export interface People {
   link(page: string, token?: string): string;
   /** Whether the mail went out; without mail, or when that failed, the log has a line. */
   tell(mail: Mail): Promise<boolean>;
+  /** Sends a person the link that confirms an address, of now or to be; false when the mail server doesn't take it. */
+  sendConfirmation(person: { id: string; name: string; language: string }, email: string): Promise<boolean>;
   /** A link by which a person chooses a new password, for whoever may hand it over. */
   resetLink(personId: string): Promise<{ link: string; expiresAt: Date } | null>;
   /** A link for the first administrator, while the administrator's account has no people and no such link is open. */
@@ -55,7 +61,8 @@ export interface People {
 
 export async function createPeople(options: PeopleOptions): Promise<People> {
   const { database, accounts, keys, plans, audit, mailer, signUp, oidc, publicUrl, ownUrl, log = () => {} } = options;
-  const members = createMembers({ database, accounts, plans });
+  const confirmations = createConfirmations(database);
+  const members = createMembers({ database, accounts, plans, confirmations });
   const attempts = await createAttempts(database);
   const link = (page: string, token?: string): string =>
     `${publicUrl ?? ownUrl()}${page}${token === undefined ? '' : `#token=${token}`}`;
@@ -69,6 +76,11 @@ export async function createPeople(options: PeopleOptions): Promise<People> {
         return false;
       },
     );
+  }
+
+  async function sendConfirmation(person: { id: string; name: string; language: string }, email: string) {
+    const token = await confirmations.make(person.id, email);
+    return tell(confirmationMail({ ...person, email }, link('/console/confirm', token)));
   }
 
   async function checkSignUp({ email, invitation: token, vouched }: SignUpCheck): Promise<void> {
@@ -103,6 +115,21 @@ export async function createPeople(options: PeopleOptions): Promise<People> {
     checkSignUp,
     oidc,
     log,
+    async entered(personId) {
+      if (!mailer.sends) return;
+      const [person] = await database.query<{ id: string; name: string; email: string; language: string }>(
+        'SELECT id, name, email, language FROM people WHERE id = $1 AND NOT email_verified',
+        [personId],
+      );
+      if (!person || (await confirmations.open(personId)) !== null) return;
+      // Whoever signs in doesn't wait for the mail server.
+      sendConfirmation(person, person.email).catch((error: unknown) => {
+        log('people.mail_failed', {
+          to: person.email,
+          message: error instanceof Error ? error.message : String(error),
+        });
+      });
+    },
     async sendReset(person, token) {
       const address = link('/console/reset-password', token);
       if (mailer.sends) await tell(resetMail(person, address));
@@ -115,21 +142,23 @@ export async function createPeople(options: PeopleOptions): Promise<People> {
 
   return {
     auth,
-    sessions: createSessions({ database, keys, plans }),
+    sessions: createSessions({ database, keys, plans, confirms: mailer.sends }),
     members,
+    confirmations,
     attempts,
     signUp,
-    oidc: oidc ? { name: oidc.name } : null,
+    oidc: oidc ? { name: oidc.name, check: createIssuerCheck(oidc, log) } : null,
     mailer,
     audit,
     database,
     link,
     tell,
+    sendConfirmation,
 
     async resetLink(personId) {
       const rows = await database.query('SELECT 1 FROM people WHERE id = $1', [personId]);
       if (rows.length === 0) return null;
-      const token = randomBytes(18).toString('base64url');
+      const token = `${handedOver}${randomBytes(18).toString('base64url')}`;
       const expiresAt = new Date(Date.now() + 86_400_000);
       const { internalAdapter } = await (await auth()).$context;
       await internalAdapter.createVerificationValue({
@@ -151,6 +180,9 @@ export async function createPeople(options: PeopleOptions): Promise<People> {
     },
   };
 }
+
+/** Begins the tokens of reset links that people hand over: who has one need not have the address. */
+export const handedOver = 'handed-over.';
 
 /** Made once by whichever process is first, and the same for all. */
 async function sharedSecret(database: Database, name: string): Promise<string> {

@@ -24,24 +24,33 @@ function mountSessionRoutes(
   people: People,
   { version, payments }: { version: string; payments: boolean },
 ): void {
-  const { database, members, sessions } = people;
+  const { database, members, sessions, audit } = people;
 
   mount(app, routes.getSession, async ({ reply, headers }) => {
     const token = sessionTokenOf(reply.request);
     // Renews a session that is getting old; the cookie goes with the answer.
-    if (token !== '') await callAuth(people.auth, reply, { path: '/get-session' }).catch(() => {});
+    if (token !== '') {
+      await callAuth(people.auth, reply, { path: '/get-session' }).catch((error: unknown) => {
+        // The session lasts as long as it did; the next page tries again.
+        reply.request.log.error({ err: error }, 'people.session_not_renewed');
+      });
+    }
     const accountId = headers['x-vectorium-account']?.toString();
     const caller = token === '' ? null : await sessions.authenticate(token, accountId);
     const person = caller === null ? null : await personOfSession(token);
     const inside = caller === null || caller === 'no-account' ? null : caller;
+    const operator = inside?.key.admin ?? false;
+    const mustConfirm = inside?.person.mustConfirm ?? false;
     return {
       person,
       accounts: person ? await members.accountsOf(person.id) : [],
       account_id: inside?.account.id ?? null,
       role: inside?.person.role ?? null,
-      operator: inside?.key.admin ?? false,
+      operator,
+      must_confirm: mustConfirm,
+      may_add_account: person !== null && !mustConfirm && (operator || people.signUp !== 'closed'),
       sign_up: people.signUp,
-      sign_in: { oidc: people.oidc },
+      sign_in: { oidc: people.oidc && { name: people.oidc.name } },
       mail: people.mailer.sends,
       payments,
       version,
@@ -56,6 +65,22 @@ function mountSessionRoutes(
     await database.announce('callers');
     const [row] = await database.query(`${personSelect} WHERE p.id = $1`, [caller.person.id]);
     return personFrom(row);
+  });
+
+  mount(app, routes.createOwnAccount, async ({ caller: { person, key }, body: { name }, reply }) => {
+    if (person.mustConfirm)
+      throw new ApiError('EMAIL_NOT_CONFIRMED', { message: `Confirm your e-mail address first: ${person.email}` });
+    if (people.signUp === 'closed' && !key.admin)
+      throw new ApiError('SIGN_UP_NOT_ALLOWED', { message: 'No accounts can be made on this server' });
+    const made = await members.add(person, name);
+    await audit.write({
+      action: 'account.made',
+      target: made.id,
+      accountId: made.id,
+      personId: person.id,
+      address: reply.request.ip,
+    });
+    return made;
   });
 
   mount(app, routes.listSessions, async ({ caller }) => {
@@ -129,14 +154,14 @@ function mountMemberRoutes(app: App, people: People): void {
 
   mount(app, routes.createInvitation, async ({ caller, body: { email, role }, reply }) => {
     const { account, person } = caller;
-    const { invitation, token } = await members.invite({ accountId: account.id, email, role });
+    const { invitation, token, mailToken } = await members.invite({ accountId: account.id, email, role });
     const link = people.link('/console/invitation', token);
     const mailed = await people.tell(
       invitationMail({
         email,
         account: account.name,
         by: person.name,
-        link,
+        link: people.link('/console/invitation', mailToken),
         language: await languageOf(people, person.id),
       }),
     );
@@ -180,7 +205,8 @@ function mountMemberRoutes(app: App, people: People): void {
 }
 
 const personSelect = `
-  SELECT p.*, EXISTS (SELECT 1 FROM credentials c WHERE c.person_id = p.id AND c.password IS NOT NULL) AS has_password
+  SELECT p.*, EXISTS (SELECT 1 FROM credentials c WHERE c.person_id = p.id AND c.password IS NOT NULL) AS has_password,
+    (SELECT c.email FROM confirmations c WHERE c.person_id = p.id AND c.email <> p.email AND c.expires_at > now()) AS new_email
   FROM people p`;
 
 function personFrom(row: Record<string, unknown> | undefined): ShownPerson {
@@ -189,6 +215,8 @@ function personFrom(row: Record<string, unknown> | undefined): ShownPerson {
     id: String(row['id']),
     name: String(row['name']),
     email: String(row['email']),
+    email_verified: row['email_verified'] === true,
+    new_email: row['new_email'] as string | null,
     language: row['language'] === 'tr' ? 'tr' : 'en',
     has_password: row['has_password'] === true,
     created_at: (row['created_at'] as Date).toISOString(),

@@ -13,6 +13,8 @@ export interface SessionsOptions {
   database: Database;
   keys: Pick<Keys, 'ofSession'>;
   plans: Plans;
+  /** Whether people must confirm their addresses: where mail goes out. */
+  confirms: boolean;
   now?: () => number;
 }
 
@@ -27,9 +29,10 @@ interface Remembered {
   untilMs: number;
 }
 
-export function createSessions({ database, keys, plans, now = Date.now }: SessionsOptions): Sessions {
+export function createSessions({ database, keys, plans, confirms, now = Date.now }: SessionsOptions): Sessions {
   const remembered = new Map<string, Remembered>();
   database.onAnnouncement('callers', () => remembered.clear());
+  plans.onChange(() => remembered.clear());
 
   async function load(token: string, accountId: string | undefined): Promise<Known> {
     const [row] = await database.query(sessionStatement, [
@@ -40,6 +43,7 @@ export function createSessions({ database, keys, plans, now = Date.now }: Sessio
     ]);
     if (!row) return null;
     if (row['id'] === null) return 'no-account';
+    await plans.settled();
     const account = accountFrom(row, plans);
     const person = {
       id: String(row['person_id']),
@@ -47,6 +51,8 @@ export function createSessions({ database, keys, plans, now = Date.now }: Sessio
       email: String(row['person_email']),
       role: row['role'] as Role,
       sessionId: String(row['session_id']),
+      // An operator has to get in also when the mail server is what is broken.
+      mustConfirm: confirms && row['email_verified'] !== true && row['operator'] !== true,
     };
     const key = {
       id: await keys.ofSession(account.id, person.id),
@@ -83,7 +89,7 @@ export function createSessions({ database, keys, plans, now = Date.now }: Sessio
 
 /** $1 token's hash, $2 account or null, $3 now, $4 the administrator's e-mail address. An operator owns the administrator's account. */
 const sessionStatement = `
-  SELECT a.*, s.id AS session_id, s.expires_at, p.id AS person_id, p.name AS person_name, p.email AS person_email, m.role,
+  SELECT a.*, s.id AS session_id, s.expires_at, p.id AS person_id, p.name AS person_name, p.email AS person_email, p.email_verified, m.role,
     EXISTS (SELECT 1 FROM members o JOIN accounts oa ON oa.id = o.account_id
       WHERE o.person_id = p.id AND o.role = 'owner' AND oa.email = $4) AS operator
   FROM sessions s JOIN people p ON p.id = s.person_id

@@ -3,5 +3,6 @@ export { createLimiter } from './limiter.ts';
 export type { Limiter } from './limiter.ts';
 export { formatUsd, picodollarsPerUsd, picodollarsToUsd, usdToPicodollars } from './money.ts';
 export { loadPlans, overridesSchema, parsePlans, withOverrides } from './plans.ts';
-export type { Overrides, Plan, Plans, Tier } from './plans.ts';
+export type { Definition, Overrides, Plan, Plans, Tier } from './plans.ts';
+export { createPlanStore, type PlanStore } from './store.ts';
 export type { Admission, Counter, Family } from './windows.ts';

@@ -42,6 +42,8 @@ export interface Reservation {
 export interface Ledger extends Reports {
   /** Throws InsufficientBalance. */
   reserve(caller: Caller, amountPicodollars: bigint): Promise<Reservation>;
+  /** What this process holds of a key's budget goes back, and is leased anew within the new one; done when all is written. */
+  keyChanged(keyId: string): void;
   /** Whether there is a usage row with this id. */
   isCharged(id: string): Promise<boolean>;
   close(): Promise<void>;
@@ -186,6 +188,11 @@ export async function createLedger({
           arrived();
         },
       };
+    },
+
+    keyChanged(keyId) {
+      // Who calls next brings the budget along.
+      settlements.writeLater(purses.key(keyId, monthOf(now()), 0n));
     },
 
     async isCharged(id) {

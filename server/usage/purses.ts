@@ -200,7 +200,9 @@ export async function createPurses({ database, log, returnSoon, flush }: PursesO
       return it;
     },
     key(id, month, budgetPicodollars) {
-      return purse({ id: `${id}/${month}`, kind: 'key', ownerId: id, month, budgetPicodollars });
+      const it = purse({ id: `${id}/${month}`, kind: 'key', ownerId: id, month, budgetPicodollars });
+      it.budgetPicodollars = budgetPicodollars;
+      return it;
     },
     take(it, amount, before = []) {
       if (before.length === 0 && it.waiting.length === 0 && amount <= it.leased - it.reserved) {

@@ -9,7 +9,7 @@ import { type Engine, EngineError, type InputType, type ModelHandle, type Prepar
 import { ApiError } from '../http/index.ts';
 import type { Caller } from '../keys/index.ts';
 import type { CatalogEntry, EncoderEntry, Models } from '../models/index.ts';
-import { formatUsd, picodollarsToUsd } from '../plans/index.ts';
+import { type Plan, formatUsd, picodollarsToUsd } from '../plans/index.ts';
 import { InsufficientBalance, type Ledger, type Reservation } from '../usage/index.ts';
 import { InFlight, type Work } from './in-flight.ts';
 import { shapeVector, weightedMean } from './rules.ts';
@@ -165,16 +165,22 @@ export function findModel(models: Models, name: string | undefined, caller: Call
 /** Whether plan and key include the model. */
 export function mayUse(caller: Caller, entry: CatalogEntry): boolean {
   const { account, key } = caller;
-  return account.plan.tiers.includes(entry.tier) && (key.models === null || key.models.includes(entry.alias));
+  return planIncludes(account.plan, entry) && (key.models === null || key.models.includes(entry.alias));
+}
+
+function planIncludes({ tiers, models }: Plan, { tier, alias }: CatalogEntry): boolean {
+  return tiers.includes(tier) && (models === null || models.includes(alias));
 }
 
 /** Throws MODEL_NOT_ALLOWED for a model that plan or key don't include. */
 export function checkAllowed(caller: Caller, entry: CatalogEntry): void {
   if (mayUse(caller, entry)) return;
   const { plan } = caller.account;
-  const message = plan.tiers.includes(entry.tier)
+  const message = planIncludes(plan, entry)
     ? `This key may not use the model ${entry.alias}`
-    : `The model ${entry.alias} is of the tier ${entry.tier}, which the plan ${plan.name} does not include`;
+    : plan.tiers.includes(entry.tier)
+      ? `The plan ${plan.name} does not include the model ${entry.alias}`
+      : `The model ${entry.alias} is of the tier ${entry.tier}, which the plan ${plan.name} does not include`;
   throw new ApiError('MODEL_NOT_ALLOWED', { message, param: 'model' });
 }
 
