@@ -171,6 +171,12 @@ const doors = [
   }),
   createRoute({
     getParentRoute: () => root,
+    path: '/console/confirm',
+    loader: loadSession,
+    component: lazyRouteComponent(() => import('./pages/sign-in/confirm.tsx'), 'ConfirmPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
     path: '/console/invitation',
     loader: loadSession,
     component: lazyRouteComponent(() => import('./pages/sign-in/invitation.tsx'), 'InvitationPage'),

@@ -78,7 +78,30 @@ describe.skipIf(whyNot !== null)('money and rights', () => {
     await page.getByRole('table').getByText('Revoked').first().waitFor();
   });
 
-  test('the operator moves an account to another plan, and it counts at once', async () => {
+  test("a key's rights are changed, and count from the next request on", async () => {
+    await page.getByRole('button', { name: 'Make a key' }).first().click();
+    await page.getByLabel('Name').fill('reports');
+    await page.getByRole('button', { name: 'Make key' }).click();
+    const key = await secret(page);
+    expect((await usage(server, key)).status).toBe(200);
+    await page.getByRole('button', { name: 'Actions for “reports”' }).click();
+    await page.getByRole('menuitem', { name: 'Change' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Change “reports”' });
+    expect(await dialog.getByLabel('Name').inputValue()).toBe('reports');
+    await dialog.getByLabel('Name').fill('vectors only');
+    await dialog.getByRole('radio', { name: 'Only some' }).click();
+    await picture(page, 'change-key');
+    expect(await barriers(page)).toEqual([]);
+    await dialog.getByRole('button', { name: 'Save changes' }).click();
+    await dialog.waitFor({ state: 'hidden' });
+    await page
+      .getByRole('row', { name: /^vectors only/ })
+      .getByText('Vectors', { exact: true })
+      .waitFor();
+    expect((await usage(server, key)).status).toBe(403);
+  });
+
+  test('the operator changes a plan and moves an account to it, and both count at once', async () => {
     const link = new URL(server.firstLink ?? '');
     const grace = await visit(browser, server.url);
     await grace.page.goto(link.pathname + link.hash);
@@ -94,11 +117,25 @@ describe.skipIf(whyNot !== null)('money and rights', () => {
     await dialog.getByRole('combobox', { name: 'Plan' }).click();
     await grace.page.getByRole('option', { name: 'Pro' }).click();
     await grace.page.getByText('The plan is changed').waitFor();
+    await grace.page.getByRole('button', { name: 'Close' }).first().click();
+    await grace.page.getByRole('tab', { name: 'Plans' }).click();
+    await grace.page.getByRole('button', { name: 'Change Pro' }).click();
+    await grace.page.getByLabel('Active keys').fill('31');
+    await picture(grace.page, 'change-plan');
+    expect(await barriers(grace.page)).toEqual([]);
+    await grace.page.getByRole('button', { name: 'Save changes' }).click();
+    await grace.page.getByRole('dialog', { name: 'Change Pro' }).waitFor({ state: 'hidden' });
+    await grace.page.getByRole('button', { name: 'Make a plan' }).click();
+    await grace.page.getByLabel('Title').fill('School');
+    await grace.page.getByLabel('Name for programs').fill('school');
+    const form = grace.page.getByRole('dialog', { name: 'Make a plan' });
+    await form.getByRole('button', { name: 'Make a plan' }).click();
+    await grace.page.getByRole('heading', { name: 'School' }).waitFor();
     expect(grace.complaints).toEqual([]);
     await grace.page.context().close();
 
     await open(page, '/console/keys');
-    await page.getByText('of 20 active keys of your plan').waitFor();
+    await page.getByText('of 31 active keys of your plan').waitFor();
   });
 
   test('who leaves takes all along, and is gone', async () => {

@@ -104,4 +104,12 @@ export default {
   did_model_pulled: 'Model fetched',
   did_model_removed: 'Model files deleted',
   menu: 'Actions for {name}',
+  changeEmail: 'Change e-mail',
+  newEmail: 'New e-mail',
+  emailSent: 'A link is on its way to {email}; the address counts when it is followed',
+  emailWaits: 'Becomes {email} when the link in the mail to it is followed.',
+  did_person_moved: 'E-mail changed',
+  did_person_vouched: 'E-mail vouched for',
+  did_plan_redefined: 'Plan redefined',
+  did_sign_up_credit_changed: 'Sign-up credit changed',
 } as const;

@@ -109,4 +109,12 @@ export default {
   did_model_pulled: 'Model getirildi',
   did_model_removed: 'Model dosyaları silindi',
   menu: '{name} için işlemler',
+  changeEmail: 'E-postayı değiştir',
+  newEmail: 'Yeni e-posta',
+  emailSent: '{email} adresine bir bağlantı gönderildi; açılınca adres geçerli olur',
+  emailWaits: '{email} adresine giden bağlantı açılınca o adres geçerli olur.',
+  did_person_moved: 'E-posta değiştirildi',
+  did_person_vouched: 'E-postaya kefil olundu',
+  did_plan_redefined: 'Planın içeriği değiştirildi',
+  did_sign_up_credit_changed: 'Kayıt kredisi değiştirildi',
 } satisfies Translation<typeof en>;

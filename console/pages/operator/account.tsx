@@ -120,6 +120,7 @@ function Credit({ id }: { id: string }) {
 function People({ account }: { account: Inspected }) {
   const text = useOperatorText();
   const making = useChange('createResetLink');
+  const vouching = useChange('confirmPerson', { refresh: ['inspectAccount'] });
   return (
     <section>
       <h3 className="mb-2 font-semibold">{text('people')}</h3>
@@ -130,9 +131,20 @@ function People({ account }: { account: Inspected }) {
               <span className="block truncate">{person.name}</span>
               <span className="block truncate text-sm text-muted">{person.email}</span>
             </span>
-            <Button size="small" onClick={() => making.mutate({ params: { id: person.person_id } })}>
-              {text('resetLink')}
-            </Button>
+            <span className="flex flex-wrap justify-end gap-1.5">
+              {!person.email_verified && (
+                <Button
+                  size="small"
+                  title={text('vouchAbout')}
+                  onClick={() => vouching.mutate({ params: { id: person.person_id } })}
+                >
+                  {text('vouch')}
+                </Button>
+              )}
+              <Button size="small" onClick={() => making.mutate({ params: { id: person.person_id } })}>
+                {text('resetLink')}
+              </Button>
+            </span>
           </li>
         ))}
       </ul>
