@@ -5,7 +5,7 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirec
 import { loadSession } from './api/index.ts';
 import { Broken, NotFound, Pending } from './layout/states.tsx';
 
-const root = createRootRoute({ notFoundComponent: NotFound });
+const root = createRootRoute();
 
 /** Pages for people who are signed in, inside the frame with the sidebar. */
 const inside = createRoute({
@@ -109,6 +109,8 @@ const pages = [
     path: '/console/operator',
     component: lazyRouteComponent(() => import('./pages/operator/page.tsx'), 'OperatorPage'),
   }),
+  // Whatever else: said within the frame, from which one gets on.
+  createRoute({ getParentRoute: () => inside, path: '$', component: NotFound }),
 ] as const;
 
 /** The parameters of an address that have one of the given values. */
@@ -166,6 +168,12 @@ const doors = [
     path: '/console/reset-password',
     loader: loadSession,
     component: lazyRouteComponent(() => import('./pages/sign-in/reset.tsx'), 'ResetPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/console/confirm',
+    loader: loadSession,
+    component: lazyRouteComponent(() => import('./pages/sign-in/confirm.tsx'), 'ConfirmPage'),
   }),
   createRoute({
     getParentRoute: () => root,

@@ -222,7 +222,7 @@ export async function startServer(
     const series = closing(await createSeries({ engine, machine: telemetry.machine, database, log }), each =>
       each.close(),
     );
-    const payments = settings.payments ? await createStripePayments(settings.payments) : null;
+    const payments = settings.payments ? await createStripePayments(settings.payments, settings.payments.host) : null;
     closing(createBudgetAlerts({ database, mailer, link: page => people.link(page), webhooks, log }), each =>
       each.close(),
     );

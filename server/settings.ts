@@ -18,7 +18,10 @@ export interface Settings {
   /** What the console's build has made; without it the server's first page is the reference. */
   consoleFolder: string;
   people: { signUp: SignUpMode; oidc: OidcSettings | undefined };
-  payments: { secretKey: string; webhookSecret: string } | undefined;
+  /** `host`, which no variable sets, is where a stand-in for Stripe's API listens. */
+  payments:
+    | { secretKey: string; webhookSecret: string; host?: { host: string; port: number; protocol: 'http' } }
+    | undefined;
   /** Name and address of the operator's business, line by line, on invoices. */
   invoiceFrom: string[];
   mail: { smtpUrl: string | undefined; from: string };

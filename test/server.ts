@@ -20,9 +20,12 @@ export interface TestServer extends RunningServer {
 export async function startTestServer({
   environment = {},
   prepare = async () => {},
+  more = {},
 }: {
   environment?: Record<string, string>;
   prepare?: (dataFolder: string) => Promise<void>;
+  /** What no variable sets. */
+  more?: Partial<ReturnType<typeof readSettings>>;
 } = {}): Promise<TestServer> {
   const dataFolder = await mkdtemp(join(tmpdir(), 'vectorium-test-'));
   await prepare(dataFolder);
@@ -35,7 +38,7 @@ export async function startTestServer({
     VECTORIUM_PRELOAD: 'none',
     ...environment,
   });
-  const server = await startServer(settings);
+  const server = await startServer({ ...settings, ...more });
   return {
     ...server,
     dataFolder,

@@ -1,7 +1,6 @@
-// The events of a job as they happen; a connection that broke is taken up again after the last one that came.
+// The events of a job as they happen.
 import { useEffect, useState } from 'react';
-import { send } from './client.ts';
-import { serverEvents } from './event-stream.ts';
+import { follow } from './follow.ts';
 import { queries } from './queries.ts';
 
 export interface JobEvent {
@@ -10,49 +9,47 @@ export interface JobEvent {
   data: unknown;
 }
 
-const againMs = 1500;
+/** Events that come within this time are shown at once. */
+const gatherMs = 120;
 
-/** For one job in a component's life: give the component the job's id as its key. `live` until the job has ended. At each event, the answers about the job are read again. */
+/**
+ * For one job in a component's life: give the component the job's id as its key. `live` until the job has ended. When events came, the
+ * answers about the job are read again.
+ */
 export function useJobEvents(id: string): { events: readonly JobEvent[]; live: boolean } {
   const [state, setState] = useState<{ events: readonly JobEvent[]; live: boolean }>({ events: [], live: true });
   useEffect(() => {
-    const stop = new AbortController();
-    const watch = async () => {
-      await follow(id, stop.signal, event => {
-        setState(before => ({ ...before, events: [...before.events, event] }));
-        void queries.invalidateQueries({ queryKey: ['getJob'] });
-      });
-      if (stop.signal.aborted) return;
-      setState(before => ({ ...before, live: false }));
+    const controller = new AbortController();
+    let gathered: JobEvent[] = [];
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const show = () => {
+      timer = undefined;
+      const news = gathered;
+      gathered = [];
+      setState(before => ({ ...before, events: [...before.events, ...news] }));
       void queries.invalidateQueries({ queryKey: ['getJob'] });
-      void queries.invalidateQueries({ queryKey: ['listJobs'] });
     };
-    void watch();
-    return () => stop.abort();
+    void follow('getJobEvents', {
+      id,
+      signal: controller.signal,
+      onEvent: ({ id: number, event, data }) => {
+        gathered.push({ id: number ?? '', event, data: parsed(data) });
+        timer ??= setTimeout(show, gatherMs);
+      },
+    })
+      // A refusal is said by the answer about the job itself.
+      .catch(() => {})
+      .finally(() => {
+        if (controller.signal.aborted) return;
+        setState(before => ({ ...before, live: false }));
+        for (const route of ['getJob', 'listJobs'] as const) void queries.invalidateQueries({ queryKey: [route] });
+      });
+    return () => {
+      controller.abort();
+      clearTimeout(timer);
+    };
   }, [id]);
   return state;
-}
-
-/** Ends when the server ended the stream, because the job is over, or at a refusal. */
-async function follow(id: string, signal: AbortSignal, take: (event: JobEvent) => void): Promise<void> {
-  let last: string | null = null;
-  while (!signal.aborted) {
-    try {
-      const headers = { accept: 'text/event-stream', ...(last !== null && { 'last-event-id': last }) };
-      const { body } = await send('getJobEvents', { params: { id } }, { signal, headers });
-      if (!body) return;
-      for await (const { id: number, event, data } of serverEvents(body)) {
-        if (number !== null) last = number;
-        take({ id: last ?? '', event, data: parsed(data) });
-      }
-      return;
-    } catch (error) {
-      if (signal.aborted || (error as { status?: number }).status) return;
-      await new Promise(resolve => {
-        setTimeout(resolve, againMs);
-      });
-    }
-  }
 }
 
 function parsed(text: string): unknown {

@@ -31,11 +31,12 @@ export function useSession(): Session {
   return data;
 }
 
-/** Whether the person may do what takes this role in the account. */
-export function useMay(role: Role): boolean {
+/** Whether the person may do what takes this role in the account; who has an address to confirm only reads until then. */
+export function useMay(least: Role): boolean {
   const order: readonly Role[] = ['viewer', 'member', 'owner'];
-  const { role: own } = useSession();
-  return own !== null && order.indexOf(own) >= order.indexOf(role);
+  const { role, must_confirm: readsOnly } = useSession();
+  if (role === null || (readsOnly && least !== 'viewer')) return false;
+  return order.indexOf(role) >= order.indexOf(least);
 }
 
 /** Looks at another account from now on. */

@@ -148,8 +148,15 @@ export function LineChart({ label, lines, heightPx = 220, formatX, formatY, from
                 </text>
               </g>
             ))}
-            {ticks(view, Math.max(2, Math.floor(inner.width / 110))).map(tick => (
-              <text key={tick} x={toX(tick)} y={inner.height + 16} textAnchor="middle" className="fill-faint text-xs">
+            {ticks(view, Math.max(3, Math.floor(inner.width / 110))).map(tick => (
+              <text
+                key={tick}
+                x={toX(tick)}
+                y={inner.height + 16}
+                // One at the very edge would be cut off.
+                textAnchor={toX(tick) > inner.width - 20 ? 'end' : 'middle'}
+                className="fill-faint text-xs"
+              >
                 {writeX(tick)}
               </text>
             ))}

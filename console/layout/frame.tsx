@@ -6,6 +6,7 @@ import { useState } from 'react';
 import { useSession } from '../api/index.ts';
 import { useCommonText } from '../messages/common.ts';
 import { Logo } from './logo.tsx';
+import { MustConfirm } from './must-confirm.tsx';
 import { pages } from './pages.ts';
 import { TopBar } from './top-bar.tsx';
 
@@ -48,6 +49,7 @@ export function Frame() {
           }
         />
       </Dialog.Root>
+      <MustConfirm />
       <main id="content" tabIndex={-1} className="outline-none">
         <Outlet />
       </main>

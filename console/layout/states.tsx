@@ -6,11 +6,14 @@ import { ApiProblem } from '../api/index.ts';
 import { Button, ButtonLink } from '../ui/button.tsx';
 import { Empty, Problem } from '../ui/empty.tsx';
 import { Spinner } from '../ui/spinner.tsx';
+import { useTitle } from './page.tsx';
 
 export function NotFound() {
   const text = useCommonText();
+  useTitle(text('notFoundTitle'));
   return (
     <Empty
+      heading="h1"
       icon={<Compass />}
       title={text('notFoundTitle')}
       action={<ButtonLink to="/">{text('backToOverview')}</ButtonLink>}
@@ -40,6 +43,7 @@ export function Broken({ error, reset }: ErrorComponentProps) {
   }
   return (
     <Empty
+      heading="h1"
       icon={<CircleAlert />}
       title={text('brokenTitle')}
       action={<Button onClick={() => location.reload()}>{text('reload')}</Button>}

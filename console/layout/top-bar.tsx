@@ -1,12 +1,13 @@
 // The bar above each page: account, palette, and the person's own menu.
 import { useNavigate } from '@tanstack/react-router';
-import { ChevronsUpDown, LogOut, Search, Settings2 } from 'lucide-react';
+import { ChevronsUpDown, LogOut, Plus, Search, Settings2 } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import { signOut, switchAccount, useSession } from '../api/index.ts';
 import { useCommonText } from '../messages/common.ts';
 import { prefer, themes, usePreferences } from '../preferences.ts';
 import { Badge } from '../ui/badge.tsx';
 import { Menu, MenuItem, MenuLabel, MenuLine } from '../ui/menu.tsx';
+import { NewAccount } from './new-account.tsx';
 import { Palette, useShortcut } from './palette.tsx';
 
 export function TopBar({ before }: { before: ReactNode }) {
@@ -39,35 +40,47 @@ export function TopBar({ before }: { before: ReactNode }) {
 
 function AccountMenu() {
   const text = useCommonText();
-  const { accounts, account_id: current, role } = useSession();
+  const { accounts, account_id: current, role, may_add_account: mayAdd } = useSession();
+  const [adding, setAdding] = useState(false);
   const account = accounts.find(each => each.id === current);
   const roles = { owner: text('roleOwner'), member: text('roleMember'), viewer: text('roleViewer') };
   return (
-    <Menu
-      align="start"
-      trigger={
-        <button
-          type="button"
-          className="flex h-8.5 min-w-0 items-center gap-2 rounded-md px-2 font-medium hover:bg-hover data-popup-open:bg-hover lg:-ml-2"
-        >
-          <span className="sr-only">{text('switchAccount')}: </span>
-          <span className="truncate">{account?.name}</span>
-          <span className="hidden sm:inline">
-            <Badge>{account?.plan}</Badge>
-          </span>
-          {role === 'viewer' && <Badge tone="warn">{text('roleViewer')}</Badge>}
-          <ChevronsUpDown className="size-3.5 shrink-0 text-faint" aria-hidden="true" />
-        </button>
-      }
-    >
-      <MenuLabel>{text('account')}</MenuLabel>
-      {accounts.map(each => (
-        <MenuItem key={each.id} checked={each.id === current} onSelect={() => void switchAccount(each.id)}>
-          <span className="block truncate">{each.name}</span>
-          <span className="block text-sm text-muted">{roles[each.role]}</span>
-        </MenuItem>
-      ))}
-    </Menu>
+    <>
+      <Menu
+        align="start"
+        trigger={
+          <button
+            type="button"
+            className="flex h-8.5 min-w-0 items-center gap-2 rounded-md px-2 font-medium hover:bg-hover data-popup-open:bg-hover lg:-ml-2"
+          >
+            <span className="sr-only">{text('switchAccount')}: </span>
+            <span className="truncate">{account?.name}</span>
+            <span className="hidden sm:inline">
+              <Badge>{account?.plan}</Badge>
+            </span>
+            {role === 'viewer' && <Badge tone="warn">{text('roleViewer')}</Badge>}
+            <ChevronsUpDown className="size-3.5 shrink-0 text-faint" aria-hidden="true" />
+          </button>
+        }
+      >
+        <MenuLabel>{text('account')}</MenuLabel>
+        {accounts.map(each => (
+          <MenuItem key={each.id} checked={each.id === current} onSelect={() => void switchAccount(each.id)}>
+            <span className="block truncate">{each.name}</span>
+            <span className="block text-sm text-muted">{roles[each.role]}</span>
+          </MenuItem>
+        ))}
+        {mayAdd && (
+          <>
+            <MenuLine />
+            <MenuItem icon={<Plus />} onSelect={() => setAdding(true)}>
+              {text('newAccount')}
+            </MenuItem>
+          </>
+        )}
+      </Menu>
+      {adding && <NewAccount onClose={() => setAdding(false)} />}
+    </>
   );
 }
 

@@ -21,6 +21,7 @@ const byCode: Partial<Record<ErrorCode | 'NETWORK', Advice>> = {
   INVALID_API_KEY: 'adviceSignIn',
   SIGN_IN_REQUIRED: 'adviceSignIn',
   ROLE_NOT_ALLOWED: 'adviceScope',
+  EMAIL_NOT_CONFIRMED: 'adviceConfirm',
   BUDGET_EXCEEDED: 'adviceHardCap',
 };
 

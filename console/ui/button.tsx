@@ -13,7 +13,7 @@ const shapes = {
 const sizes = {
   small: 'h-7 px-2.5 text-sm gap-1.5',
   medium: 'h-8.5 px-3.5 text-base gap-2',
-  /** Only an icon; give it an aria-label. */
+  /** Only an icon; give it an aria-label, which is also its tooltip. */
   icon: 'size-8 justify-center',
 } as const;
 
@@ -41,6 +41,7 @@ export function Button({
 }: ButtonProps) {
   return (
     <button
+      title={size === 'icon' ? rest['aria-label'] : undefined}
       {...rest}
       type={type}
       disabled={disabled || busy}

@@ -45,7 +45,7 @@ export function Figure({ label, value, about }: { label: ReactNode; value: React
 /** Figures side by side, parted by lines. */
 export function Figures({ children }: { children: ReactNode }) {
   return (
-    <div className="grid gap-px overflow-hidden rounded-xl border border-line bg-line shadow-card grid-cols-[repeat(auto-fit,minmax(11rem,1fr))] *:bg-surface *:px-5 *:py-4">
+    <div className="flex flex-wrap gap-px overflow-hidden rounded-xl border border-line bg-line shadow-card *:flex-[1_1_9.5rem] *:bg-surface *:px-5 *:py-4 sm:*:basis-44">
       {children}
     </div>
   );

@@ -16,6 +16,7 @@ export function CopyButton({ value, label, className }: { value: string; label?:
     <button
       type="button"
       aria-label={copied ? text('copied') : (label ?? text('copy'))}
+      title={label ?? text('copy')}
       onClick={() => void copy(value).then(setCopied)}
       className={classes(
         'inline-flex size-7 shrink-0 items-center justify-center rounded-md text-faint hover:bg-hover hover:text-ink',
@@ -40,11 +41,15 @@ export function CopyLine({ value, label }: { value: string; label?: string }) {
 /** Several lines of code. */
 export function CodeBlock({ code, label }: { code: string; label: string }) {
   return (
-    <div className="relative rounded-lg border border-line bg-sunken">
-      <pre tabIndex={0} aria-label={label} className="max-h-96 overflow-auto p-4 pr-12 font-mono text-xs leading-5">
+    <div className="flex items-start rounded-lg border border-line bg-sunken">
+      <pre
+        tabIndex={0}
+        aria-label={label}
+        className="max-h-96 min-w-0 flex-1 overflow-auto rounded-lg py-4 pl-4 font-mono text-xs leading-5"
+      >
         {code}
       </pre>
-      <CopyButton value={code} className="absolute top-2 right-2 bg-sunken" />
+      <CopyButton value={code} className="m-2" />
     </div>
   );
 }

@@ -47,9 +47,11 @@ export function Dialog({
           )}
         >
           <div className="flex items-start justify-between gap-4 px-6 pt-5">
-            <div>
+            <div className="min-w-0">
               <Base.Title className="text-lg font-semibold tracking-tight">{title}</Base.Title>
-              {description && <Base.Description className="mt-1 text-muted">{description}</Base.Description>}
+              {description && (
+                <Base.Description className="mt-1 break-words text-muted">{description}</Base.Description>
+              )}
             </div>
             {!firm && (
               <Base.Close
@@ -60,7 +62,7 @@ export function Dialog({
               </Base.Close>
             )}
           </div>
-          <div className="min-h-0 overflow-y-auto px-6 py-5">{children}</div>
+          {children ? <div className="min-h-0 overflow-y-auto px-6 py-5">{children}</div> : <div className="pb-5" />}
           {actions && (
             <div className="flex flex-wrap justify-end gap-2 border-t border-line px-6 py-3.5">{actions}</div>
           )}

@@ -13,9 +13,11 @@ interface EmptyProps {
   children?: ReactNode;
   /** How to begin. */
   action?: ReactNode;
+  /** `h1` where it stands in a whole page's stead. */
+  heading?: 'h1' | 'h2';
 }
 
-export function Empty({ icon, title, children, action }: EmptyProps) {
+export function Empty({ icon, title, children, action, heading: Heading = 'h2' }: EmptyProps) {
   return (
     <div className="flex flex-col items-center px-6 py-14 text-center">
       {icon && (
@@ -23,7 +25,7 @@ export function Empty({ icon, title, children, action }: EmptyProps) {
           {icon}
         </div>
       )}
-      <h2 className="font-semibold">{title}</h2>
+      <Heading className="font-semibold">{title}</Heading>
       {children && <div className="mt-1.5 max-w-md text-muted">{children}</div>}
       {action && <div className="mt-5 flex flex-wrap justify-center gap-2">{action}</div>}
     </div>

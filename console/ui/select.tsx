@@ -18,6 +18,8 @@ interface SelectProps<Value extends string> {
   value: Value;
   onChange: (value: Value) => void;
   hint?: ReactNode;
+  /** Shown while nothing is chosen. */
+  placeholder?: string;
   hideLabel?: boolean;
   disabled?: boolean;
   className?: string;
@@ -29,6 +31,7 @@ export function Select<Value extends string>({
   value,
   onChange,
   hint,
+  placeholder,
   hideLabel = false,
   disabled = false,
   className,
@@ -49,7 +52,13 @@ export function Select<Value extends string>({
             {...tie}
             className={classes(controlClasses, 'flex h-9 items-center justify-between gap-2 text-left')}
           >
-            <Base.Value className="truncate" />
+            <Base.Value
+              className="truncate"
+              // An empty value is a choice where there is one for it, e.g. "decided from the data".
+              placeholder={
+                choices.find(choice => choice.value === '')?.label ?? <span className="text-faint">{placeholder}</span>
+              }
+            />
             <Base.Icon className="text-faint">
               <ChevronsUpDown className="size-3.5" />
             </Base.Icon>
@@ -97,7 +106,10 @@ export function Segments<Value extends string>({ label, choices, value, onChange
     <div
       role="radiogroup"
       aria-label={label}
-      className={classes('inline-flex w-fit gap-0.5 rounded-md bg-sunken p-0.5 ring-1 ring-line', className)}
+      className={classes(
+        'inline-flex w-fit max-w-full flex-wrap gap-0.5 rounded-md bg-sunken p-0.5 ring-1 ring-line',
+        className,
+      )}
     >
       {choices.map((choice, index) => (
         <button
@@ -117,7 +129,7 @@ export function Segments<Value extends string>({ label, choices, value, onChange
             if (siblings)
               (siblings.item((index + step + choices.length) % choices.length) as HTMLElement | null)?.focus();
           }}
-          className="rounded-[4px] px-2.5 py-1 text-sm font-medium text-muted transition-colors hover:text-ink aria-checked:bg-chosen aria-checked:text-ink aria-checked:shadow-card aria-checked:ring-1 aria-checked:ring-line"
+          className="rounded-[4px] px-2.5 py-1 text-sm font-medium whitespace-nowrap text-muted transition-colors hover:text-ink aria-checked:bg-chosen aria-checked:text-ink aria-checked:shadow-card aria-checked:ring-1 aria-checked:ring-line"
         >
           {choice.label}
         </button>

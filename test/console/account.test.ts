@@ -6,11 +6,10 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestServer, ask, startTestServer } from '../server.ts';
 import { writeStandIns } from '../stand-ins.ts';
-import { type Visitor, barriers, launch, picture, visit, whyNot } from './browser.ts';
+import { type Visitor, barriers, launch, open, password, picture, visit, whyNot } from './browser.ts';
 
 if (whyNot) console.warn(`skipping the console's browser tests: ${whyNot}`);
 
-const password = 'a horse without a battery';
 const pages = {
   jobs: '/console/jobs',
   keys: '/console/keys',
@@ -265,10 +264,4 @@ async function command(page: Page, words: string): Promise<void> {
   await page.locator('[role=dialog] input:focus').waitFor();
   await page.keyboard.type(words);
   await page.keyboard.press('Enter');
-}
-
-async function open(page: Page, path: string): Promise<void> {
-  await page.goto(path);
-  await page.getByRole('heading', { level: 1 }).waitFor();
-  await page.waitForLoadState('networkidle');
 }

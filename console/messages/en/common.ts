@@ -71,4 +71,14 @@ export default {
   adviceStorage: 'Delete datasets or models that you no longer need, or move to a larger plan.',
   adviceSignIn: 'Sign in again.',
   adviceServer: 'This is the server’s fault. Try again; if it stays, give the operator the request id.',
+  mustConfirm:
+    'Confirm your address {email} by the link in the mail to it. Until then you read everything and change nothing.',
+  confirmAgain: 'Send it again',
+  confirmSent: 'The link is on its way',
+  adviceConfirm: 'Follow the link in the mail to your address, or have it sent again at the top of the page.',
+  newAccount: 'Make another account',
+  newAccountAbout:
+    'With data, keys, people and a balance of its own. You own it, and choose at the top in which account you work.',
+  newAccountName: 'Name of the account',
+  newAccountAction: 'Make account',
 } as const;

@@ -40,6 +40,9 @@ export default {
   spentOf: '{spent} of {budget}',
   lastUsed: 'Last used',
   madeBy: 'Made by',
+  change: 'Change',
+  changeTitle: 'Change “{name}”',
+  changeAbout: 'Its secret stays the same. What you change counts from the next request on.',
   rotate: 'Rotate',
   rotateTitle: 'Rotate “{name}”',
   rotateAbout:

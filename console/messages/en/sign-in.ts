@@ -45,4 +45,9 @@ export default {
   inviteMissing: 'The address lacks its last part. Open the whole link from the invitation.',
   inviteBroken: 'This invitation has been used, taken back or is too old. Ask for a new one.',
   joined: 'You joined {account}',
+  confirmTitle: 'Your e-mail address',
+  confirmed: '{email} is confirmed.',
+  confirmBroken: 'This link does not work any more.',
+  confirmMissing: 'The address lacks its last part. Open the whole link from the mail.',
+  confirmOn: 'Go on to the console',
 } as const;

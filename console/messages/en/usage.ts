@@ -9,6 +9,7 @@ export default {
   projected: 'Projected for the month',
   projectedAbout: 'At the pace of the last seven days',
   plan: 'Plan',
+  tiers: 'Models: {names}',
   monthlyCredit: '{amount} credit a month',
   noMonthlyCredit: 'No monthly credit',
   ofBudget: '{percent} of the budget',

@@ -76,4 +76,14 @@ export default {
   adviceStorage: 'Artık gerekmeyen veri kümelerini veya modelleri silin ya da daha büyük bir plana geçin.',
   adviceSignIn: 'Yeniden oturum açın.',
   adviceServer: 'Bu sunucunun hatası. Yeniden deneyin; sürerse işletmeciye istek kimliğini verin.',
+  mustConfirm:
+    '{email} adresinizi, gönderilen e-postadaki bağlantıyla onaylayın. O zamana dek her şeyi okur, hiçbir şeyi değiştiremezsiniz.',
+  confirmAgain: 'Yeniden gönder',
+  confirmSent: 'Bağlantı yola çıktı',
+  adviceConfirm: 'Adresinize gelen e-postadaki bağlantıyı açın ya da sayfanın üstünden yeniden isteyin.',
+  newAccount: 'Başka bir hesap oluştur',
+  newAccountAbout:
+    'Kendi verileri, anahtarları, kişileri ve bakiyesiyle. Sahibi siz olursunuz; hangi hesapta çalıştığınızı üstten seçersiniz.',
+  newAccountName: 'Hesabın adı',
+  newAccountAction: 'Hesabı oluştur',
 } satisfies Translation<typeof en>;

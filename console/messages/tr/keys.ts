@@ -44,6 +44,9 @@ export default {
   spentOf: '{spent} / {budget}',
   lastUsed: 'Son kullanım',
   madeBy: 'Oluşturan',
+  change: 'Değiştir',
+  changeTitle: '“{name}” anahtarını değiştir',
+  changeAbout: 'Gizli değeri aynı kalır. Değişiklikler bir sonraki istekten itibaren geçerlidir.',
   rotate: 'Yenile',
   rotateTitle: '“{name}” anahtarını yenile',
   rotateAbout:

@@ -14,7 +14,7 @@ export default {
   stepClean: 'Hazırlayın',
   stepCleanAbout: 'Adım adım temizleyin, zenginleştirin; sonuç gözünüzün önünde.',
   stepTrain: 'Model eğitin',
-  stepTrainAbout: 'Kestirilecek sütunu seçin, öğrenişini izleyin.',
+  stepTrainAbout: 'Tahmin edilecek sütunu seçin, öğrenişini izleyin.',
   stepKey: 'Kendi kodunuzdan çağırın',
   stepKeyAbout: 'Bir API anahtarı oluşturun; her sayfa yaptığınızın curl, Python ve TypeScript halini gösterir.',
   requests: 'İstek',

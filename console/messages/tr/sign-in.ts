@@ -49,4 +49,9 @@ export default {
   inviteMissing: 'Adresin son bölümü eksik. Davetteki bağlantının tamamını açın.',
   inviteBroken: 'Bu davet kullanılmış, geri alınmış ya da çok eski. Yenisini isteyin.',
   joined: '{account} hesabına katıldınız',
+  confirmTitle: 'E-posta adresiniz',
+  confirmed: '{email} onaylandı.',
+  confirmBroken: 'Bu bağlantı artık çalışmıyor.',
+  confirmMissing: 'Adresin son bölümü eksik. E-postadaki bağlantının tamamını açın.',
+  confirmOn: 'Konsola geç',
 } satisfies Translation<typeof en>;

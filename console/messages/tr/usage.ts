@@ -12,6 +12,7 @@ export default {
   projected: 'Ay sonu tahmini',
   projectedAbout: 'Son yedi günün hızıyla',
   plan: 'Plan',
+  tiers: 'Modeller: {names}',
   monthlyCredit: 'Ayda {amount} kredi',
   noMonthlyCredit: 'Aylık kredi yok',
   ofBudget: 'Bütçenin {percent} kadarı',

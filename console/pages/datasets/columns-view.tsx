@@ -45,7 +45,8 @@ function ColumnCard({ column, rows }: { column: Profile; rows: number }) {
     histogram,
     top,
   } = column;
-  const value = (each: unknown) => (typeof each === 'number' ? format.decimal(each, 3) : cellText(each));
+  const value = (each: unknown) =>
+    typeof each === 'number' ? format.decimal(each, Math.abs(each) >= 1000 ? 0 : 3) : cellText(each);
   return (
     <Card title={<span className="break-words">{name}</span>} actions={<Badge>{shortType(type)}</Badge>}>
       {histogram ? (

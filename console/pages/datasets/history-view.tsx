@@ -2,7 +2,7 @@
 import { Link, useNavigate } from '@tanstack/react-router';
 import { Trash2 } from 'lucide-react';
 import { useState } from 'react';
-import { useChange, useMay } from '../../api/index.ts';
+import { useChange, useMay, useRoute } from '../../api/index.ts';
 import { useFormat } from '../../messages/format.ts';
 import { Badge } from '../../ui/badge.tsx';
 import { Button } from '../../ui/button.tsx';
@@ -15,6 +15,7 @@ import { useDatasetText } from './text.ts';
 
 export function HistoryView({ dataset }: { dataset: WholeDataset }) {
   const text = useDatasetText();
+  const parentName = useParentName(dataset.dataset_id);
   const { lineage, recipe } = dataset;
   return (
     <div className="grid items-start gap-6 lg:grid-cols-2">
@@ -24,7 +25,7 @@ export function HistoryView({ dataset }: { dataset: WholeDataset }) {
           title={text('lineage')}
           description={
             lineage.parents.length > 0
-              ? text('madeFrom', { parents: lineage.parents.map(shortReference).join(', ') })
+              ? text('madeFrom', { parents: lineage.parents.map(parentName).join(', ') })
               : text('lineageUpload')
           }
         >
@@ -52,6 +53,7 @@ function Versions({ dataset }: { dataset: WholeDataset }) {
   const mayChange = useMay('member');
   const [removing, setRemoving] = useState<number | null>(null);
   const id = dataset.dataset_id;
+  const parentName = useParentName(id);
   const remove = useChange('deleteDataset', {
     refresh: ['getDataset', 'listDatasets'],
     onDone: () => {
@@ -86,7 +88,9 @@ function Versions({ dataset }: { dataset: WholeDataset }) {
                   text('rows', { count: rows }),
                   format.bytes(bytes),
                   format.ago(at),
-                  parents.length === 0 ? text('uploaded') : parents.map(shortReference).join(', '),
+                  parents.length === 0
+                    ? text('uploaded')
+                    : text('madeFrom', { parents: parents.map(parentName).join(', ') }),
                 ].join(' · ')}
               </div>
             </div>
@@ -148,7 +152,14 @@ export function Report({ report }: { report: WholeDataset['lineage']['report'] }
   );
 }
 
-/** `ds_…c5@2` */
-function shortReference(reference: string): string {
-  return reference.replace(/^(ds_)\w+(\w{4})/, '$1…$2');
+/** A version of the same dataset by its number, one of another by its name. */
+function useParentName(id: string): (reference: string) => string {
+  const text = useDatasetText();
+  const { data } = useRoute('listDatasets');
+  return reference => {
+    const [dataset, version] = reference.split('@');
+    const number = text('versionNumber', { number: version ?? '' });
+    if (dataset === id) return number;
+    return `${data?.data.find(each => each.dataset_id === dataset)?.name ?? dataset}, ${number}`;
+  };
 }

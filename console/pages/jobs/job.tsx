@@ -3,7 +3,8 @@ import { Link, useParams } from '@tanstack/react-router';
 import { ArrowLeft } from 'lucide-react';
 import { useState } from 'react';
 import { useChange, useMay, useRoute } from '../../api/index.ts';
-import { type JobEvent, useJobEvents } from '../../api/job-events.ts';
+import { useJobEvents } from '../../api/job-events.ts';
+import { useJobSubject } from '../../api/names.ts';
 import { Page } from '../../layout/page.tsx';
 import { useFormat } from '../../messages/format.ts';
 import { Badge } from '../../ui/badge.tsx';
@@ -14,6 +15,7 @@ import { Confirm } from '../../ui/dialog.tsx';
 import { Problem, Skeleton } from '../../ui/empty.tsx';
 import { Progress } from '../../ui/progress.tsx';
 import { toast } from '../../ui/toast.tsx';
+import { Events } from './events.tsx';
 import { type Job, JobStatus, isOver, ranMs, useKindName } from './status.tsx';
 import { useJobsText } from './text.ts';
 
@@ -25,6 +27,7 @@ export function JobPage() {
 function Watched({ id }: { id: string }) {
   const text = useJobsText();
   const kindName = useKindName();
+  const subjectOf = useJobSubject();
   const mayCancel = useMay('member');
   const [asking, setAsking] = useState(false);
   const { data: job, error, refetch } = useRoute('getJob', { params: { id } });
@@ -38,7 +41,7 @@ function Watched({ id }: { id: string }) {
   });
   return (
     <Page
-      title={job ? kindName(job.kind) : text('job')}
+      title={job ? [kindName(job.kind), subjectOf(job)].filter(Boolean).join(': ') : text('job')}
       above={
         <Link to="/console/jobs" className="mb-2 inline-flex items-center gap-1.5 text-sm text-muted hover:text-ink">
           <ArrowLeft className="size-3.5" aria-hidden="true" />
@@ -160,44 +163,4 @@ function About({ job }: { job: Job }) {
       ]}
     />
   );
-}
-
-/** The last of very many events are enough to look at. */
-const shownEvents = 200;
-
-function Events({ events }: { events: readonly JobEvent[] }) {
-  const text = useJobsText();
-  if (events.length === 0) return <p className="px-5 pb-5 text-muted">{text('noEvents')}</p>;
-  return (
-    // New ones come on top, and people who hear the page aren't told each one.
-    <ol tabIndex={0} aria-label={text('events')} className="max-h-120 overflow-y-auto border-t border-line text-sm">
-      {events
-        .slice(-shownEvents)
-        .toReversed()
-        .map(event => (
-          <li
-            key={event.id}
-            className="grid grid-cols-[7.5rem_minmax(0,1fr)] gap-3 border-b border-line px-5 py-2 last:border-b-0"
-          >
-            <span className="font-medium">{event.event}</span>
-            <span className="font-mono text-xs leading-5 break-words text-muted">{brief(event.data)}</span>
-          </li>
-        ))}
-    </ol>
-  );
-}
-
-/** The fields of an event in one line; long lists only by their length. */
-function brief(data: unknown): string {
-  if (typeof data !== 'object' || data === null) return String(data);
-  return Object.entries(data)
-    .map(([name, value]) => `${name} ${short(value)}`)
-    .join('  ');
-}
-
-function short(value: unknown): string {
-  if (typeof value === 'number') return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(5)));
-  if (Array.isArray(value)) return `[${value.length}]`;
-  const written = typeof value === 'object' ? JSON.stringify(value) : String(value);
-  return written.length > 160 ? `${written.slice(0, 160)}…` : written;
 }

@@ -3,6 +3,7 @@ import { Link } from '@tanstack/react-router';
 import { ListChecks } from 'lucide-react';
 import { useState } from 'react';
 import { useRoute } from '../../api/index.ts';
+import { useJobSubject } from '../../api/names.ts';
 import { Page } from '../../layout/page.tsx';
 import { useCommonText } from '../../messages/common.ts';
 import { useFormat } from '../../messages/format.ts';
@@ -114,14 +115,18 @@ function JobTable({ jobs }: { jobs: readonly Job[] }) {
   const text = useJobsText();
   const format = useFormat();
   const kindName = useKindName();
+  const subjectOf = useJobSubject();
   const columns: Column<Job>[] = [
     {
       id: 'kind',
       title: text('job'),
       cell: job => (
         <Link to="/console/jobs/$id" params={{ id: job.job_id }} className="block py-1.5 hover:text-accent">
-          <span className="block font-medium">{kindName(job.kind)}</span>
-          <span className="block font-mono text-xs text-faint">{job.job_id}</span>
+          <span className="block font-medium whitespace-nowrap">{subjectOf(job) ?? kindName(job.kind)}</span>
+          <span className="block whitespace-nowrap text-muted">
+            {kindName(job.kind)}
+            <span className="sr-only"> {job.job_id}</span>
+          </span>
         </Link>
       ),
     },

@@ -1,5 +1,5 @@
 // The account's API keys.
-import { KeyRound, MoreHorizontal, Plus, RotateCw, Trash2 } from 'lucide-react';
+import { KeyRound, MoreHorizontal, Pencil, Plus, RotateCw, Trash2 } from 'lucide-react';
 import { useState } from 'react';
 import { type Answer, useChange, useMay, useRoute, useSession } from '../../api/index.ts';
 import { Page } from '../../layout/page.tsx';
@@ -14,13 +14,14 @@ import { Menu, MenuItem } from '../../ui/menu.tsx';
 import { Progress } from '../../ui/progress.tsx';
 import { type Column, Table } from '../../ui/table.tsx';
 import { toast } from '../../ui/toast.tsx';
+import { ChangeKey } from './change.tsx';
 import { MakeKey } from './make.tsx';
 import { RotateKey } from './rotate.tsx';
 import { type MadeKey, ShowSecret } from './secret.tsx';
 import { useKeysText } from './text.ts';
 
 export type Key = Answer<'listOwnKeys'>['data'][number];
-type Open = { what: 'make' } | { what: 'secret'; made: MadeKey } | { what: 'rotate' | 'revoke'; key: Key };
+type Open = { what: 'make' } | { what: 'secret'; made: MadeKey } | { what: 'change' | 'rotate' | 'revoke'; key: Key };
 
 export function KeysPage() {
   const common = useCommonText();
@@ -55,6 +56,7 @@ export function KeysPage() {
           ) : keys.length > 0 ? (
             <KeyTable
               keys={keys}
+              onChange={key => setOpen({ what: 'change', key })}
               onRotate={key => setOpen({ what: 'rotate', key })}
               onRevoke={key => setOpen({ what: 'revoke', key })}
             />
@@ -86,6 +88,7 @@ export function KeysPage() {
       )}
       <MakeKey open={open?.what === 'make'} onClose={close} onMade={show} />
       {open?.what === 'secret' && <ShowSecret made={open.made} onClose={close} />}
+      {open?.what === 'change' && <ChangeKey apiKey={open.key} onClose={close} />}
       {open?.what === 'rotate' && <RotateKey apiKey={open.key} onClose={close} onMade={show} />}
       {open?.what === 'revoke' && (
         <Confirm
@@ -104,11 +107,12 @@ export function KeysPage() {
 
 interface KeyTableProps {
   keys: readonly Key[];
+  onChange: (key: Key) => void;
   onRotate: (key: Key) => void;
   onRevoke: (key: Key) => void;
 }
 
-function KeyTable({ keys, onRotate, onRevoke }: KeyTableProps) {
+function KeyTable({ keys, onChange, onRotate, onRevoke }: KeyTableProps) {
   const common = useCommonText();
   const text = useKeysText();
   const format = useFormat();
@@ -121,8 +125,8 @@ function KeyTable({ keys, onRotate, onRevoke }: KeyTableProps) {
       title: text('name'),
       cell: key => (
         <div className="py-2">
-          <div className="font-medium">{key.name}</div>
-          <div className="font-mono text-xs text-faint">sk-…{key.hint}</div>
+          <div className="min-w-28 font-medium">{key.name}</div>
+          <div className="font-mono text-xs whitespace-nowrap text-faint">sk-…{key.hint}</div>
         </div>
       ),
     },
@@ -181,6 +185,9 @@ function KeyTable({ keys, onRotate, onRevoke }: KeyTableProps) {
               </Button>
             }
           >
+            <MenuItem icon={<Pencil />} onSelect={() => onChange(key)}>
+              {text('change')}
+            </MenuItem>
             <MenuItem icon={<RotateCw />} onSelect={() => onRotate(key)}>
               {text('rotate')}
             </MenuItem>

@@ -2,8 +2,9 @@
 import { useSearch } from '@tanstack/react-router';
 import { CircleStop, MessagesSquare, RotateCcw, SendHorizontal } from 'lucide-react';
 import { type KeyboardEvent, useEffect, useRef, useState } from 'react';
-import { useRoute } from '../../api/index.ts';
+import { useMay, useRoute } from '../../api/index.ts';
 import { Page } from '../../layout/page.tsx';
+import { ViewerNote } from '../../layout/viewer-note.tsx';
 import { CodeSamples } from '../../samples/code-samples.tsx';
 import { Button } from '../../ui/button.tsx';
 import { Card } from '../../ui/card.tsx';
@@ -19,6 +20,7 @@ export function ChatPage() {
   const text = useModelText();
   const { model: asked } = useSearch({ from: '/inside/console/models/chat' });
   const models = useLanguageModels();
+  const mayAsk = useMay('member');
   const [model, setModel] = useState<string | null>(asked ?? null);
   const chosen = model ?? models[0]?.value ?? null;
   const [temperature, setTemperature] = useState('0.7');
@@ -44,8 +46,9 @@ export function ChatPage() {
         )
       }
     >
+      <ViewerNote />
       <div className="grid items-start gap-6 lg:grid-cols-[minmax(0,1fr)_19rem]">
-        <Card flush className="flex min-h-[60dvh] flex-col">
+        <Card flush className="flex min-h-[60dvh] flex-col [&>div]:flex [&>div]:flex-1 [&>div]:flex-col">
           <Conversation messages={messages} busy={busy} hasModel={chosen !== null} />
           {problem && (
             <div className="px-5 pb-4">
@@ -53,7 +56,7 @@ export function ChatPage() {
             </div>
           )}
           <Composer
-            disabled={chosen === null}
+            disabled={chosen === null || !mayAsk}
             busy={busy}
             onStop={stop}
             onSend={message => send(message, { settings, system })}

@@ -1,11 +1,12 @@
 // Two models measured on the same rows.
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { Scale } from 'lucide-react';
-import { useChange, useRoute } from '../../api/index.ts';
+import { useChange, useMay, useRoute } from '../../api/index.ts';
 import { Page } from '../../layout/page.tsx';
+import { ViewerNote } from '../../layout/viewer-note.tsx';
 import { useFormat } from '../../messages/format.ts';
 import { Badge } from '../../ui/badge.tsx';
-import { Button } from '../../ui/button.tsx';
+import { Button, ButtonLink } from '../../ui/button.tsx';
 import { Card } from '../../ui/card.tsx';
 import { Empty, Problem } from '../../ui/empty.tsx';
 import { Select } from '../../ui/select.tsx';
@@ -20,12 +21,14 @@ export function ComparePage() {
   const search = useSearch({ from: '/inside/console/models/compare' });
   const { data } = useRoute('listTrainedModels');
   const { data: datasets } = useRoute('listDatasets');
+  const mayCompare = useMay('member');
   const compare = useChange('compareModels', { quiet: true });
   const ready = (data?.data ?? []).filter(({ status, model_type: type }) => status === 'succeeded' && type !== 'llm');
-  const one = ready.find(({ model_id: id }) => id === search.one) ?? ready[0];
-  const rivals = ready.filter(
-    each => each !== one && each.model_type === one?.model_type && each.target === one.target,
-  );
+  const rivalsOf = (model: (typeof ready)[number] | undefined) =>
+    ready.filter(each => each !== model && each.model_type === model?.model_type && each.target === model.target);
+  const one =
+    ready.find(({ model_id: id }) => id === search.one) ?? ready.find(model => rivalsOf(model).length > 0) ?? ready[0];
+  const rivals = rivalsOf(one);
   const other = rivals.find(({ model_id: id }) => id === search.other) ?? rivals[0];
   const go = (changes: typeof search) => {
     compare.reset();
@@ -42,6 +45,7 @@ export function ComparePage() {
   });
   return (
     <Page title={text('compareTitle')} description={text('compareAbout')}>
+      <ViewerNote />
       <Card>
         <div className="grid items-end gap-4 sm:grid-cols-2 lg:grid-cols-[1fr_1fr_1fr_auto]">
           <Select
@@ -71,7 +75,7 @@ export function ComparePage() {
             className="h-9"
             icon={<Scale />}
             busy={compare.isPending}
-            disabled={!one || !other}
+            disabled={!one || !other || !mayCompare}
             onClick={() =>
               one &&
               other &&
@@ -87,7 +91,11 @@ export function ComparePage() {
       {compare.error && <Problem error={compare.error} />}
       {data && !other && (
         <Card flush>
-          <Empty icon={<Scale />} title={text('needTwo')} />
+          <Empty
+            icon={<Scale />}
+            title={text('needTwo')}
+            action={mayCompare && <ButtonLink to="/console/models/train">{text('train')}</ButtonLink>}
+          />
         </Card>
       )}
       {answer && (

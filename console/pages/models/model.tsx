@@ -4,6 +4,7 @@ import { ArrowLeft, CircleStop, Download, MessagesSquare, Trash2 } from 'lucide-
 import { useState } from 'react';
 import { type Answer, ApiProblem, addressOf, useChange, useMay, useRoute } from '../../api/index.ts';
 import { Page } from '../../layout/page.tsx';
+import { ViewerNote } from '../../layout/viewer-note.tsx';
 import { useFormat } from '../../messages/format.ts';
 import { Button, ButtonLink } from '../../ui/button.tsx';
 import { Card } from '../../ui/card.tsx';
@@ -50,11 +51,14 @@ function Whole({ model }: { model: Model }) {
       description={
         <span className="flex flex-wrap items-center gap-x-3 gap-y-1">
           <ModelStatus status={status} />
-          <span>{[text(type), target, format.ago(model.created_at)].filter(Boolean).join(' · ')}</span>
+          <span>
+            {[text(type), type === 'llm' ? null : target, format.ago(model.created_at)].filter(Boolean).join(' · ')}
+          </span>
         </span>
       }
       actions={<Actions model={model} />}
     >
+      <ViewerNote />
       {!isOver(status) && <Running model={model} live={live} />}
       {status === 'failed' && (
         <Problem
@@ -71,7 +75,7 @@ function Whole({ model }: { model: Model }) {
           label={text('views')}
           tabs={[
             { id: 'results', title: text('results'), content: <Results model={model} /> },
-            ...(model.features
+            ...(model.features?.length
               ? [{ id: 'predict', title: text('predict'), content: <PredictForm model={model} /> }]
               : []),
             {
@@ -90,7 +94,7 @@ function Whole({ model }: { model: Model }) {
               content: (
                 <div className="grid items-start gap-6 lg:grid-cols-2">
                   <Aliases model={model} />
-                  <Card title="model_id">
+                  <Card title={text('modelId')} description={text('modelIdAbout')}>
                     <CopyLine value={model.model_id} />
                   </Card>
                 </div>

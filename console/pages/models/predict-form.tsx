@@ -1,7 +1,7 @@
 // A prediction for one row: a form made from what the model learnt from, and the answer beside it.
 import { Sparkles } from 'lucide-react';
 import { type FormEvent, useMemo, useState } from 'react';
-import { type Answer, ApiProblem, useChange, useRoute } from '../../api/index.ts';
+import { type Answer, ApiProblem, useChange, useMay, useRoute } from '../../api/index.ts';
 import { useFormat } from '../../messages/format.ts';
 import { CodeSamples } from '../../samples/code-samples.tsx';
 import { Button } from '../../ui/button.tsx';
@@ -22,6 +22,7 @@ export function PredictForm({ model }: { model: Model }) {
   const { data: profile } = useRoute('getProfile', { params: { id: `${model.dataset_id}@${model.dataset_version}` } });
   const known = useMemo(() => knownValues(profile), [profile]);
   const [done, setDone] = useState<{ body: object; answer: Answer<'predict'> } | null>(null);
+  const mayPredict = useMay('member');
   const predict = useChange('predict', { quiet: true });
   const body = { model_id: model.aliases[0] ?? model.model_id, input: { data: [predictRow(features, values)] } };
   const submit = (event: FormEvent) => {
@@ -48,7 +49,7 @@ export function PredictForm({ model }: { model: Model }) {
             ))}
           </div>
           <div className="flex flex-wrap gap-2">
-            <Button look="primary" type="submit" icon={<Sparkles />} busy={predict.isPending}>
+            <Button look="primary" type="submit" icon={<Sparkles />} busy={predict.isPending} disabled={!mayPredict}>
               {text('predictRun')}
             </Button>
             <Button look="quiet" onClick={() => setValues(startValues(features, model.example))}>

@@ -4,6 +4,9 @@ import { useFormat } from '../../messages/format.ts';
 import { Card, Figure, Figures } from '../../ui/card.tsx';
 import { metricOf, writeMetric } from './metrics.ts';
 import { Residuals, SquarePlot } from './plots.tsx';
+import { PrecisionRecallCard, RocCard } from './rate-plots.tsx';
+import type { ClassRates } from './rates.ts';
+import { type SampleAnswer, SampleAnswers } from './sample-answers.tsx';
 import { useModelText } from './text.ts';
 
 type Model = Answer<'getTrainedModel'>;
@@ -27,14 +30,25 @@ export function Results({ model }: { model: Model }) {
   const calibration = metrics['calibration'] as Bin[] | undefined;
   const pairs = metrics['pairs'] as [number, number][] | undefined;
   const residuals = metrics['residuals'] as { from: number; to: number; count: number }[] | undefined;
+  const answers = model.language?.['answers'] as SampleAnswer[] | undefined;
+  const rates = (metrics['roc'] as ClassRates[] | undefined)?.filter(({ points }) => points.length > 1) ?? [];
+  const counts = new Map(
+    confusion?.labels.map((label, index) => [
+      String(label),
+      confusion.counts[index]?.reduce((sum, count) => sum + count, 0) ?? 0,
+    ]),
+  );
   return (
     <div className="flex flex-col gap-6">
       <Key model={model} />
-      <div className="grid items-start gap-6 lg:grid-cols-2">
+      {answers && <SampleAnswers answers={answers} />}
+      <div className="gap-6 *:mb-6 *:break-inside-avoid lg:columns-2">
         {confusion && confusion.labels.length <= mostClasses && <ConfusionCard confusion={confusion} />}
         {pairs && <PairsCard pairs={pairs} />}
-        <ImportanceCard importance={model.importance} />
+        {(model.importance?.length ?? 0) > 0 && <ImportanceCard importance={model.importance} />}
         {calibration && <CalibrationCard bins={calibration} />}
+        {rates.length > 0 && <RocCard rates={rates} counts={counts} />}
+        {rates.length > 0 && counts.size > 0 && <PrecisionRecallCard rates={rates} counts={counts} />}
         {residuals && <Residuals bins={residuals} />}
       </div>
     </div>
@@ -56,7 +70,7 @@ function Key({ model }: { model: Model }) {
       ['r2', text('r2About')],
       ['rmse', text('rmseAbout', { target: target ?? '' })],
       ['mae', text('maeAbout')],
-      ['perplexity', undefined],
+      ['perplexity', text('perplexityAbout')],
     ] as const
   ).flatMap(([name, about]) => {
     const own = value(name);
@@ -191,7 +205,6 @@ function ImportanceCard({ importance }: { importance: Model['importance'] }) {
   const most = Math.max(1e-12, ...sorted.map(each => each.importance));
   return (
     <Card title={text('importance')} description={text('importanceAbout')}>
-      {sorted.length === 0 && <p className="text-muted">{text('noImportance')}</p>}
       <ul className="flex flex-col gap-2.5">
         {sorted.map(each => (
           <li key={each.feature}>

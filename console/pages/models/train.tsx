@@ -2,8 +2,9 @@
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { BrainCircuit, Table2 } from 'lucide-react';
 import { type FormEvent, type ReactNode, useMemo, useState } from 'react';
-import { type Answer, ApiProblem, type Input, useChange, useRoute } from '../../api/index.ts';
+import { type Answer, ApiProblem, type Input, useChange, useMay, useRoute } from '../../api/index.ts';
 import { Page } from '../../layout/page.tsx';
+import { ViewerNote } from '../../layout/viewer-note.tsx';
 import { useCommonText } from '../../messages/common.ts';
 import { CodeSamples } from '../../samples/code-samples.tsx';
 import { Button, ButtonLink } from '../../ui/button.tsx';
@@ -49,6 +50,7 @@ export function TrainPage() {
   const problem = error ?? listError;
   return (
     <Page title={text('trainTitle')} description={text('trainAbout')}>
+      <ViewerNote />
       {problem && <Problem error={problem} />}
       {list && list.data.length === 0 && !asked ? (
         <Card flush>
@@ -143,6 +145,7 @@ function Form({
   const [name, setName] = useState('');
   const [settings, setSettings] = useState(undecided);
   const bases = useBaseModels();
+  const mayTrain = useMay('member');
   const set = (changes: Partial<Settings>) => setSettings({ ...settings, ...changes });
 
   const chosen = columns.find(column => column.name === target);
@@ -170,7 +173,7 @@ function Form({
   };
   const number = (
     field: keyof Settings,
-    { label, placeholder, path }: { label: string; placeholder: string; path: string },
+    { label, placeholder = text('automatic'), path }: { label: string; placeholder?: string; path: string },
   ) => (
     <TextField
       label={label}
@@ -222,7 +225,7 @@ function Form({
                 }
               />
             )}
-            <div className="flex flex-col gap-1.5">
+            <div className="flex flex-col gap-1.5 sm:col-span-2">
               <span className="text-sm font-medium">{text('kind')}</span>
               <Segments
                 label={text('kind')}
@@ -331,15 +334,18 @@ function Form({
                 ]}
               />
             )}
-            {number('epochs', { label: text('epochs'), placeholder: '100', path: 'epochs' })}
-            {number('batchSize', { label: text('batchSize'), placeholder: '32', path: 'batch_size' })}
-            {number('learningRate', { label: text('learningRate'), placeholder: '0.001', path: 'learning_rate' })}
+            {number('epochs', { label: text('epochs'), path: 'epochs' })}
+            {number('batchSize', {
+              label: text(modelType === 'llm' ? 'batchSamples' : 'batchSize'),
+              path: 'batch_size',
+            })}
+            {number('learningRate', { label: text('learningRate'), path: 'learning_rate' })}
             {number('validationSplit', {
               label: text('validationSplit'),
               placeholder: '0.15',
               path: 'validation_split',
             })}
-            {number('maxSeconds', { label: text('maxSeconds'), placeholder: '600', path: 'max_seconds' })}
+            {number('maxSeconds', { label: text('maxSeconds'), placeholder: common('unlimited'), path: 'max_seconds' })}
             {number('seed', { label: text('seed'), placeholder: '0', path: 'seed' })}
             <div className="self-center">
               <Checkbox
@@ -357,7 +363,7 @@ function Form({
             type="submit"
             icon={<BrainCircuit />}
             busy={train.isPending}
-            disabled={objection !== null || (target === null && modelType !== 'llm')}
+            disabled={!mayTrain || objection !== null || (target === null && modelType !== 'llm')}
           >
             {text('startTraining')}
           </Button>

@@ -10,6 +10,7 @@ import { Problem, Skeleton } from '../../ui/empty.tsx';
 import { TextField } from '../../ui/field.tsx';
 import { Select } from '../../ui/select.tsx';
 import { toast } from '../../ui/toast.tsx';
+import { useEntryKind } from '../usage/entry-kind.ts';
 import { useOperatorText } from './text.ts';
 
 type Inspected = Answer<'inspectAccount'>;
@@ -119,6 +120,7 @@ function Credit({ id }: { id: string }) {
 function People({ account }: { account: Inspected }) {
   const text = useOperatorText();
   const making = useChange('createResetLink');
+  const vouching = useChange('confirmPerson', { refresh: ['inspectAccount'] });
   return (
     <section>
       <h3 className="mb-2 font-semibold">{text('people')}</h3>
@@ -129,9 +131,20 @@ function People({ account }: { account: Inspected }) {
               <span className="block truncate">{person.name}</span>
               <span className="block truncate text-sm text-muted">{person.email}</span>
             </span>
-            <Button size="small" onClick={() => making.mutate({ params: { id: person.person_id } })}>
-              {text('resetLink')}
-            </Button>
+            <span className="flex flex-wrap justify-end gap-1.5">
+              {!person.email_verified && (
+                <Button
+                  size="small"
+                  title={text('vouchAbout')}
+                  onClick={() => vouching.mutate({ params: { id: person.person_id } })}
+                >
+                  {text('vouch')}
+                </Button>
+              )}
+              <Button size="small" onClick={() => making.mutate({ params: { id: person.person_id } })}>
+                {text('resetLink')}
+              </Button>
+            </span>
           </li>
         ))}
       </ul>
@@ -147,6 +160,7 @@ function People({ account }: { account: Inspected }) {
 
 function Entries({ account }: { account: Inspected }) {
   const text = useOperatorText();
+  const kindName = useEntryKind();
   const format = useFormat();
   return (
     <section>
@@ -156,7 +170,7 @@ function Entries({ account }: { account: Inspected }) {
         {account.ledger.map(entry => (
           <li key={entry.id} className="flex justify-between gap-3">
             <span className="min-w-0 truncate text-muted">
-              {format.date(entry.at)} · {entry.note || entry.kind}
+              {[format.date(entry.at), kindName(entry.kind), entry.note].filter(Boolean).join(' · ')}
             </span>
             <span>{format.money(entry.amount_usd)}</span>
           </li>

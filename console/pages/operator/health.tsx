@@ -42,6 +42,7 @@ export function Health() {
 function Now({ health }: { health: Answer<'getHealth'> }) {
   const text = useOperatorText();
   const format = useFormat();
+  const isWell = health.status === 'healthy' || health.status === 'ok';
   const load = (label: string, percent: number) => (
     <Figure
       label={label}
@@ -55,9 +56,7 @@ function Now({ health }: { health: Answer<'getHealth'> }) {
     <Figures>
       <Figure
         label={text('status')}
-        value={
-          <Badge tone={health.status === 'healthy' || health.status === 'ok' ? 'good' : 'warn'}>{health.status}</Badge>
-        }
+        value={<Badge tone={isWell ? 'good' : 'warn'}>{isWell ? text('healthy') : health.status}</Badge>}
         about={text('up', { time: format.duration(health.uptime_seconds * 1000) })}
       />
       {load(text('cpu'), health.system.cpu_percent)}
@@ -87,7 +86,7 @@ function Plots({ series }: { series: Series }) {
             ['p95', series.p95_ms],
             ['p99', series.p99_ms],
           ])}
-          formatY={ms => `${format.decimal(ms, 1)} ms`}
+          formatY={ms => (ms < 1000 ? `${format.decimal(ms, 1)} ms` : format.duration(ms))}
         />
       </Card>
       <Card title={text('throughput')} description={text('throughputAbout')}>

@@ -21,21 +21,36 @@ const few = { query: { limit: 5 } };
 export function OverviewPage() {
   const text = useText(files);
   const { person } = useSession();
+  const steps = useSteps();
+  const address = (
+    <Card title={text('address')} description={text('addressAbout')}>
+      <CopyLine value={location.origin} />
+    </Card>
+  );
   return (
     <Page title={text('hello', { name: person?.name.split(' ')[0] ?? '' })} description={text('about')}>
       <Numbers />
-      <div className="grid items-start gap-6 lg:grid-cols-[minmax(0,1fr)_22rem]">
-        <div className="flex min-w-0 flex-col gap-6">
-          <Steps />
-          <Card title={text('address')} description={text('addressAbout')}>
-            <CopyLine value={location.origin} />
-          </Card>
+      {steps.every(step => step.done) ? (
+        // Whoever has done all of it knows the way.
+        <>
+          <div className="grid items-start gap-6 lg:grid-cols-2">
+            <Datasets />
+            <Models />
+          </div>
+          {address}
+        </>
+      ) : (
+        <div className="grid items-start gap-6 lg:grid-cols-[minmax(0,1fr)_22rem]">
+          <div className="flex min-w-0 flex-col gap-6">
+            <Steps steps={steps} />
+            {address}
+          </div>
+          <div className="flex min-w-0 flex-col gap-6">
+            <Datasets />
+            <Models />
+          </div>
         </div>
-        <div className="flex min-w-0 flex-col gap-6">
-          <Datasets />
-          <Models />
-        </div>
-      </div>
+      )}
     </Page>
   );
 }
@@ -59,24 +74,32 @@ function Numbers() {
         value={summary ? format.compact(summary.total_tokens) : '–'}
         about={text('lastDays')}
       />
-      <Figure label={text('spent')} value={summary ? format.money(summary.total_cost) : '–'} about={text('lastDays')} />
+      <Figure label={text('spent')} value={summary ? format.cents(summary.total_cost) : '–'} about={text('lastDays')} />
       <Figure
         label={text('balance')}
-        value={typeof balance === 'number' ? format.money(balance) : '–'}
+        value={typeof balance === 'number' ? format.cents(balance) : '–'}
         {...(summary && balance === null && { about: text('unbilled') })}
       />
     </Figures>
   );
 }
 
-function Steps() {
+interface Step {
+  title: string;
+  about: string;
+  done: boolean;
+  to: LinkProps;
+}
+
+/** From the first vector to the first call by a program, as far as the account has come. */
+function useSteps(): Step[] {
   const text = useText(files);
   const { data: usage } = useRoute('getUsage', { query: { include_daily_breakdown: false } });
   const { data: datasets } = useRoute('listDatasets', few);
   const { data: models } = useRoute('listTrainedModels', few);
   const { data: keys } = useRoute('listOwnKeys');
   const newest = datasets?.data[0];
-  const steps: { title: string; about: string; done: boolean; to: LinkProps }[] = [
+  return [
     {
       title: text('stepPlayground'),
       about: text('stepPlaygroundAbout'),
@@ -110,6 +133,10 @@ function Steps() {
       to: { to: '/console/keys' },
     },
   ];
+}
+
+function Steps({ steps }: { steps: readonly Step[] }) {
+  const text = useText(files);
   const done = steps.filter(step => step.done).length;
   return (
     <Card flush title={text('steps')} description={text('stepsAbout', { done, all: steps.length })}>

@@ -1,7 +1,7 @@
 // A text, its chunks where they lie in it, and the vector of each.
 import { ChevronLeft, ChevronRight, Sparkles, Type } from 'lucide-react';
 import { type KeyboardEvent, useMemo, useState } from 'react';
-import { type Answer, useChange } from '../../api/index.ts';
+import { type Answer, useChange, useMay } from '../../api/index.ts';
 import { useFormat } from '../../messages/format.ts';
 import { CodeSamples } from '../../samples/code-samples.tsx';
 import { Button } from '../../ui/button.tsx';
@@ -31,6 +31,7 @@ export function ChunksView({ settings, onSettings }: ViewProps) {
   const [written, setWritten] = useState(article);
   const [done, setDone] = useState<Done | null>(null);
   const { current } = useEncoders(settings.model);
+  const mayTry = useMay('member');
   const run = useChange('vectorizeChunked', { quiet: true, refresh: ['getUsage'] });
 
   const start = () => {
@@ -76,7 +77,7 @@ export function ChunksView({ settings, onSettings }: ViewProps) {
               look="primary"
               icon={<Sparkles />}
               busy={run.isPending}
-              disabled={written.trim() === ''}
+              disabled={!mayTry || written.trim() === ''}
               onClick={start}
             >
               {text('run')}

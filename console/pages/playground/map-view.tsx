@@ -1,7 +1,7 @@
 // Many texts as points on a plane: typed ones, or the rows of a dataset that has vectors.
 import { Map as MapIcon, X } from 'lucide-react';
 import { useEffect, useMemo, useRef, useState } from 'react';
-import { call, useRoute, useSession } from '../../api/index.ts';
+import { call, useMay, useRoute, useSession } from '../../api/index.ts';
 import { useFormat } from '../../messages/format.ts';
 import { Button } from '../../ui/button.tsx';
 import { Card } from '../../ui/card.tsx';
@@ -39,6 +39,7 @@ const [mostRows, rowsAtOnce] = [1000, 200];
 export function MapView({ settings, onSettings }: ViewProps) {
   const text = usePlaygroundText();
   const { accounts, account_id: account } = useSession();
+  const mayTry = useMay('member');
   const [source, setSource] = useState<'texts' | 'dataset'>('texts');
   const [written, setWritten] = useState(() => headlines.join('\n'));
   const [table, setTable] = useState<TableChoice | null>(null);
@@ -138,7 +139,7 @@ export function MapView({ settings, onSettings }: ViewProps) {
                 </div>
               </div>
             ) : (
-              <Button look="primary" icon={<MapIcon />} disabled={!ready} onClick={() => void draw()}>
+              <Button look="primary" icon={<MapIcon />} disabled={!mayTry || !ready} onClick={() => void draw()}>
                 {text('draw')}
               </Button>
             )}

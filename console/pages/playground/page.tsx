@@ -2,6 +2,7 @@
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { Page } from '../../layout/page.tsx';
+import { ViewerNote } from '../../layout/viewer-note.tsx';
 import { useCommonText } from '../../messages/common.ts';
 import { Tabs } from '../../ui/tabs.tsx';
 import { ChunksView } from './chunks-view.tsx';
@@ -21,6 +22,7 @@ export function PlaygroundPage() {
   const shared = { settings, onSettings: setSettings };
   return (
     <Page title={common('playground')} description={text('about')}>
+      <ViewerNote />
       <Tabs
         label={text('views')}
         value={view}

@@ -1,7 +1,7 @@
 // Several texts and how alike each is to each other.
 import { Grid2x2, Plus, Trash2 } from 'lucide-react';
 import { type KeyboardEvent, useMemo, useState } from 'react';
-import { useChange } from '../../api/index.ts';
+import { useChange, useMay } from '../../api/index.ts';
 import { useFormat } from '../../messages/format.ts';
 import { CodeSamples } from '../../samples/code-samples.tsx';
 import { Button } from '../../ui/button.tsx';
@@ -29,6 +29,7 @@ export function SimilarityView({ settings, onSettings }: ViewProps) {
   const [lines, setLines] = useState<readonly string[]>(sentences);
   const [compared, setCompared] = useState<Compared | null>(null);
   const { current } = useEncoders(settings.model);
+  const mayTry = useMay('member');
   const run = useChange('vectorizeBatch', { quiet: true });
   const written = lines.filter(line => line.trim() !== '');
 
@@ -97,7 +98,7 @@ export function SimilarityView({ settings, onSettings }: ViewProps) {
                 look="primary"
                 icon={<Grid2x2 />}
                 busy={run.isPending}
-                disabled={written.length < 2}
+                disabled={!mayTry || written.length < 2}
                 onClick={start}
               >
                 {text('compare')}

@@ -2,6 +2,7 @@
 import { useState } from 'react';
 import { type Answer, useRoute } from '../../api/index.ts';
 import { useCommonText } from '../../messages/common.ts';
+import en from '../../messages/en/settings.ts';
 import { useFormat } from '../../messages/format.ts';
 import { Button } from '../../ui/button.tsx';
 import { Card } from '../../ui/card.tsx';
@@ -37,6 +38,7 @@ export function Audit() {
 export function AuditTable({ entries }: { entries: readonly AuditEntry[] }) {
   const text = useSettingsText();
   const format = useFormat();
+  const actionName = useActionName();
   if (entries.length === 0) return <p className="px-5 pb-5 text-muted">{text('auditEmpty')}</p>;
   return (
     <Table
@@ -51,14 +53,34 @@ export function AuditTable({ entries }: { entries: readonly AuditEntry[] }) {
           cell: entry => <time dateTime={entry.at}>{format.time(entry.at)}</time>,
         },
         { id: 'who', title: text('who'), cell: entry => entry.person?.name ?? text('server') },
-        { id: 'action', title: text('action'), className: 'font-mono text-xs', cell: entry => entry.action },
+        {
+          id: 'action',
+          title: text('action'),
+          className: 'whitespace-nowrap',
+          cell: entry => actionName(entry.action),
+        },
         {
           id: 'target',
           title: text('target'),
-          className: 'font-mono text-xs break-all text-muted',
+          className: 'font-mono text-xs whitespace-nowrap text-muted',
           cell: entry => entry.target,
         },
       ]}
     />
   );
+}
+
+/** An action in words; one that the console doesn't know as the log has it. */
+function useActionName(): (action: string) => string {
+  const text = useSettingsText();
+  return action => {
+    const key = `did_${action.replace('.', '_')}`;
+    return isAction(key) ? text(key) : action;
+  };
+}
+
+type ActionKey = Extract<keyof typeof en, `did_${string}`>;
+
+function isAction(key: string): key is ActionKey {
+  return Object.hasOwn(en, key);
 }

@@ -11,6 +11,7 @@ import { Problem } from '../../ui/empty.tsx';
 import { TextField } from '../../ui/field.tsx';
 import { Segments } from '../../ui/select.tsx';
 import { toast } from '../../ui/toast.tsx';
+import { ChangeEmail } from './email.tsx';
 import { useSettingsText } from './text.ts';
 
 export function ProfileSettings() {
@@ -30,6 +31,7 @@ function Profile() {
   const text = useSettingsText();
   const { person } = useSession();
   const [name, setName] = useState(person?.name ?? '');
+  const [moving, setMoving] = useState(false);
   const saving = useChange('changePerson', {
     onDone: () => {
       void reloadSession();
@@ -51,7 +53,20 @@ function Profile() {
           value={name}
           onChange={event => setName(event.target.value)}
         />
-        <TextField label={text('email')} value={person?.email ?? ''} readOnly disabled />
+        <div className="flex items-end gap-2">
+          <TextField
+            label={text('email')}
+            className="flex-1"
+            value={person?.email ?? ''}
+            readOnly
+            disabled
+            {...(person?.new_email && { hint: text('emailWaits', { email: person.new_email }) })}
+          />
+          <Button className="h-9" onClick={() => setMoving(true)}>
+            {text('changeEmail')}
+          </Button>
+        </div>
+        {moving && <ChangeEmail onClose={() => setMoving(false)} />}
         <Button
           type="submit"
           look="primary"

@@ -3,6 +3,7 @@ import { Link, useParams } from '@tanstack/react-router';
 import { ArrowLeft, Printer } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { useRoute } from '../../api/index.ts';
+import { useModelNames } from '../../api/names.ts';
 import { Page } from '../../layout/page.tsx';
 import { useFormat } from '../../messages/format.ts';
 import { Badge } from '../../ui/badge.tsx';
@@ -18,6 +19,7 @@ export function InvoicePage() {
   const text = useUsageText();
   const format = useFormat();
   const monthName = useMonthName();
+  const modelName = useModelNames();
   const { data: invoice, error, refetch } = useRoute('getInvoice', { params: { month } });
   return (
     <Page
@@ -33,7 +35,7 @@ export function InvoicePage() {
         </Link>
       }
       actions={
-        <span className="no-print flex items-center gap-2">
+        <span className="no-print flex flex-wrap items-center gap-2">
           {invoice && !invoice.final && <Badge tone="warn">{text('open')}</Badge>}
           <Button icon={<Printer />} onClick={() => print()}>
             {text('print')}
@@ -64,7 +66,7 @@ export function InvoicePage() {
               rows={invoice.lines}
               rowId={line => line.model}
               columns={[
-                { id: 'model', title: text('model'), cell: line => line.model },
+                { id: 'model', title: text('model'), cell: line => modelName(line.model) },
                 { id: 'requests', title: text('requests'), align: 'end', cell: line => format.number(line.requests) },
                 { id: 'tokens', title: text('tokens'), align: 'end', cell: line => format.number(line.tokens) },
                 { id: 'cost', title: text('cost'), align: 'end', cell: line => format.money(line.cost_usd) },

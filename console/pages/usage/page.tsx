@@ -5,7 +5,6 @@ import { Page } from '../../layout/page.tsx';
 import { useCommonText } from '../../messages/common.ts';
 import { useFormat } from '../../messages/format.ts';
 import { usePreferences } from '../../preferences.ts';
-import { Badge } from '../../ui/badge.tsx';
 import { Button } from '../../ui/button.tsx';
 import { Figure, Figures } from '../../ui/card.tsx';
 import { Problem } from '../../ui/empty.tsx';
@@ -107,7 +106,7 @@ function Head() {
       <Figure
         label={text('plan')}
         value={plans?.current.title ?? ''}
-        about={plans && <Badge>{plans.current.tiers.join(', ')}</Badge>}
+        about={plans && text('tiers', { names: plans.current.tiers.join(', ') })}
       />
     </Figures>
   );

@@ -2,6 +2,7 @@
 import { BarChart as BarChartIcon, Download } from 'lucide-react';
 import { useMemo, useState } from 'react';
 import { addressOf, useRoute } from '../../api/index.ts';
+import { useModelNames } from '../../api/names.ts';
 import { BarChart } from '../../charts/bar-chart.tsx';
 import { useFormat } from '../../messages/format.ts';
 import { usePreferences } from '../../preferences.ts';
@@ -19,6 +20,7 @@ const dayMs = 86_400_000;
 export function UsageOverTime() {
   const text = useUsageText();
   const format = useFormat();
+  const modelName = useModelNames();
   const { language } = usePreferences();
   const [days, setDays] = useState<'7' | '30' | '90'>('30');
   const [by, setBy] = useState<'model' | 'key'>('model');
@@ -32,10 +34,10 @@ export function UsageOverTime() {
     [language],
   );
   const plot = useMemo(
-    () => data && barsByDay(data, { by, measure, days: Number(days), others: text('others') }),
-    [data, by, measure, days, text],
+    () => data && barsByDay(data, { by, measure, days: Number(days), others: text('others'), modelName }),
+    [data, by, measure, days, text, modelName],
   );
-  const sums = useMemo(() => (data ? sumBy(data, by) : []), [data, by]);
+  const sums = useMemo(() => (data ? sumBy(data, by, modelName) : []), [data, by, modelName]);
   return (
     <Card
       flush

@@ -16,10 +16,10 @@ export interface Sum {
 }
 
 /** Sums by model or key, the largest cost first, then the most tokens. */
-export function sumBy({ rows, keys }: Series, by: 'model' | 'key'): Sum[] {
+export function sumBy({ rows, keys }: Series, by: 'model' | 'key', modelName = plain): Sum[] {
   const sums = new Map<string, Sum>();
   for (const row of rows) {
-    const name = nameOf(row, keys, by);
+    const name = by === 'model' ? modelName(row.model) : (keys[row.key_id] ?? row.key_id);
     const sum = sums.get(name) ?? { name, requests: 0, tokens: 0, costUsd: 0, durationMs: 0 };
     sum.requests += row.requests;
     sum.tokens += row.tokens;
@@ -33,9 +33,18 @@ export function sumBy({ rows, keys }: Series, by: 'model' | 'key'): Sum[] {
 /** A bar for each of the `days` up to now (UTC), also where nothing was used; `others` names what is beyond the largest. */
 export function barsByDay(
   series: Series,
-  { by, measure, days, others }: { by: 'model' | 'key'; measure: Measure; days: number; others: string },
+  {
+    by,
+    measure,
+    days,
+    others,
+    modelName = plain,
+  }: { by: 'model' | 'key'; measure: Measure; days: number; others: string; modelName?: (model: string) => string },
 ): { names: string[]; bars: { day: string; values: number[] }[] } {
-  const ranked = sumBy(series, by).map(sum => sum.name);
+  const ranked = sumBy(series, by, modelName)
+    .filter(sum => valueOf[measure](sum) > 0)
+    .toSorted((one, other) => valueOf[measure](other) - valueOf[measure](one))
+    .map(sum => sum.name);
   const shown = ranked.length > mostSeries + 1 ? ranked.slice(0, mostSeries) : ranked;
   const names = shown.length < ranked.length ? [...shown, others] : shown;
   const end = Date.parse(series.to);
@@ -48,13 +57,20 @@ export function barsByDay(
   for (const row of series.rows) {
     const values = bars.get(row.at.slice(0, 10));
     if (!values) continue;
-    const found = shown.indexOf(nameOf(row, series.keys, by));
+    const found = shown.indexOf(by === 'model' ? modelName(row.model) : (series.keys[row.key_id] ?? row.key_id));
     const at = found < 0 ? names.length - 1 : found;
+    if (at < 0) continue;
     values[at] = (values[at] ?? 0) + row[measure];
   }
   return { names, bars: [...bars].map(([day, values]) => ({ day, values })) };
 }
 
-function nameOf(row: Series['rows'][number], keys: Series['keys'], by: 'model' | 'key'): string {
-  return by === 'model' ? row.model : (keys[row.key_id] ?? row.key_id);
+const valueOf: Record<Measure, (sum: Sum) => number> = {
+  cost_usd: sum => sum.costUsd,
+  tokens: sum => sum.tokens,
+  requests: sum => sum.requests,
+};
+
+function plain(model: string): string {
+  return model;
 }

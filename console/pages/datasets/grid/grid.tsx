@@ -215,7 +215,7 @@ function columnEdges(columns: readonly GridColumn[]): number[] {
 
 function columnWidth(name: string, type: string): number {
   const least = Math.min(260, 60 + (name.length + shortType(type).length) * 7.2);
-  const usual = type === 'VARCHAR' ? 190 : /\[|STRUCT|MAP|JSON/.test(type) ? 240 : /TIMESTAMP/.test(type) ? 180 : 132;
+  const usual = type === 'VARCHAR' ? 190 : /\[|STRUCT|MAP|JSON/.test(type) ? 240 : /TIMESTAMP/.test(type) ? 180 : 168;
   return Math.round(Math.max(least, usual));
 }
 

@@ -88,6 +88,7 @@ export function RecipeDialog({ onClose, onTake }: TakeProps) {
     >
       <Select
         label={text.field('dataset_id')}
+        placeholder={text('chooseDataset')}
         value={id}
         onChange={setId}
         choices={(data?.data ?? [])

@@ -139,7 +139,7 @@ export function Prepare({ dataset, onClose, onDone }: PrepareProps) {
               disabled={operations.length === 0 || operations.length < drafts.length}
               onClick={() => apply.start(operations)}
             >
-              {text('apply', { count: drafts.length })}
+              {drafts.length === 0 ? text('applyNone') : text('apply', { count: drafts.length })}
             </Button>
           ) : (
             <div className="flex flex-col gap-2" role="status">
@@ -160,6 +160,7 @@ export function Prepare({ dataset, onClose, onDone }: PrepareProps) {
           {operations.length === 0 ? text('previewUnchanged') : text('previewTitle', { count: operations.length })}
           {busy && <Spinner />}
           {waitingSeconds !== null && text('previewWaiting', { seconds: waitingSeconds })}
+          {operations.some(({ params }) => params?.['op'] === 'embed_text') && text('previewCosts')}
         </div>
         {problem && faulty === undefined && <Problem error={problem} retry={retry} />}
         <Result dataset={dataset} preview={preview} steps={operations.length} />

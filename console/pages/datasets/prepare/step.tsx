@@ -6,7 +6,8 @@ import { classes } from '../../../ui/classes.ts';
 import { Problem } from '../../../ui/empty.tsx';
 import { operationKind } from '../operations/catalog.ts';
 import { type Change, type Draft, missing } from '../operations/draft.ts';
-import { Control, type TableColumn } from './fields.tsx';
+import type { TableColumn } from './field-columns.tsx';
+import { Control } from './fields.tsx';
 import { useOperationText } from './text.ts';
 
 interface StepProps {
@@ -37,10 +38,7 @@ export function Step({ draft, number, last, columns, before, datasetId, problem,
         <span className="mt-0.5 flex size-5 shrink-0 items-center justify-center rounded-full bg-hover text-xs font-medium text-muted">
           {number}
         </span>
-        <div className="min-w-0 flex-1">
-          <h3 className="font-medium">{text.title(draft.op)}</h3>
-          <p className="text-sm text-muted">{text.about(draft.op)}</p>
-        </div>
+        <h3 className="min-w-0 flex-1 font-medium">{text.title(draft.op)}</h3>
         <div className="-mt-1 -mr-1 flex">
           <Button
             size="icon"
@@ -73,6 +71,7 @@ export function Step({ draft, number, last, columns, before, datasetId, problem,
           </Button>
         </div>
       </div>
+      <p className="mt-1 text-sm text-muted">{text.about(draft.op)}</p>
       {!fields && <p className="mt-2 text-sm text-warn">{text('unknownOperation')}</p>}
       {fields && fields.length > 0 && (
         <div className="mt-3 flex flex-col gap-3">

@@ -11,6 +11,8 @@ export type OperationText = Text<typeof en> & {
   title: (op: string) => string;
   about: (op: string) => string;
   field: (name: string) => string;
+  /** One of the values that a parameter may have. */
+  choice: (value: string) => string;
 };
 
 export function useOperationText(): OperationText {
@@ -23,6 +25,7 @@ export function useOperationText(): OperationText {
       title: (op: string) => known(`op_${op}`) ?? op,
       about: (op: string) => known(`about_${op}`) ?? '',
       field: (name: string) => known(`field_${name}`) ?? name,
+      choice: (value: string) => known(`choice_${value}`) ?? value.replaceAll('_', ' '),
     });
   }, [text]);
 }
