@@ -1,6 +1,6 @@
 // One pass over the table: raw columns through the encoding graph into files of f32 rows, one file a part.
 //
-// A row is its encoded values and its label as f32. Labels of held-out rows are kept as f64 beside them, for the metrics.
+// A row is its encoded values and what it teaches as f32. Labels of held-out rows are kept as f64 beside them, for the metrics.
 import type { Reader } from '@vectorium/tables';
 import type { TabularNetwork } from '@vectorium/nets';
 import type { FileHandle } from 'node:fs/promises';
@@ -47,7 +47,7 @@ export async function encodeRows(
       for (const [part, file] of files.entries()) {
         const mine = Array.from({ length: raw.rows }, (_, row) => row).filter(row => raw.parts[row] === part);
         if (mine.length === 0) continue;
-        await file.rows.appendFile(bytesOf(withLabels(encoded, raw.ys, mine, network.width)));
+        await file.rows.appendFile(bytesOf(withLabels(encoded, raw.ys.map(network.learnt), mine, network.width)));
         await file.labels.appendFile(bytesOf(Float64Array.from(mine, row => raw.ys[row] ?? NaN)));
         written[part] = (written[part] ?? 0) + mine.length;
       }

@@ -130,13 +130,15 @@ export async function trainLoop(plan: RunPlan, network: TabularNetwork, options:
       metrics: evaluation?.metrics ?? {},
       seconds: seconds(),
     };
-    if (!evaluation || !best || evaluation.loss < (progress.bestLoss ?? Infinity)) {
+    const sound = evaluation ? Number.isFinite(evaluation.loss) : areFinite(weights);
+    if (sound && (!evaluation || evaluation.loss < (progress.bestLoss ?? Infinity))) {
       best = weights;
       progress.bestEpoch = epoch;
       progress.bestLoss = evaluation?.loss ?? null;
     }
     progress = { ...progress, epoch, step: 0, lossSum: 0, curves: [...progress.curves, curve] };
-    if (epoch === tabular.epochs) progress.stopped = 'epochs';
+    if (!sound) progress.stopped = 'diverged';
+    else if (epoch === tabular.epochs) progress.stopped = 'epochs';
     else if (late) progress.stopped = 'max_seconds';
     else if (validation && earlyStopping && epoch - progress.bestEpoch >= tabular.patience)
       progress.stopped = 'early_stopping';
@@ -154,3 +156,6 @@ async function begin(network: TabularNetwork, threads: number): Promise<Checkpoi
     best: null,
   };
 }
+
+const areFinite = (weights: State): boolean =>
+  Object.values(weights).every(({ data }) => (data as Float32Array).every(Number.isFinite));

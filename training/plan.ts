@@ -125,7 +125,7 @@ function planned(config: TrainConfig, table: { features: Feature[]; target: Targ
       seed: seed ?? 0,
     });
   } catch (error) {
-    if (error instanceof PlanError) throw new TrainingError('NOT_TRAINABLE', error.message, 'config.features');
+    if (error instanceof PlanError) throw new TrainingError('NOT_TRAINABLE', error.message, `config.${error.of}`);
     throw error;
   }
 }

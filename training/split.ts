@@ -29,7 +29,7 @@ const mostRowsOfPart = 100_000;
 /** Of a part's probabilities, which are held in memory. */
 const mostValuesOfPart = 2 ** 24;
 
-/** How many rows of each class are held out. Shares of small classes are rounded so that the sums stay right. */
+/** How many rows of each class are held out; a class whose rows are too few for its share gives fewer, and no other gives more. */
 export function heldOut(counts: number[], share: number): { validation: number[]; test: number[] } {
   const total = sum(counts);
   const most = Math.min(mostRowsOfPart, Math.floor(mostValuesOfPart / counts.length));
@@ -37,20 +37,19 @@ export function heldOut(counts: number[], share: number): { validation: number[]
   const divided = wanted >= leastRowsToDivide;
   const validation = Math.min(most, divided ? Math.ceil(wanted / 2) : wanted);
   const test = divided ? Math.min(most, Math.floor(wanted / 2)) : 0;
-  const both = shares(counts, (validation + test) / total);
+  // Of each class a row at least is left to train on.
+  const both = shares(counts, (validation + test) / total).map((own, i) => Math.min(own, (counts[i] ?? 0) - 1));
   const first = shares(both, validation / Math.max(1, validation + test));
   return { validation: first, test: both.map((count, i) => count - (first[i] ?? 0)) };
 }
 
-/** A share of each count, rounded so that the sum of the first n is right for every n; at least one of each is left. */
+/** A share of each count, rounded so that the sum of the first n is right for every n. */
 function shares(counts: number[], share: number): number[] {
   let before = 0;
-  let given = 0;
   return counts.map(count => {
+    const given = Math.round(before * share);
     before += count;
-    const own = Math.max(0, Math.min(Math.round(before * share) - given, share < 1 ? count - 1 : count));
-    given += own;
-    return own;
+    return Math.round(before * share) - given;
   });
 }
 

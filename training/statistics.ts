@@ -54,12 +54,14 @@ export async function countFeatures(
       .map(({ value }) => String(value))
       .filter(text => text !== '')
       .slice(0, mostValues);
-    const varied = texts.length + Math.min(nulls, 1) > 1;
+    // Values that occur once are one value, the unseen one.
+    const rare = trainingRows - values.reduce((sum, { count }) => sum + Number(count), 0);
+    const varied = texts.length + Math.min(nulls, 1) + Math.min(rare, 1) > 1;
     found.set(
       candidate,
       varied
-        ? { name: candidate.name, kind: 'category', values: texts, nulls }
-        : texts.length === 0 && nulls < trainingRows
+        ? { name: candidate.name, kind: 'category', values: texts, nulls, rare }
+        : rare > 0
           ? 'no value occurs twice'
           : constant,
     );

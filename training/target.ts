@@ -47,7 +47,7 @@ export async function chooseTarget(reader: Reader, kind: ModelKind, config: Trai
   }
   const found = await reader.query(
     `SELECT CAST(v AS VARCHAR) AS text, any_value(v) AS label, count(*)::DOUBLE AS count FROM
-      (SELECT ${identifier(name)} AS v FROM ${reader.table}) WHERE v IS NOT NULL GROUP BY v ORDER BY v LIMIT ${mostClasses + 1}`,
+      (SELECT ${identifier(name)} AS v FROM ${reader.table} WHERE ${value} IS NOT NULL) GROUP BY v ORDER BY v LIMIT ${mostClasses + 1}`,
   );
   if (found.length < 2) throw refuse(`Every row has the same ${quoted(name)}: there is nothing to tell apart`);
   const hint = of === 'number' ? '; train a regression' : '';
@@ -66,9 +66,8 @@ export async function chooseTarget(reader: Reader, kind: ModelKind, config: Trai
 /** SQL of the target's value: a finite DOUBLE, or the class as VARCHAR; NULL where the row can't be learnt from. */
 export function targetSql({ name, sqlType }: Pick<TargetColumn, 'name' | 'sqlType'>, kind: ModelKind): string {
   const column = identifier(name);
-  if (kind === 'classification') return `CAST(${column} AS VARCHAR)`;
-  const number = `CAST(${column} AS DOUBLE)`;
-  return /^(FLOAT|DOUBLE)$/.test(sqlType) ? `CASE WHEN isfinite(${number}) THEN ${number} END` : number;
+  const value = `CAST(${column} AS ${kind === 'classification' ? 'VARCHAR' : 'DOUBLE'})`;
+  return /^(FLOAT|DOUBLE)$/.test(sqlType) ? `CASE WHEN isfinite(${column}) THEN ${value} END` : value;
 }
 
 const refuse = (message: string): TrainingError => new TrainingError('NOT_TRAINABLE', message, 'config.target');

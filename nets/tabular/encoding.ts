@@ -43,7 +43,8 @@ export function informative(features: readonly Feature[]): Feature[] {
       const [least, greatest] = [feature.quantiles[0], feature.quantiles.at(-1)];
       return least !== undefined && greatest !== undefined && (greatest > least || feature.nulls > 0);
     }
-    return feature.kind !== 'category' || feature.values.length + Math.min(feature.nulls, 1) > 1;
+    if (feature.kind !== 'category') return true;
+    return feature.values.length + Math.min(feature.nulls, 1) + Math.min(feature.rare ?? 0, 1) > 1;
   });
 }
 

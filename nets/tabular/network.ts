@@ -68,6 +68,8 @@ function graphs<Weights extends Tree>(
       (sum, { shape }) => sum + shape.reduce<number>((a, d) => a * Number(d), 1),
       0,
     ),
+    // In f64: of a large number with a small spread, f32 would keep nothing that differs.
+    learnt: y => (plan.target.kind === 'number' ? (y - plan.target.mean) / plan.target.deviation : y),
     encoding: () => toOnnx({ encoded: encode(plan.features) }),
     start: () => toOnnx(named('next', start)),
     steps: () => {
@@ -121,13 +123,12 @@ function streams(seed: number, step: Tensor, first: number): NextDraw {
   return () => ({ seed: fixed, step, stream: stream++ });
 }
 
-/** The mean over rows and members: each member learns by itself. Outputs [batch, members, n], y f32 [batch]. */
+/** The mean over rows and members: each member learns by itself. Outputs [batch, members, n], y f32 [batch] as `learnt` gives it. */
 function lossOf(outputs: Tensor, y: Tensor, { target, smoothing }: { target: Target; smoothing: number }): Tensor {
   const [batch = 0, members = 1] = outputs.shape;
   const each = expand(reshape(y, [batch, 1]), [batch, members]);
   if (target.kind === 'number') {
-    const wanted = mul(sub(each, target.mean), 1 / target.deviation);
-    return mean(square(sub(reshape(outputs, [batch, members]), wanted)), [0, 1]);
+    return mean(square(sub(reshape(outputs, [batch, members]), each)), [0, 1]);
   }
   const right = mean(softmaxCrossEntropy(outputs, cast(each, 'i64')), [0, 1]);
   if (smoothing === 0) return right;

@@ -15,6 +15,12 @@ export interface Choices {
 /** Why a table can't be trained on; the message is for the caller. */
 export class PlanError extends Error {
   override name = 'PlanError';
+  readonly of: 'features' | 'target';
+
+  constructor(message: string, of: 'features' | 'target' = 'features') {
+    super(message);
+    this.of = of;
+  }
 }
 
 /** `features` and `target` as counted over the `rows` training rows. Throws PlanError with the reason where nothing can be learnt. */
@@ -30,8 +36,8 @@ export function planTabular(
   if (informative(features).length === 0)
     throw new PlanError('every feature is constant, so rows can not be told apart');
   if (target.kind === 'classes' && target.counts.filter(count => count > 0).length < 2)
-    throw new PlanError('the target has one class only');
-  if (target.kind === 'number' && !(target.deviation > 0)) throw new PlanError('the target is constant');
+    throw new PlanError('the target has one class only', 'target');
+  if (target.kind === 'number' && !(target.deviation > 0)) throw new PlanError('the target is constant', 'target');
   const algorithm = choices.algorithm ?? 'tabm';
   const batchSize = choices.batchSize ?? batchOf(rows);
   const { numeric, width } = layoutOf(features);

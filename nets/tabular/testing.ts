@@ -124,7 +124,7 @@ export async function trained(
     const results = await run(network.steps(), {
       ...now,
       xs: new Tensor('float32', repeated(x.data as Float32Array), [steps, table.rows, network.width]),
-      ys: new Tensor('float32', repeated(table.y), [steps, table.rows]),
+      ys: new Tensor('float32', repeated(Array.from(table.y, network.learnt)), [steps, table.rows]),
       total: new Tensor('int64', [20n], []),
     });
     losses.push(...(results['losses']?.data as Float32Array));

@@ -5,7 +5,8 @@ export type Feature =
   | { name: string; kind: 'number' | 'date'; quantiles: number[]; mean: number; deviation: number; nulls: number }
   | { name: string; kind: 'boolean'; nulls: number }
   /** Values as text, the most frequent first; those beyond are unseen ones. */
-  | { name: string; kind: 'category'; values: string[]; nulls: number }
+  /** `rare` counts rows of values that are not among `values`: what is unseen later is treated as these. */
+  | { name: string; kind: 'category'; values: string[]; nulls: number; rare?: number }
   | { name: string; kind: 'text'; dimension: number; nulls: number };
 
 export type Target =
@@ -44,11 +45,13 @@ export interface TabularNetwork {
   /** Logits a row and member, or 1. */
   outputCount: number;
   parameters: number;
+  /** What a row teaches: the index of its class, or its number as deviations from the mean. */
+  learnt(y: number): number;
   /** Raw columns (see `Card`) → `encoded` [rows, width]. */
   encoding(): Uint8Array;
   /** Nothing → `next.*`: weights, averages of the optimiser, number of the step. */
   start(): Uint8Array;
-  /** `xs` [steps, batch, width], `ys` f32 [steps, batch] (class index, or the number itself), `total` i64 [] (all steps of the run), `state.*` → `losses` [steps], `next.*`. */
+  /** `xs` [steps, batch, width], `ys` f32 [steps, batch] as `learnt` gives them, `total` i64 [] (all steps of the run), `state.*` → `losses` [steps], `next.*`. */
   steps(): Uint8Array;
   /** `x` [rows, width], `state.weights.*` → `outputs` [rows, members, classes or 1], logits or the standardised target. */
   outputs(): Uint8Array;
