@@ -1,4 +1,4 @@
-// Fine-tuning beside PyTorch with PEFT: `node bench/llm/finetune.ts <model.gguf> [q4|q8|f32]`.
+// Fine-tuning beside PyTorch with PEFT: `node bench/llm/finetune.ts <model.gguf> [q4|q8|f32] [rounds]`.
 //
 // Both teach the same file a LoRA of rank 16 on all linear layers, 2 texts of 256 tokens a step, with as many threads, all tokens
 // learnt. Vectorium's run is what the server does, in its own process, checkpoints included; PyTorch widens the file to f32, since it
@@ -14,8 +14,7 @@ import { openTraining } from '@vectorium/training';
 import { environment } from '../python.ts';
 
 const THREADS = 2;
-const ROUNDS = 2;
-const [path = '', precision = 'q4'] = process.argv.slice(2);
+const [path = '', precision = 'q4', rounds = '2'] = process.argv.slice(2);
 const text = await readFile(new URL('../../LICENSE', import.meta.url), 'utf8');
 
 interface Measured {
@@ -31,7 +30,7 @@ try {
   await tables.ingest({ source: await rows(), format: 'ndjson', options: {}, target: source });
   await tables.close();
   const [ours, theirs]: Measured[][] = [[], []];
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < Number(rounds); round++) {
     ours?.push(await vectorium(source, round));
     if (programs) theirs?.push(await peft(programs));
   }

@@ -361,12 +361,18 @@ function adapted(
 ): Tensor | undefined {
   const scale = lora.alpha / lora.rank;
   if (!parts.some(({ name }) => adapters[`${relative(name)}.a`])) return undefined;
+  // What all parts read goes through their matrices A at once.
+  const downs = parts.flatMap(({ name }) => adapters[`${relative(name)}.a`] ?? []);
+  const inner = matmul(x, downs.length === 1 && downs[0] ? downs[0] : concat(downs, 0), { transB: true });
+  let start = 0;
   const pieces = parts.map(({ name, rows, order }) => {
-    const [down, up] = [adapters[`${relative(name)}.a`], adapters[`${relative(name)}.b`]];
-    if (!down || !up) return filled(['batch', 'tokens', rows], 0);
+    const up = adapters[`${relative(name)}.b`];
+    if (!up) return filled(['batch', 'tokens', rows], 0);
+    const own = downs.length === 1 ? inner : slice(inner, 2, { start, length: lora.rank });
+    start += lora.rank;
     // The base has these rows in another order; B is small, so it is what moves.
     const b = order ? gather(up, integers(Array.from(order))) : up;
-    return matmul(matmul(x, down, { transB: true }), b, { transB: true, alpha: scale });
+    return matmul(own, b, { transB: true, alpha: scale });
   });
   const [only, ...others] = pieces;
   return others.length === 0 ? only : concat(pieces, 2);

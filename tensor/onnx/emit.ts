@@ -499,9 +499,14 @@ const int8Zero = (scope: Scope) => scope.value('Cast', [scope.number(INT8_ZERO)]
 /** What the first part's unit stands for in each row of x, and the parts u8 [all rows, inner]. */
 function rowsInParts(scope: Scope, x: string, { inner, parts }: { inner: number; parts: number }): string[] {
   const all = scope.value('Reshape', [x, scope.integers([-1, inner])]);
-  const largest = scope.value('ReduceMax', [scope.value('Abs', [all]), scope.integers([-1])], {
-    attributes: { keepdims: 0 },
-  });
+  // Two reductions only read, where an absolute value would be written.
+  const ends = ['ReduceMax', 'ReduceMin'].map(operator =>
+    scope.value(operator, [all, scope.integers([-1])], { attributes: { keepdims: 0 } }),
+  );
+  const largest = scope.value(
+    'Max',
+    ends.map((end, i) => (i === 0 ? end : scope.value('Neg', [end]))),
+  );
   // A row of zeros has a unit too.
   const unit = scope.value('Max', [scope.value('Mul', [largest, scope.number(1 / INT8_MOST)]), scope.number(1e-30)]);
   const zeros = scope.value('Expand', [int8Zero(scope), scope.value('Shape', [unit])]);

@@ -92,6 +92,13 @@ test.each(['llama', 'qwen2'])('%s: the gradient of every adapter is that of PEFT
   }
 });
 
+test('what is kept for the way back and what is computed again give the same gradient', async () => {
+  const [kept, again] = [await opened('qwen2'), await opened('qwen2', { keep: false })];
+  for (const { network, samples } of [kept, again])
+    for (const part of packed(samples, { longestRow: 20, tokensAtOnce: 20 })) await network.learn(part);
+  expect(farthest(kept.network.gradients, again.network.gradients)).toBeLessThan(1e-4);
+});
+
 test('parts, packing and the length of the filling change nothing', async () => {
   const { network, samples } = await opened('smollm');
   const sums = async (options: { longestRow: number; tokensAtOnce: number }) => {

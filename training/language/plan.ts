@@ -159,7 +159,8 @@ export function countParameters(config: DecoderConfig, lora: Lora | null): { all
 
 /** Node with ONNX Runtime, before there is any model. */
 const processBytes = 350 * 2 ** 20;
-const bytesOfWeight = { f32: 4, q8: 1.125, q4: 0.75 } as const;
+/** Of few bits, a base lies in whole numbers of 8 bits in both orders. */
+const bytesOfWeight = { f32: 4, q8: 2, q4: 2 } as const;
 
 /** Bytes, about: measured on SmolLM2-135M. */
 export function memoryOf(
@@ -167,15 +168,20 @@ export function memoryOf(
   plan: LanguagePlan,
   precision: keyof typeof bytesOfWeight | null,
 ): number {
-  const { hidden, layers, heads, intermediate, vocabulary } = config;
+  const { hidden, layers, heads, keyValueHeads, headSize, intermediate, vocabulary } = config;
   const { all, trained } = countParameters(config, plan.lora);
   const base = precision ? all * bytesOfWeight[precision] : 0;
-  // Values, gradients, two averages, the best; and an update's own.
-  const state = 9 * 4 * trained;
-  const kept = 4 * plan.tokensAtOnce * hidden * layers;
+  // Values, gradients, two averages, the best; and a checkpoint's own.
+  const state = 7 * 4 * trained;
+  const products = (heads + 2 * keyValueHeads) * headSize + hidden + 2 * intermediate;
+  const kept = 4 * plan.tokensAtOnce * layers * (hidden + (plan.keep ? products : 0));
   const row = Math.max(plan.longestRow, Math.min(plan.maxLength, plan.tokensAtOnce));
   const inner = 4 * plan.tokensAtOnce * (30 * hidden + 16 * intermediate + 8 * heads * row);
-  const head = 4 * 4 * Math.min(256, plan.tokensAtOnce) * vocabulary + 3 * 4 * vocabulary * hidden;
+  // Of a frozen output matrix a block at a time.
+  const answers = Math.min(512, plan.tokensAtOnce);
+  const head = precision
+    ? 12 * 4 * answers * Math.min(vocabulary, 4096)
+    : 4 * 4 * answers * vocabulary + 3 * 4 * vocabulary * hidden;
   return Math.round(processBytes + base + state + kept + inner + head);
 }
 
