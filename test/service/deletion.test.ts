@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type Database, openDatabase } from '../../server/database/index.ts';
 import { type TestServer, ask, startTestServer } from '../server.ts';
 import { type Person, filesOf, password, prepareModel, rowsOf, signUp, until } from './setup.ts';
@@ -14,6 +14,7 @@ import { type Person, filesOf, password, prepareModel, rowsOf, signUp, until } f
 const program = fileURLToPath(new URL('delete-until-killed.ts', import.meta.url));
 /** Mark, rows of the data, files of datasets, files of models, last rows. */
 const steps = 5;
+vi.setConfig({ testTimeout: 180_000 });
 
 let models: string;
 /** A data folder with an account in it that has everything, and what belongs to it. */
