@@ -178,19 +178,15 @@ test('an export that is read, and one that is broken off, leave no file behind',
   await call('GET', '/console/api/account');
   const before = await filesOf(server.dataFolder);
   const { fetch } = await signedIn(server);
-  console.log('a');
   const whole = await fetch(`${server.url}/console/api/account/export`);
   const zip = Buffer.from(await whole.arrayBuffer());
   expect([whole.status, zip.subarray(0, 2).toString()]).toEqual([200, 'PK']);
-  console.log('b');
   const broken = new AbortController();
   const part = await fetch(`${server.url}/console/api/account/export`, { signal: broken.signal });
   await part.body?.getReader().read();
   broken.abort();
-  console.log('c');
   await sleep(300);
   expect(await filesOf(server.dataFolder)).toEqual(before);
-  console.log('d');
   await server.end();
 });
 
