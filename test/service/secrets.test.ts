@@ -1,9 +1,9 @@
 // No secret is in a log, in a table as it is, in an address, or in an answer twice: a whole life of an account with a real mail server,
 // a real OpenID provider, a webhook and payments, before a server process that logs all that it can.
+import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
-import { Stripe } from 'stripe';
 import { expect, onTestFinished, test } from 'vitest';
 import { openDatabase } from '../../server/database/index.ts';
 import { mailPassword, startMailServer } from './mail-server.ts';
@@ -70,8 +70,9 @@ test('no secret is in a log, a table, an address or a second answer', { timeout:
   };
 
   // The first administrator, by the link that is printed once.
-  const first = /\/console\/invitation#token=(\S+)/.exec(server.written())?.[1] ?? '';
-  expect(first).not.toBe('');
+  const printed = (): string => /\/console\/invitation#token=(\S+)\n/.exec(server.written())?.[1] ?? '';
+  await until('a link for the first administrator', async () => printed() !== '', 10);
+  const first = printed();
   const admin = watched(await signUp(url, 'admin', { invitation: first }));
 
   // Sign-up, its confirmation, and keys.
@@ -162,15 +163,15 @@ test('no secret is in a log, a table, an address or a second answer', { timeout:
       },
     },
   });
-  const tell = (secret: string) =>
-    fetch(`${url}/console/payments`, {
+  const tell = (secret: string) => {
+    const at = Math.floor(Date.now() / 1000);
+    const signature = createHmac('sha256', secret).update(`${at}.${payload}`).digest('hex');
+    return fetch(`${url}/console/payments`, {
       method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        'stripe-signature': new Stripe('sk_test_x').webhooks.generateTestHeaderString({ payload, secret }),
-      },
+      headers: { 'content-type': 'application/json', 'stripe-signature': `t=${at},v1=${signature}` },
       body: payload,
     });
+  };
   expect([(await tell(operator.STRIPE_WEBHOOK_SECRET)).status, (await tell('whsec_forged')).status]).toEqual([
     200, 400,
   ]);
