@@ -57,11 +57,23 @@ export function sessionTokenOf(request: Pick<FastifyRequest, 'headers'>): string
 /** Throws ORIGIN_NOT_ALLOWED unless the page that asks is of this server. */
 export function checkOrigin(app: Pick<App, 'publicUrl'>, request: FastifyRequest): void {
   const { origin } = request.headers;
-  const own = `${request.protocol}://${request.host}`;
+  const own = originOf(request);
   if (origin !== undefined && (origin === own || origin === app.publicUrl)) return;
   throw new ApiError('ORIGIN_NOT_ALLOWED', {
     message: `The Origin must be ${app.publicUrl ?? own}, not ${origin ?? 'absent'}; behind a proxy, VECTORIUM_PUBLIC_URL says what it is`,
   });
+}
+
+/** The origin that the request came to. Its host is the client's own text: one that is more than a host would choose another address. Throws BAD_REQUEST. */
+export function originOf(request: Pick<FastifyRequest, 'protocol' | 'host'>): string {
+  const text = `${request.protocol}://${request.host}`;
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const plain = url !== null && /^https?:$/.test(url.protocol) && `${url.origin}/` === url.href;
+  const port = request.protocol === 'https' ? ':443' : ':80';
+  const host = request.host.toLowerCase();
+  if (!plain || (url.host !== host && url.host + port !== host))
+    throw new ApiError('BAD_REQUEST', { message: 'The Host, or what a proxy says that it was, is no name of a host' });
+  return url.origin;
 }
 
 async function admitKey(app: App, secret: string): Promise<Caller> {

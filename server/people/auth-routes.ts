@@ -2,7 +2,7 @@
 // in the cookie.
 import { type AnswerOf, type ErrorCode, errorKinds, routes } from '@vectorium/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ApiError, type App, checkOrigin, mount } from '../http/index.ts';
+import { ApiError, type App, checkOrigin, mount, originOf } from '../http/index.ts';
 import type { AttemptRule } from './attempts.ts';
 import { movedMail } from './mails.ts';
 import { type People, handedOver } from './people.ts';
@@ -103,9 +103,11 @@ export function mountAuthRoutes(app: App, people: People): void {
 
   // Where the provider sends the browser back to: a page, and so no route of the contract.
   if (people.oidc) {
-    app.fastify.get(`${authPath}/callback/oidc`, async (request, reply) => {
+    const path = '/callback/oidc';
+    app.fastify.get(`${authPath}${path}`, async (request, reply) => {
       const { handler } = await auth();
-      const response = await handler(requestFor(request, { path: request.url.slice(authPath.length) }));
+      const [, query = ''] = request.url.split('?', 2);
+      const response = await handler(requestFor(request, { path: `${path}?${query}` }));
       passCookies(response, reply);
       return reply.redirect(response.headers.get('location') ?? '/console/sign-in');
     });
@@ -218,7 +220,7 @@ function requestFor(request: FastifyRequest, { path, body }: { path: string; bod
     const value = request.headers[name];
     if (value !== undefined) headers.set(name, value);
   }
-  const url = `${request.protocol}://${request.host}${authPath}${path}`;
+  const url = `${originOf(request)}${authPath}${path}`;
   if (body === undefined) return new Request(url, { headers });
   headers.set('content-type', 'application/json');
   return new Request(url, { method: 'POST', headers, body: JSON.stringify(body) });
