@@ -76,6 +76,7 @@ const resetPassword = defineRoute({
 const changePassword = defineRoute({
   ...open,
   auth: 'session',
+  accountless: true,
   family: 'console',
   id: 'changePassword',
   path: '/console/auth/change-password',
@@ -88,6 +89,7 @@ const changePassword = defineRoute({
 const changeEmail = defineRoute({
   ...open,
   auth: 'session',
+  accountless: true,
   family: 'console',
   id: 'changeEmail',
   path: '/console/auth/change-email',
@@ -102,6 +104,7 @@ const changeEmail = defineRoute({
 const sendConfirmation = defineRoute({
   ...open,
   auth: 'session',
+  accountless: true,
   family: 'console',
   id: 'sendConfirmation',
   path: '/console/auth/send-confirmation',

@@ -14,6 +14,7 @@ import { defineRoute, roles } from './route.ts';
 
 const common = { tag: 'Console', auth: 'session', family: 'console', dialect: 'native' } as const;
 const open = { ...common, auth: 'none', family: 'none' } as const;
+const personal = { ...common, accountless: true } as const;
 
 const language = z.enum(languages);
 const role = z.enum(roles);
@@ -68,7 +69,7 @@ const getSession = defineRoute({
 });
 
 const changePerson = defineRoute({
-  ...common,
+  ...personal,
   id: 'changePerson',
   method: 'PATCH',
   path: '/console/api/person',
@@ -79,7 +80,7 @@ const changePerson = defineRoute({
 });
 
 const createOwnAccount = defineRoute({
-  ...common,
+  ...personal,
   id: 'createOwnAccount',
   method: 'POST',
   path: '/console/api/accounts',
@@ -92,7 +93,7 @@ const createOwnAccount = defineRoute({
 });
 
 const listSessions = defineRoute({
-  ...common,
+  ...personal,
   id: 'listSessions',
   method: 'GET',
   path: '/console/api/sessions',
@@ -113,7 +114,7 @@ const listSessions = defineRoute({
 });
 
 const endSession = defineRoute({
-  ...common,
+  ...personal,
   id: 'endSession',
   method: 'DELETE',
   path: '/console/api/sessions/{id}',
@@ -320,7 +321,7 @@ const readInvitation = defineRoute({
 });
 
 const acceptInvitation = defineRoute({
-  ...common,
+  ...personal,
   id: 'acceptInvitation',
   method: 'POST',
   path: '/console/api/invitation/accept',

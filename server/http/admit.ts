@@ -6,7 +6,7 @@
 import { type Role, type Route, roles, sessionCookie } from '@vectorium/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../keys/index.ts';
-import type { App } from './app.ts';
+import type { App, PersonCaller } from './app.ts';
 import { ApiError } from './errors.ts';
 import { limitExceeded, limitHeaders } from './limits.ts';
 
@@ -17,12 +17,14 @@ interface Exchange {
 }
 
 /** The caller, once key or session are known to be good for the route and the limits let it in. */
-export async function admit(app: App, { route, request, reply }: Exchange): Promise<Caller> {
+export async function admit(app: App, { route, request, reply }: Exchange): Promise<Caller | PersonCaller> {
   const bearer = bearerOf(request);
   const caller =
     route.auth === 'session' || (bearer === '' && sessionTokenOf(request) !== '')
       ? await admitPerson(app, route, request)
       : await admitKey(app, bearer);
+  // Only on routes that are about the person: no plan has limits for them.
+  if (caller.account === null) return caller;
   request.accountId = caller.account.id;
   const { key } = caller;
   if (route.auth === 'admin' && !key.admin)
@@ -84,14 +86,15 @@ async function admitKey(app: App, secret: string): Promise<Caller> {
   return caller;
 }
 
-async function admitPerson(app: App, route: Route, request: FastifyRequest): Promise<Caller> {
+async function admitPerson(app: App, route: Route, request: FastifyRequest): Promise<PersonCaller> {
   const token = sessionTokenOf(request);
   const accountId = request.headers['x-vectorium-account'];
   const caller = token === '' ? null : await app.sessions.authenticate(token, accountId?.toString());
   if (!caller) throw new ApiError('SIGN_IN_REQUIRED', { message: 'Nobody is signed in, or the session has ended' });
   const safe = route.method === 'GET' || route.method === 'HEAD' || route.method === 'OPTIONS';
   if (!safe) checkOrigin(app, request);
-  if (caller === 'no-account') {
+  if (caller.account === null) {
+    if (route.accountless) return caller;
     const named = accountId === undefined ? 'You are in no account' : `You are in no account ${String(accountId)}`;
     throw new ApiError('NOT_FOUND', { message: named });
   }

@@ -151,7 +151,7 @@ function mountEmailRoutes(app: App, people: People, count: (...rules: AttemptRul
     await audit.write({
       action: 'person.moved',
       target: person.id,
-      accountId: account.id,
+      accountId: account?.id ?? null,
       personId: person.id,
       address: reply.request.ip,
     });

@@ -34,7 +34,7 @@ export interface AuthOptions {
   secret: string;
   publicUrl: string | undefined;
   members: Members;
-  /** Called when a person gets in, after there is an account to get into. */
+  /** Called when a person gets in. */
   entered(personId: string): Promise<void>;
   /** Throws ApiError when a person with this address may not sign up. */
   checkSignUp(check: SignUpCheck): Promise<void>;
@@ -129,18 +129,10 @@ export function createAuth(options: AuthOptions) {
     databaseHooks: {
       session: {
         create: {
-          // Before a person gets in, there is an account to get into.
+          // Before a person gets in for the first time, there is an account to get into.
           async before(session, context) {
-            const [person] = await database.query<{ id: string; email: string; name: string }>(
-              'SELECT id, email, name FROM people WHERE id = $1',
-              [session.userId],
-            );
-            if (!person) return;
-            const invitation = invitationOf(context);
-            await (invitation === undefined ? members.settle(person) : members.accept(invitation, person)).catch(
-              refuse,
-            );
-            await entered(person.id);
+            await members.settle(session.userId, invitationOf(context)).catch(refuse);
+            await entered(session.userId);
           },
         },
       },

@@ -2,6 +2,7 @@
 // reason. Over real PGlite and real HTTP.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { sendRaw } from '../http/testing.ts';
+import { dropExpired } from './retention.ts';
 import { type TestPeople, openPeople, password } from './testing.ts';
 
 let it: TestPeople;
@@ -9,6 +10,8 @@ beforeAll(async () => {
   it = await openPeople();
 });
 afterAll(() => it.close());
+
+const tokenOf = (made: Record<string, unknown>) => String(made['link']).split('#token=')[1] ?? '';
 
 test('a Host that is more than a host is refused: it chooses no other address', async () => {
   await it.signedUp('hosted');
@@ -24,4 +27,57 @@ test('a Host that is more than a host is refused: it chooses no other address', 
     const answer = await sendRaw(it.server.url, [`${head.join('\r\n')}\r\n\r\n${body}`], { quietMs: 50 });
     expect([host, answer.slice(0, 12), /set-cookie/i.test(answer)]).toEqual([host, 'HTTP/1.1 400', false]);
   }
+});
+
+test('who was taken out of his last account signs in, gets no new one, and can do what is about himself', async () => {
+  const owner = await it.signedUp('keeper');
+  const invite = async () =>
+    tokenOf((await owner.call('POST', '/console/api/invitations', { email: 'leaver@example.com', role: 'member' })).body);
+  const leaver = await it.signedUp('leaver', { invitation: await invite() });
+  expect((await owner.call('DELETE', `/console/api/members/${leaver.personId}`)).status).toBe(200);
+  const signIn = (secret: string) =>
+    leaver.call('POST', '/console/auth/sign-in/email', { email: 'leaver@example.com', password: secret });
+  expect((await signIn(password)).status).toBe(200);
+  expect((await leaver.call('GET', '/console/api/session')).body).toMatchObject({
+    person: { email: 'leaver@example.com' },
+    accounts: [],
+    account_id: null,
+    role: null,
+  });
+  expect(await it.parts.accounts.byEmail('leaver@example.com')).toBeUndefined();
+  expect((await leaver.call('GET', '/console/api/members')).status).toBe(404);
+  expect((await leaver.call('GET', '/console/api/sessions')).status).toBe(200);
+  const change = { currentPassword: password, newPassword: 'another good password' };
+  expect((await leaver.call('POST', '/console/auth/change-password', change)).status).toBe(200);
+  expect((await leaver.call('POST', '/console/api/invitation/accept', { token: await invite() })).body).toEqual({
+    account_id: owner.accountId,
+  });
+});
+
+test('a founder who left what he founded signs in, and makes another account with the same address', async () => {
+  const founder = await it.signedUp('founding');
+  const body = { email: 'heir@example.com', role: 'owner' };
+  const invitation = tokenOf((await founder.call('POST', '/console/api/invitations', body)).body);
+  await it.signedUp('heir', { invitation });
+  expect((await founder.call('DELETE', `/console/api/members/${founder.personId}`)).status).toBe(200);
+  const back = { email: 'founding@example.com', password };
+  expect((await founder.call('POST', '/console/auth/sign-in/email', back)).status).toBe(200);
+  expect((await founder.call('POST', '/console/api/accounts', { name: 'Anew' })).body).toMatchObject({ role: 'owner' });
+  expect((await founder.call('GET', '/console/api/members')).body).toMatchObject({ data: [{ you: true }] });
+});
+
+test('who is in no account is forgotten a month after his last session', async () => {
+  const { personId, accountId } = await it.signedUp('forgotten');
+  const { database } = it.parts;
+  await it.signedUp('remembered');
+  await database.query('DELETE FROM members WHERE account_id = $1', [accountId]);
+  await database.query(`UPDATE people SET updated_at = now() - interval '31 days'`);
+  const left = async () => (await database.query('SELECT 1 FROM people WHERE id = $1', [personId])).length;
+  await dropExpired(database);
+  expect(await left()).toBe(1);
+  await database.query('DELETE FROM sessions WHERE person_id = $1', [personId]);
+  await dropExpired(database);
+  expect(await left()).toBe(0);
+  const others = await database.query(`SELECT 1 FROM people WHERE email = 'remembered@example.com'`);
+  expect(others).toHaveLength(1);
 });

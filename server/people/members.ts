@@ -2,7 +2,7 @@
 //
 // 1. An account that has people has an owner: the last one can neither leave nor become less.
 // 2. An invitation is good once, for a week, and for the address that it was made for. Its token is kept as a hash.
-// 3. Who signs up without an invitation into an account gets an account of his own, once.
+// 3. Who signs up without an invitation into an account gets an account of his own, once: who leaves his last account is in none.
 import type { Role } from '@vectorium/contract';
 import { randomBytes, createHash } from 'node:crypto';
 import { AccountError, type Accounts } from '../accounts/index.ts';
@@ -49,6 +49,12 @@ export interface Membership {
   plan: string;
 }
 
+interface Entering {
+  id: string;
+  email: string;
+  name: string;
+}
+
 export interface Members {
   list(accountId: string): Promise<Member[]>;
   /** The person's, oldest membership first. */
@@ -64,11 +70,11 @@ export interface Members {
   /** Null when the token is unknown, used or too old. */
   invitation(token: string): Promise<Invitation | null>;
   /** Throws NOT_FOUND when the invitation isn't the person's. Answers the account that he is in now. */
-  accept(token: string, person: { id: string; email: string; name: string }): Promise<string>;
+  accept(token: string, person: Entering): Promise<string>;
   /** Another account for a person. Throws CONFLICT when he has made as many as he may. */
   add(person: { id: string; email: string }, name: string): Promise<Membership>;
-  /** An account of his own for a person who is in none. */
-  settle(person: { id: string; email: string; name: string }, plan?: string | null): Promise<void>;
+  /** Brings a person who has signed up into the account of the invitation, or into one of his own; never again afterwards. */
+  settle(personId: string, token: string | undefined): Promise<void>;
 }
 
 export const invitationDays = 7;
@@ -132,8 +138,11 @@ export function createMembers({
       const [, rows] = await database.transaction([
         locked(accountId),
         {
-          sql: `DELETE FROM members WHERE account_id = $1 AND person_id = $2 AND ${anotherOwner} RETURNING person_id`,
-          values: [accountId, personId],
+          sql: `WITH gone AS (
+                  DELETE FROM members WHERE account_id = $1 AND person_id = $2 AND ${anotherOwner} RETURNING person_id)
+                UPDATE people SET updated_at = $3 FROM gone WHERE id = gone.person_id RETURNING person_id`,
+          // Who is in no account is forgotten some time later (retention.ts), counted from here.
+          values: [accountId, personId, new Date()],
         },
       ]);
       if (rows?.length === 0) {
@@ -208,22 +217,20 @@ export function createMembers({
     async accept(token, person) {
       const found = await invitation(token);
       if (!found) throw unknownInvitation();
-      if (found.email !== null && found.email !== person.email)
-        throw new ApiError('NOT_FOUND', { message: 'The invitation is for another e-mail address' });
-      if (found.accountId === null) await settle(person, found.plan);
-      const taken = await database.query(
-        `WITH taken AS (DELETE FROM invitations WHERE id = $1 RETURNING account_id, role),
-         joined AS (
-           INSERT INTO members (account_id, person_id, role, created_at)
-           SELECT account_id, $2, coalesce(role, 'member'), $3::timestamptz FROM taken WHERE account_id IS NOT NULL
-           ON CONFLICT (account_id, person_id) DO NOTHING)
-         SELECT 1 FROM taken`,
-        [found.id, person.id, new Date()],
+      return take(found, person);
+    },
+
+    async settle(personId, token) {
+      const [person] = await database.query<Entering>(
+        'SELECT id, email, name FROM people WHERE id = $1 AND NOT settled',
+        [personId],
       );
-      if (taken.length === 0) throw unknownInvitation();
-      if (found.mailed) await confirmations.vouch(person.id, person.email);
-      await database.announce('callers');
-      return found.accountId ?? (await accountsOf(person.id))[0]?.id ?? '';
+      if (!person) return;
+      const found = token === undefined ? null : await invitation(token);
+      if (token !== undefined && !found) throw unknownInvitation();
+      if (found) await take(found, person);
+      else await ownAccount(person);
+      await database.query('UPDATE people SET settled = true WHERE id = $1', [personId]);
     },
 
     async add({ id: ownerId, email }, name) {
@@ -239,7 +246,6 @@ export function createMembers({
       return { id, name, role: 'owner', plan: plan.name };
     },
 
-    settle,
   };
 
   async function invitation(token: string): Promise<(Invitation & { mailed: boolean }) | null> {
@@ -266,7 +272,27 @@ export function createMembers({
     }));
   }
 
-  async function settle(person: { id: string; email: string; name: string }, plan: string | null = null) {
+  async function take(found: Invitation & { mailed: boolean }, person: Entering): Promise<string> {
+    if (found.email !== null && found.email !== person.email)
+      throw new ApiError('NOT_FOUND', { message: 'The invitation is for another e-mail address' });
+    if (found.accountId === null) await ownAccount(person, found.plan);
+    const taken = await database.query(
+      `WITH taken AS (DELETE FROM invitations WHERE id = $1 RETURNING account_id, role),
+       joined AS (
+         INSERT INTO members (account_id, person_id, role, created_at)
+         SELECT account_id, $2, coalesce(role, 'member'), $3::timestamptz FROM taken WHERE account_id IS NOT NULL
+         ON CONFLICT (account_id, person_id) DO NOTHING)
+       SELECT 1 FROM taken`,
+      [found.id, person.id, new Date()],
+    );
+    if (taken.length === 0) throw unknownInvitation();
+    if (found.mailed) await confirmations.vouch(person.id, person.email);
+    await database.announce('callers');
+    return found.accountId ?? (await accountsOf(person.id))[0]?.id ?? '';
+  }
+
+  /** An account of his own for a person who is in none. */
+  async function ownAccount(person: Entering, plan: string | null = null): Promise<void> {
     const rows = await database.query('SELECT 1 FROM members WHERE person_id = $1 LIMIT 1', [person.id]);
     if (rows.length > 0) return;
     try {

@@ -37,15 +37,14 @@ function mountSessionRoutes(
     }
     const accountId = headers['x-vectorium-account']?.toString();
     const caller = token === '' ? null : await sessions.authenticate(token, accountId);
-    const person = caller === null ? null : await personOfSession(token);
-    const inside = caller === null || caller === 'no-account' ? null : caller;
-    const operator = inside?.key.admin ?? false;
-    const mustConfirm = inside?.person.mustConfirm ?? false;
+    const person = caller === null ? null : await shownPerson(caller.person.id);
+    const operator = caller?.key?.admin ?? false;
+    const mustConfirm = caller?.person.mustConfirm ?? false;
     return {
       person,
       accounts: person ? await members.accountsOf(person.id) : [],
-      account_id: inside?.account.id ?? null,
-      role: inside?.person.role ?? null,
+      account_id: caller?.account?.id ?? null,
+      role: caller?.person.role ?? null,
       operator,
       must_confirm: mustConfirm,
       may_add_account: person !== null && !mustConfirm && (operator || people.signUp !== 'closed'),
@@ -70,7 +69,7 @@ function mountSessionRoutes(
   mount(app, routes.createOwnAccount, async ({ caller: { person, key }, body: { name }, reply }) => {
     if (person.mustConfirm)
       throw new ApiError('EMAIL_NOT_CONFIRMED', { message: `Confirm your e-mail address first: ${person.email}` });
-    if (people.signUp === 'closed' && !key.admin)
+    if (people.signUp === 'closed' && !key?.admin)
       throw new ApiError('SIGN_UP_NOT_ALLOWED', { message: 'No accounts can be made on this server' });
     const made = await members.add(person, name);
     await audit.write({
@@ -111,10 +110,8 @@ function mountSessionRoutes(
     return done;
   });
 
-  async function personOfSession(token: string): Promise<ShownPerson | null> {
-    const caller = await sessions.authenticate(token, undefined);
-    const id = caller === null || caller === 'no-account' ? null : caller.person.id;
-    const [row] = id === null ? [] : await database.query(`${personSelect} WHERE p.id = $1`, [id]);
+  async function shownPerson(id: string): Promise<ShownPerson | null> {
+    const [row] = await database.query(`${personSelect} WHERE p.id = $1`, [id]);
     return row ? personFrom(row) : null;
   }
 }

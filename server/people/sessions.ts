@@ -3,7 +3,7 @@
 // A person in an account has a key of the account that nobody can present: what a session does is counted, charged and reported by it.
 import { accountFrom } from '../accounts/index.ts';
 import type { Database } from '../database/index.ts';
-import type { SessionCaller, Sessions } from '../http/index.ts';
+import type { PersonCaller, Sessions } from '../http/index.ts';
 import { administratorEmail, type Keys } from '../keys/index.ts';
 import type { Plans } from '../plans/index.ts';
 import type { Role } from '@vectorium/contract';
@@ -22,7 +22,7 @@ export interface SessionsOptions {
 const rememberMs = { pglite: 10_000, postgresql: 2000 };
 const mostRemembered = 20_000;
 
-type Known = (SessionCaller & { expiresAt: Date }) | 'no-account' | null;
+type Known = (PersonCaller & { expiresAt: Date }) | null;
 
 interface Remembered {
   caller: Promise<Known>;
@@ -42,18 +42,18 @@ export function createSessions({ database, keys, plans, confirms, now = Date.now
       administratorEmail,
     ]);
     if (!row) return null;
-    if (row['id'] === null) return 'no-account';
-    await plans.settled();
-    const account = accountFrom(row, plans);
+    const expiresAt = row['expires_at'] as Date;
     const person = {
       id: String(row['person_id']),
       name: String(row['person_name']),
       email: String(row['person_email']),
-      role: row['role'] as Role,
       sessionId: String(row['session_id']),
       // An operator has to get in also when the mail server is what is broken.
       mustConfirm: confirms && row['email_verified'] !== true && row['operator'] !== true,
     };
+    if (row['id'] === null) return { account: null, key: null, person: { ...person, role: null }, expiresAt };
+    await plans.settled();
+    const account = accountFrom(row, plans);
     const key = {
       id: await keys.ofSession(account.id, person.id),
       name: person.name,
@@ -63,7 +63,7 @@ export function createSessions({ database, keys, plans, confirms, now = Date.now
       budgetPicodollars: null,
       expiresAt: null,
     };
-    return { account, key, person, expiresAt: row['expires_at'] as Date };
+    return { account, key, person: { ...person, role: row['role'] as Role }, expiresAt };
   }
 
   function remember(token: string, accountId: string | undefined): Promise<Known> {
@@ -81,8 +81,7 @@ export function createSessions({ database, keys, plans, confirms, now = Date.now
   return {
     async authenticate(token, accountId) {
       const caller = await remember(token, accountId);
-      if (caller === null || caller === 'no-account') return caller;
-      return caller.expiresAt.getTime() > now() ? caller : null;
+      return caller && caller.expiresAt.getTime() > now() ? caller : null;
     },
   };
 }
