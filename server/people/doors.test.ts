@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { sendRaw } from '../http/testing.ts';
 import { dropExpired } from './retention.ts';
-import { type TestPeople, openPeople, password } from './testing.ts';
+import { type Browser, type TestPeople, openPeople, password } from './testing.ts';
 
 let it: TestPeople;
 beforeAll(async () => {
@@ -80,4 +80,30 @@ test('who is in no account is forgotten a month after his last session', async (
   expect(await left()).toBe(0);
   const others = await database.query(`SELECT 1 FROM people WHERE email = 'remembered@example.com'`);
   expect(others).toHaveLength(1);
+});
+
+test('an invitation ends when the one who made it may make none any more', async () => {
+  const first = await it.signedUp('first');
+  const invite = async (by: Browser, name: string) => {
+    const made = await by.call('POST', '/console/api/invitations', { email: `${name}@example.com`, role: 'owner' });
+    return tokenOf(made.body);
+  };
+  const known = async (token: string) =>
+    (await it.browser().call('POST', '/console/api/invitation', { token })).status === 200;
+  const second = await it.signedUp('second', { invitation: await invite(first, 'second') });
+  const kept = await invite(first, 'kept');
+  const member = `/console/api/members/${second.personId}`;
+
+  const beforeLess = await invite(second, 'accomplice');
+  expect((await first.call('PATCH', member, { role: 'owner' })).status).toBe(200);
+  expect(await known(beforeLess)).toBe(true);
+  expect((await first.call('PATCH', member, { role: 'member' })).status).toBe(200);
+  expect(await known(beforeLess)).toBe(false);
+
+  expect((await first.call('PATCH', member, { role: 'owner' })).status).toBe(200);
+  const beforeOut = await invite(second, 'accomplice');
+  expect((await first.call('DELETE', member)).status).toBe(200);
+  expect([await known(beforeOut), await known(kept)]).toEqual([false, true]);
+  const late = { accountId: first.accountId, email: 'late@example.com', role: 'owner', invitedBy: second.personId } as const;
+  await expect(it.people.members.invite(late)).rejects.toThrow('Only an owner');
 });

@@ -1,7 +1,8 @@
 // Which people belong to which accounts, and the invitations by which they get there.
 //
 // 1. An account that has people has an owner: the last one can neither leave nor become less.
-// 2. An invitation is good once, for a week, and for the address that it was made for. Its token is kept as a hash.
+// 2. An invitation is good once, for a week, for the address that it was made for, and as long as the one who made it is an owner, or an
+//    operator. Its token is kept as a hash.
 // 3. Who signs up without an invitation into an account gets an account of his own, once: who leaves his last account is in none.
 import type { Role } from '@vectorium/contract';
 import { randomBytes, createHash } from 'node:crypto';
@@ -9,6 +10,7 @@ import { AccountError, type Accounts } from '../accounts/index.ts';
 import { newId } from '../database/index.ts';
 import type { Database, Row, Statement } from '../database/index.ts';
 import { ApiError } from '../http/index.ts';
+import { administratorEmail } from '../keys/index.ts';
 import type { Plans } from '../plans/index.ts';
 import type { Confirmations } from './confirmations.ts';
 
@@ -40,6 +42,8 @@ export interface NewInvitation {
   email: string | null;
   role: Role | null;
   plan?: string | null;
+  /** The id of the person who makes it; null: the server, or a key. */
+  invitedBy: string | null;
 }
 
 export interface Membership {
@@ -121,9 +125,12 @@ export function createMembers({
       const [, rows] = await database.transaction([
         locked(accountId),
         {
-          sql: `UPDATE members SET role = $3 WHERE account_id = $1 AND person_id = $2 AND ($3 = 'owner' OR ${anotherOwner})
-                RETURNING person_id`,
-          values: [accountId, personId, role],
+          sql: `WITH changed AS (
+                  UPDATE members SET role = $3 WHERE account_id = $1 AND person_id = $2 AND ($3 = 'owner' OR ${anotherOwner})
+                  RETURNING person_id, role),
+                uninvited AS (DELETE FROM invitations i USING changed WHERE changed.role <> 'owner' AND ${invitedByThem('changed')})
+                SELECT person_id FROM changed`,
+          values: [accountId, personId, role, administratorEmail],
         },
       ]);
       if (rows?.length === 0) {
@@ -139,10 +146,11 @@ export function createMembers({
         locked(accountId),
         {
           sql: `WITH gone AS (
-                  DELETE FROM members WHERE account_id = $1 AND person_id = $2 AND ${anotherOwner} RETURNING person_id)
+                  DELETE FROM members WHERE account_id = $1 AND person_id = $2 AND ${anotherOwner} RETURNING person_id),
+                uninvited AS (DELETE FROM invitations i USING gone WHERE ${invitedByThem('gone')})
                 UPDATE people SET updated_at = $3 FROM gone WHERE id = gone.person_id RETURNING person_id`,
           // Who is in no account is forgotten some time later (retention.ts), counted from here.
-          values: [accountId, personId, new Date()],
+          values: [accountId, personId, new Date(), administratorEmail],
         },
       ]);
       if (rows?.length === 0) {
@@ -153,7 +161,7 @@ export function createMembers({
       return true;
     },
 
-    async invite({ accountId, email, role, plan = null }) {
+    async invite({ accountId, email, role, plan = null, invitedBy }) {
       const address = email?.trim().toLowerCase() ?? null;
       if (plan !== null && plans.get(plan)?.retired !== false)
         throw new ApiError('INVALID_PARAMETER', { message: `There is no plan "${plan}"`, param: 'plan' });
@@ -170,13 +178,17 @@ export function createMembers({
       const mailToken = randomBytes(24).toString('base64url');
       const at = new Date();
       const results = await database.transaction([
+        ...(accountId === null ? [] : [locked(accountId)]),
         {
           sql: `DELETE FROM invitations WHERE coalesce(account_id, '') = coalesce($1, '') AND email IS NOT DISTINCT FROM $2`,
           values: [accountId, address],
         },
         {
-          sql: `INSERT INTO invitations (id, account_id, email, role, plan, token_hash, created_at, expires_at, mailed_hash)
-                VALUES ($1, $2, $3, $4, $5, $6::bytea, $7, $8, $9::bytea)`,
+          sql: `INSERT INTO invitations (id, account_id, email, role, plan, token_hash, created_at, expires_at, mailed_hash, invited_by)
+                SELECT $1, $2, $3, $4, $5, $6::bytea, $7::timestamptz, $8::timestamptz, $9::bytea, $10
+                WHERE $10::text IS NULL OR EXISTS (
+                  SELECT 1 FROM members m JOIN accounts a ON a.id = m.account_id
+                  WHERE m.person_id = $10 AND m.role = 'owner' AND (a.id = $2 OR a.email = $11))`,
           values: [
             `inv_${newId().replaceAll('-', '')}`,
             accountId,
@@ -187,12 +199,14 @@ export function createMembers({
             at,
             new Date(at.getTime() + invitationDays * 86_400_000),
             hashOf(mailToken),
+            invitedBy,
+            administratorEmail,
           ],
         },
         { sql: `${invitationSelect} WHERE token_hash = $1::bytea`, values: [hashOf(token)] },
       ]);
-      const row = results[2]?.[0];
-      if (!row) throw new Error('The database gave no row back');
+      const row = results.at(-1)?.[0];
+      if (!row) throw new ApiError('ROLE_NOT_ALLOWED', { message: 'Only an owner of the account invites people' });
       return { invitation: invitationFrom(row), token, mailToken };
     },
 
@@ -325,6 +339,12 @@ export function unknownInvitation(): ApiError {
 /** Whether the account keeps an owner without this member. */
 const anotherOwner = `(role <> 'owner' OR EXISTS (
   SELECT 1 FROM members o WHERE o.account_id = $1 AND o.role = 'owner' AND o.person_id <> $2))`;
+
+/** Of an account's former owner, whom the rows of `gone` name; of a former operator all. $1 is the account, $4 the administrator's e-mail address. */
+function invitedByThem(gone: string): string {
+  return `i.invited_by = ${gone}.person_id
+    AND (i.account_id = $1 OR EXISTS (SELECT 1 FROM accounts WHERE id = $1 AND email = $4))`;
+}
 
 const invitationSelect = `SELECT i.*, a.name AS account_name FROM invitations i LEFT JOIN accounts a ON a.id = i.account_id`;
 

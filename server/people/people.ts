@@ -176,7 +176,7 @@ export async function createPeople(options: PeopleOptions): Promise<People> {
         [accountId, new Date()],
       );
       if (row?.people || row?.open) return null;
-      return link('/console/invitation', (await members.invite({ accountId, email: null, role: 'owner' })).token);
+      return link('/console/invitation', (await members.invite({ accountId, email: null, role: 'owner', invitedBy: null })).token);
     },
   };
 }

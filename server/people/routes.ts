@@ -151,7 +151,12 @@ function mountMemberRoutes(app: App, people: People): void {
 
   mount(app, routes.createInvitation, async ({ caller, body: { email, role }, reply }) => {
     const { account, person } = caller;
-    const { invitation, token, mailToken } = await members.invite({ accountId: account.id, email, role });
+    const { invitation, token, mailToken } = await members.invite({
+      accountId: account.id,
+      email,
+      role,
+      invitedBy: person.id,
+    });
     const link = people.link('/console/invitation', token);
     const mailed = await people.tell(
       invitationMail({
