@@ -9,7 +9,7 @@
 // method is unsafe, the `Origin` that browsers add by themselves.
 import { z } from 'zod';
 import { languages } from './console-sign-in.ts';
-import { line, optional, page, pageOf, withDefault } from './fields.ts';
+import { line, optional, page, pageOf, properName, withDefault } from './fields.ts';
 import { defineRoute, roles } from './route.ts';
 
 const common = { tag: 'Console', auth: 'session', family: 'console', dialect: 'native' } as const;
@@ -74,7 +74,7 @@ const changePerson = defineRoute({
   method: 'PATCH',
   path: '/console/api/person',
   summary: 'Change your name or language',
-  body: z.strictObject({ name: optional(line(100)), language: optional(language) }),
+  body: z.strictObject({ name: optional(properName(100)), language: optional(language) }),
   answer: person,
   errors: [],
 });
@@ -87,7 +87,7 @@ const createOwnAccount = defineRoute({
   summary: 'Make another account, with keys, data, people and a balance of its own',
   description:
     'You own it. It starts on the plan of those who sign up, without any credit of a plan or for signing up.',
-  body: z.strictObject({ name: line(100) }),
+  body: z.strictObject({ name: properName(100) }),
   answer: membership,
   errors: ['CONFLICT', 'SIGN_UP_NOT_ALLOWED', 'EMAIL_NOT_CONFIRMED'],
 });
@@ -160,7 +160,7 @@ const changeOwnAccount = defineRoute({
   path: '/console/api/account',
   summary: "Change the account's name, default model or invoice address",
   body: z.strictObject({
-    name: optional(line(100)),
+    name: optional(properName(100)),
     default_model: optional(line(200)),
     billing: optional(billing),
   }),
@@ -285,10 +285,11 @@ const createInvitation = defineRoute({
   method: 'POST',
   path: '/console/api/invitations',
   summary: 'Invite a person into the account',
-  description: 'Good for a week. An older invitation of the same address ends.',
+  description:
+    'Good for a week, and as long as you are an owner. An older invitation of the same address ends. An account may have 100 open.',
   body: z.strictObject({ email, role }),
   answer: madeInvitation,
-  errors: ['CONFLICT'],
+  errors: ['CONFLICT', 'TOO_MANY_ATTEMPTS'],
 });
 
 const revokeInvitation = defineRoute({

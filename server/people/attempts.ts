@@ -1,6 +1,7 @@
 // Slows down those who guess: tries are counted in fixed windows, in one place for all server processes.
 import { createHash } from 'node:crypto';
 import type { Database } from '../database/index.ts';
+import { ApiError } from '../http/index.ts';
 
 export interface AttemptRule {
   /** What is counted, e.g. `address/sign-in`. */
@@ -37,6 +38,24 @@ export function createAttempts(database: Pick<Database, 'query'>): Attempts {
       await database.query('DELETE FROM attempts WHERE subject = $1', [nameOf(name, subject)]);
     },
   };
+}
+
+/** Counts one try by each rule, up to the first that has too many. Throws TOO_MANY_ATTEMPTS. */
+export async function countAttempts(attempts: Pick<Attempts, 'count'>, rules: AttemptRule[]): Promise<void> {
+  for (const rule of rules) {
+    const seconds = await attempts.count(rule);
+    if (seconds === null) continue;
+    const message = `Too many attempts; try again in ${seconds} seconds`;
+    throw new ApiError('TOO_MANY_ATTEMPTS', { message, retryAfterSeconds: seconds });
+  }
+}
+
+/** A rule about where a request came from. */
+export function byAddress(
+  { ip }: { ip: string },
+  rule: Pick<AttemptRule, 'name' | 'most' | 'windowSeconds'>,
+): AttemptRule {
+  return { ...rule, name: `address/${rule.name}`, subject: ip };
 }
 
 function nameOf(name: string, subject: string): string {

@@ -2,6 +2,7 @@
 // reason. Over real PGlite and real HTTP.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { sendRaw } from '../http/testing.ts';
+import { invitationMail } from './mails.ts';
 import { dropExpired } from './retention.ts';
 import { type Browser, type TestPeople, openPeople, password } from './testing.ts';
 
@@ -106,4 +107,29 @@ test('an invitation ends when the one who made it may make none any more', async
   expect([await known(beforeOut), await known(kept)]).toEqual([false, true]);
   const late = { accountId: first.accountId, email: 'late@example.com', role: 'owner', invitedBy: second.personId } as const;
   await expect(it.people.members.invite(late)).rejects.toThrow('Only an owner');
+});
+
+test('the console is no way to send mail to strangers: invitations are counted, and names are one line without a link', async () => {
+  const sender = await it.signedUp('sender');
+  const invite = (email: string) => sender.call('POST', '/console/api/invitations', { email, role: 'viewer' });
+  const statuses: number[] = [];
+  for (let more = 0; more < 6; more++) statuses.push((await invite('one@example.org')).status);
+  expect(statuses).toEqual([200, 200, 200, 200, 200, 429]);
+  // Fifty of the account, of which the refused one was the sixth.
+  for (let more = 6; more < 50; more++) statuses.push((await invite(`stranger-${more}@example.org`)).status);
+  expect(statuses.filter(status => status === 200)).toHaveLength(49);
+  expect(await invite('last@example.org')).toMatchObject({ status: 429, body: { code: 'TOO_MANY_ATTEMPTS' } });
+  for (const name of ['Win at https://evil.example', 'Ada\nBcc: all', 'Ada\u2028now'])
+    for (const [method, path] of [
+      ['PATCH', '/console/api/person'],
+      ['POST', '/console/api/accounts'],
+      ['POST', '/console/auth/sign-up/email'],
+    ] as const) {
+      const more = path.endsWith('email') ? { email: 'x@example.org', password } : {};
+      expect((await sender.call(method, path, { name, ...more })).status).toBe(422);
+    }
+  const mail = { email: 'x@example.org', account: 'A\nhttps://x', by: 'B\r\nC', link: 'l', language: 'en' };
+  expect(invitationMail(mail).text.split('\n\n')[0]).toBe(
+    'B C invites you to the account A https x on Vectorium. The link is good for a week:',
+  );
 });

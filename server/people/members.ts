@@ -84,6 +84,8 @@ export interface Members {
 export const invitationDays = 7;
 /** Beside the first; each has limits of its own, so there is an end to them. */
 const mostAdded = 10;
+/** Invitations of an account. */
+const mostOpen = 100;
 const lastOwner = 'The account needs an owner: make somebody else one first, or delete the account';
 
 export function createMembers({
@@ -174,6 +176,7 @@ export function createMembers({
         throw new ApiError('CONFLICT', {
           message: `${address} ${accountId === null ? 'has signed up' : 'is in the account'} already`,
         });
+      await checkOpen(accountId);
       const token = randomBytes(24).toString('base64url');
       const mailToken = randomBytes(24).toString('base64url');
       const at = new Date();
@@ -261,6 +264,16 @@ export function createMembers({
     },
 
   };
+
+  async function checkOpen(accountId: string | null): Promise<void> {
+    if (accountId === null) return;
+    const [row] = await database.query(
+      'SELECT count(*)::integer AS count FROM invitations WHERE account_id = $1 AND expires_at > $2::timestamptz',
+      [accountId, new Date()],
+    );
+    if (Number(row?.['count']) >= mostOpen)
+      throw new ApiError('CONFLICT', { message: `The account has ${mostOpen} open invitations, and can have no more` });
+  }
 
   async function invitation(token: string): Promise<(Invitation & { mailed: boolean }) | null> {
     const [row] = await database.query(

@@ -1,12 +1,14 @@
 // The console's routes about people: who is signed in, members and invitations.
 import { type AnswerOf, routes } from '@vectorium/contract';
 import { ApiError, type App, type SessionCaller, mount, sessionTokenOf } from '../http/index.ts';
+import { byAddress, countAttempts } from './attempts.ts';
 import { callAuth, mountAuthRoutes } from './auth-routes.ts';
 import { invitationMail } from './mails.ts';
 import type { Invitation, Member } from './members.ts';
 import type { People } from './people.ts';
 
 const done = { done: true } as const;
+const day = 86_400;
 type ShownPerson = AnswerOf<typeof routes.changePerson>;
 
 export function mountPeopleRoutes(
@@ -151,6 +153,12 @@ function mountMemberRoutes(app: App, people: People): void {
 
   mount(app, routes.createInvitation, async ({ caller, body: { email, role }, reply }) => {
     const { account, person } = caller;
+    // Each is a mail to somebody who didn't ask for it.
+    await countAttempts(people.attempts, [
+      byAddress(reply.request, { name: 'invite', most: 100, windowSeconds: day }),
+      { name: 'invite/account', subject: account.id, most: 50, windowSeconds: day },
+      { name: 'invite/email', subject: email, most: 5, windowSeconds: day },
+    ]);
     const { invitation, token, mailToken } = await members.invite({
       accountId: account.id,
       email,
