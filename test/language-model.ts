@@ -90,7 +90,7 @@ export async function walkLanguageModel(steps: Steps): Promise<void> {
   const { model_id: id } = await trained(steps, taught, {
     base_model: base,
     epochs: 3,
-    batch_size: 4,
+    batch_size: 10,
     learning_rate: 0.001,
     seed: 1,
   });
