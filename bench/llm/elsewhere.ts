@@ -70,7 +70,10 @@ async function llamaSays(): Promise<string[] | null> {
   const folder = process.env['VECTORIUM_BENCH_LLAMA'];
   if (!folder) return null;
   interface Context {
-    getSequence(): { evaluate(tokens: readonly number[], options: object): AsyncGenerator<number>; dispose(): void };
+    getSequence(): {
+      evaluate(tokens: readonly number[], options: object): AsyncGenerator<number>;
+      clearHistory(): Promise<void>;
+    };
   }
   interface Library {
     getLlama(options: object): Promise<{
@@ -79,21 +82,24 @@ async function llamaSays(): Promise<string[] | null> {
     }>;
   }
   const { getLlama } = await library<Library>(folder, 'node-llama-cpp');
+  // Its work in the background does not keep a process alive.
+  const alive = setInterval(() => {}, 1000);
   const llama = await getLlama({ gpu: false, build: 'never', logLevel: 'error', maxThreads: 2 });
   const model = await llama.loadModel({ modelPath: path });
+  const lora = { adapters: [{ filePath: join(adapter, 'adapter.gguf'), scale: 1 }] };
+  const context = await model.createContext({ contextSize: 512, threads: 2, lora });
+  const sequence = context.getSequence();
   const said: string[] = [];
   for (const text of texts) {
-    const lora = { adapters: [{ filePath: join(adapter, 'adapter.gguf'), scale: 1 }] };
-    const context = await model.createContext({ contextSize: 512, threads: 2, lora });
+    const prompt = [...tokenizer.encode(text).ids];
+    const answer = sequence.evaluate(prompt, { temperature: 0, yieldEogToken: true });
     const ids: number[] = [];
-    for await (const id of context
-      .getSequence()
-      .evaluate([...tokenizer.encode(text).ids], { temperature: 0, yieldEogToken: true })) {
-      if (ends.has(id) || ids.push(id) >= TOKENS) break;
-    }
+    for await (const id of answer) if (ends.has(id) || ids.push(id) >= TOKENS) break;
     said.push(tokenizer.decode(ids));
+    await sequence.clearHistory();
   }
   await llama.dispose();
+  clearInterval(alive);
   return said;
 }
 
