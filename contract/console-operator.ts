@@ -251,9 +251,9 @@ const getServerSeries = defineRoute({
   id: 'getServerSeries',
   method: 'GET',
   path: '/console/api/operator/series',
-  summary: 'Requests, latency, queues and the machine over time, of all server processes',
+  summary: 'Requests, latency, queues and the machine over time',
   description:
-    'One point every ten seconds of the last hour, one a minute of what came before, kept for a day and through restarts. Equally long columns. `/health` and `/metrics` tell of now.',
+    'Of this process since its start, one point every ten seconds; of the time before, one a minute, of all processes that there were. Kept for a day. Equally long columns. `/health` and `/metrics` tell of now.',
   query: z.object({ minutes: withDefault(wholeNumber(1, 1440), 60) }),
   answer: z.object({
     interval_seconds: z.number(),

@@ -1,6 +1,6 @@
 // The routes by which language models answer, in OpenAI's shapes. What a language model predicts natively is in models.ts.
 import { z } from 'zod';
-import { optional, withDefault } from './fields.ts';
+import { line, optional, withDefault } from './fields.ts';
 import { type Route, defineRoute } from './route.ts';
 
 const mebibyte = 1024 * 1024;
@@ -76,8 +76,23 @@ const common = {
 };
 
 const responseFormat = z
-  .looseObject({ type: z.string() })
-  .refine(({ type }) => type === 'text', 'must have the type "text": answers in a given form are not supported');
+  .discriminatedUnion('type', [
+    z.object({ type: z.literal('text') }),
+    z.object({ type: z.literal('json_object') }),
+    z.object({
+      type: z.literal('json_schema'),
+      json_schema: z.looseObject({
+        name: optional(line(200)),
+        schema: z
+          .record(z.string(), z.unknown())
+          .meta({ description: 'A JSON schema; what can not be held is refused by its place.' }),
+      }),
+    }),
+  ])
+  .meta({
+    description:
+      'The form of the answer: `json_object` is any JSON object, `json_schema` one that keeps to a schema. An answer that `max_tokens` cuts is cut.',
+  });
 
 const part = z.object({ type: z.literal('text', 'only texts are supported'), text: z.string() });
 const content = z
@@ -114,7 +129,7 @@ const chatCompletions = defineRoute({
   path: '/v1/chat/completions',
   summary: "A language model's answer to a conversation",
   description:
-    'The conversation is written by the template that the model was trained with. `response_format`, `tools` and `logit_bias` are refused.',
+    'The conversation is written by the template that the model was trained with. `tools` and `logit_bias` are refused.',
   body: z.object({
     ...common,
     messages,

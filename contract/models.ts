@@ -89,6 +89,23 @@ const epoch = z.object({
   seconds: z.number(),
 });
 const metrics = z.record(z.string(), z.unknown());
+const estimate = z
+  .object({
+    memory_bytes: z.int(),
+    seconds: z.int().nullable().meta({
+      description: 'Of all epochs, where two cores are free for it; right within a factor of two. Null for tables.',
+    }),
+    tokens: z.int().nullable().meta({ description: 'Of one epoch of a language model.' }),
+    cut_samples: z
+      .int()
+      .nullable()
+      .meta({ description: 'Of a language model: those with more than `max_length` tokens.' }),
+  })
+  .nullable()
+  .meta({
+    description:
+      'What the training was expected to need, before it began; null when it has succeeded, and where its job is not kept any more.',
+  });
 
 /** What a list shows of each. */
 const summary = z.object({
@@ -150,6 +167,7 @@ const wholeModel = summary.extend({
     .nullable()
     .meta({ description: 'Columns that are no features, and why.' }),
   parameters: z.int().nullable(),
+  estimate,
   seconds: z.number().nullable().meta({ description: 'Of training.' }),
   cost_usd: z.number().nullable().meta({ description: 'Of training, vectors of text columns included.' }),
   language: z.looseObject({}).nullable().meta({
@@ -206,6 +224,7 @@ const trainModel = defineRoute({
     dataset_id: z.string(),
     dataset_version: z.int(),
     metrics: metrics.nullable(),
+    estimate,
     seconds: z.number().nullable(),
     cost_usd: z.number().nullable(),
     error: failure,
@@ -234,6 +253,7 @@ const trainModel = defineRoute({
       dataset_id: exampleDataset,
       dataset_version: 2,
       metrics: null,
+      estimate: { memory_bytes: 310_000_000, seconds: null, tokens: null, cut_samples: null },
       seconds: null,
       cost_usd: null,
       error: null,
@@ -387,13 +407,13 @@ const downloadModel = defineRoute({
   family: 'read',
   summary: "A model's files",
   description:
-    '`onnx` takes raw columns and gives predictions in any ONNX Runtime (1.22 or later); `card` says what its inputs are and how it was made; `peft` (a zip) and `gguf` are the adapter of a language model; `zip` has all that there is.',
+    '`onnx` takes raw columns and gives predictions in any ONNX Runtime (1.22 or later); `card` says what its inputs are and how it was made. Of a language model `peft` (a zip) and `gguf` are the adapter, and `onnx` (a zip) is base and adapter in one as Transformers.js loads it, put together in some seconds; `zip` has all that there is.',
   params: identity,
   query: z.object({ format: withDefault(z.enum(modelFormats), 'zip') }),
   answer: z.string(),
   contentType: 'application/zip',
   alternatives: {
-    'application/octet-stream': 'With `format=onnx` or `format=gguf`.',
+    'application/octet-stream': 'With `format=gguf`, and with `format=onnx` of rows.',
     'application/json': 'With `format=card`.',
   },
   errors: ['MODEL_NOT_FOUND', 'MODEL_NOT_READY', 'INVALID_PARAMETER'],

@@ -166,6 +166,11 @@ class ThreadedEngine implements Engine {
     return this.#generator.encode(handle, prompt, signal);
   }
 
+  checkForm(handle: DecoderHandle, schema: string, signal?: AbortSignal): Promise<void> {
+    if (this.#closing) throw new EngineError('CANCELLED', 'the engine is closing');
+    return this.#generator.checkForm(handle, schema, signal);
+  }
+
   generate(handle: DecoderHandle, request: GenerateRequest, signal?: AbortSignal): AsyncGenerator<GeneratedPiece> {
     if (this.#closing) throw new EngineError('CANCELLED', 'the engine is closing');
     return this.#generator.generate(handle, request, signal);

@@ -2,6 +2,7 @@
 
 export type EngineErrorCode =
   | 'PROMPT_REFUSED'
+  | 'FORM_REFUSED'
   | 'QUEUE_FULL'
   | 'WORKER_LOST'
   | 'MODEL_FAILED'

@@ -6,6 +6,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { compileAnswering, type Language, openLanguage, readAdapter } from '@vectorium/nets';
 import { InferenceSession } from 'onnxruntime-node';
 import { availableCores } from './cores.ts';
+import { Forms } from './forms/forms.ts';
+import { FormRefused } from './forms/grammar.ts';
 import { CachePool } from './generation/caches.ts';
 import { Runner, type Sessions } from './generation/runner.ts';
 import { Schedule } from './generation/schedule.ts';
@@ -26,6 +28,7 @@ const made = new Map<boolean, Promise<Sessions>>();
 let language: Language | null = null;
 let pool: CachePool | null = null;
 let schedule: Schedule | null = null;
+let forms: Forms | null = null;
 let weightBytes = 0;
 let turning = false;
 
@@ -51,11 +54,15 @@ async function answer(message: ToGenerate): Promise<void> {
       const runner = new Runner({ config, texts: places, sessions: sessionsOf, stacks });
       const piece = (job: number, told: (FromGenerate & { type: 'piece' })['piece']) =>
         send({ type: 'piece', job, piece: told });
-      schedule = new Schedule({ runner, pool, language, places, piece });
+      const failed = (job: number, reason: string) => send({ type: 'failed', job, message: reason });
+      forms = formsOf(language, config.vocabulary);
+      schedule = new Schedule({ runner, pool, forms, language, places, piece, failed });
       return send({ type: 'created', tokenBytes: pool.bytesOf(1) });
     }
     case 'encode':
       return send({ type: 'encoded', job: message.job, ...encoded(message) });
+    case 'form':
+      return send({ type: 'formed', job: message.job, refusal: await refusalOf(message.schema) });
     case 'adapter': {
       const { config } = await compiled(false);
       stacks.adapters.set(message.adapter, await readAdapter(config, message.files));
@@ -71,6 +78,7 @@ async function answer(message: ToGenerate): Promise<void> {
       pool?.forget(message.adapter ?? undefined);
       return tell();
     case 'close':
+      forms?.close();
       for (const sessions of made.values())
         for (const session of Object.values(await sessions)) await session.release();
       port?.close();
@@ -108,6 +116,27 @@ function encoded({ prompt }: ToGenerate & { type: 'encode' }): { ids: Int32Array
   }
 }
 
+/** Null for a tokenizer whose tokens stand for no bytes that could be looked at one by one. */
+function formsOf({ tokenizer, ends }: Language, vocabulary: number): Forms | null {
+  const known = tokenizer.pieces?.();
+  if (!known) return null;
+  // Models have a row or two more than there are tokens.
+  const pieces = Array.from({ length: vocabulary }, (_, id) => known[id] ?? '');
+  return new Forms({ pieces, ends: [...ends].filter(id => id < vocabulary) });
+}
+
+async function refusalOf(schema: string): Promise<string | null> {
+  if (!forms) return "answers in a form are not supported with this model's tokenizer";
+  try {
+    await forms.prepare(schema);
+    tell();
+    return null;
+  } catch (error) {
+    if (error instanceof FormRefused) return error.message;
+    throw error;
+  }
+}
+
 function compiled(adapters: boolean) {
   const folder = data.path.endsWith('.gguf') ? dirname(data.path) : data.path;
   return compileAnswering(data.path, { precision: data.precision, texts: places, adapters, folder });
@@ -142,7 +171,10 @@ function createSession(path: string): Promise<InferenceSession> {
 
 /** What is in memory: each session packs the weights for itself. */
 function tell(): void {
-  send({ type: 'resident', bytes: 2 * made.size * weightBytes + (pool?.bytes ?? 0) + stacks.bytes });
+  send({
+    type: 'resident',
+    bytes: 2 * made.size * weightBytes + (pool?.bytes ?? 0) + stacks.bytes + (forms?.bytes ?? 0),
+  });
 }
 
 function send(message: FromGenerate): void {

@@ -58,6 +58,12 @@ export class GenerateThread {
     return answer.ids;
   }
 
+  async checkForm(schema: string): Promise<void> {
+    const answer = await this.#ask(job => ({ type: 'form', job, schema }));
+    if (answer.type !== 'formed') throw unexpected(answer);
+    if (answer.refusal !== null) throw new EngineError('FORM_REFUSED', answer.refusal);
+  }
+
   /** The answer piece by piece; leaving it ends it. */
   async *generate({ prompt, adapter, options }: GenerateRequest, signal?: AbortSignal): AsyncGenerator<GeneratedPiece> {
     if (adapter) await this.#load(adapter);

@@ -15,6 +15,7 @@ const greedy: GenerateOptions = {
   seed: 1,
   stop: [],
   logprobs: null,
+  form: null,
 };
 
 function opened(): Engine {
@@ -148,4 +149,51 @@ test('a template writes the conversation; what can not be loaded says why and ma
   };
   await expect(say(engine, model, { ids: [1], adapter: foreign })).rejects.toMatchObject({ code: 'MODEL_FAILED' });
   expect((await say(engine, model, { ids: [1] })).tokens).toBe(8);
+});
+
+test('answers keep to a form, at any temperature and beside others; one that has none is refused', async () => {
+  const engine = opened();
+  const model = await tinyLanguage('smollm', { ends: 95 });
+  const form = JSON.stringify({
+    type: 'object',
+    properties: { kind: { enum: ['cat', 'dog'] }, age: { type: 'integer', minimum: 0, maximum: 30 } },
+    required: ['kind', 'age'],
+  });
+  await engine.checkForm(model, form);
+  const asked = [0, 1, 2].flatMap(temperature => [1, 2].map(seed => ({ temperature, seed, maxTokens: 40 })));
+  const [plain, ...formed] = await Promise.all([
+    say(engine, model, { ids: [5, 6], options: { temperature: 1 } }),
+    ...asked.map(options => say(engine, model, { ids: [5, 6], options: { ...options, form } })),
+  ]);
+  for (const { text, ended } of formed) {
+    expect(ended).toBe('stop');
+    expect(text).toMatch(/^\{"kind": "(cat|dog)", "age": \d+\}$/);
+    expect((JSON.parse(text) as { age: number }).age).toBeLessThanOrEqual(30);
+  }
+  expect(new Set(formed.map(({ text }) => text)).size).toBeGreaterThan(2);
+  expect(plain?.text).not.toContain('kind');
+  await expect(engine.checkForm(model, '{"multipleOf": 3}')).rejects.toMatchObject({
+    code: 'FORM_REFUSED',
+    message: 'The schema has multipleOf, which is not supported',
+  });
+});
+
+test('room for sessions with adapters is found before they are made', async () => {
+  const model = await tinyLanguage('smollm');
+  const adapter = tinyAdapter('smollm', 'all');
+  const sized = opened();
+  await say(sized, model, { ids: [5, 6] });
+  const [alone] = sized.status().generators;
+  await say(sized, model, { ids: [5, 6], adapter });
+  const bytes = sized.status().generators[0]?.residentBytes ?? 0;
+  expect(bytes).toBeGreaterThan(1.5 * (alone?.residentBytes ?? Infinity));
+
+  const small = createEngine({ workers: 1, memoryBudgetBytes: bytes * 0.9 });
+  onTestFinished(() => small.close());
+  expect((await say(small, model, { ids: [5, 6] })).tokens).toBe(8);
+  await expect(say(small, model, { ids: [5, 6], adapter })).rejects.toMatchObject({
+    code: 'MODEL_TOO_LARGE',
+    message: expect.stringContaining('with an adapter needs') as string,
+  });
+  expect((await say(small, model, { ids: [5, 6] })).tokens).toBe(8);
 });

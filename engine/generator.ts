@@ -30,6 +30,10 @@ interface Model {
   isReady: boolean;
   /** Set aside from before the weights are read. */
   bytes: number;
+  /** Of the sessions without adapters; those with adapters take as much again. */
+  sessionBytes: number;
+  /** Set once room for sessions with adapters is found, or looked for. */
+  adapted: Promise<void> | null;
   users: number;
   lastUsedAt: number;
 }
@@ -59,6 +63,13 @@ export class Generator {
     });
   }
 
+  async checkForm(handle: DecoderHandle, schema: string, signal?: AbortSignal): Promise<void> {
+    return this.#using(handle, async ({ thread }) => {
+      if (signal?.aborted) throw cancelled();
+      return thread.checkForm(schema);
+    });
+  }
+
   async *generate(
     handle: DecoderHandle,
     request: GenerateRequest,
@@ -73,6 +84,7 @@ export class Generator {
           'PROMPT_REFUSED',
           `${tokens} tokens of ${handle.id} need ${tokens * thread.tokenBytes} bytes; texts may have ${thread.cacheBytes}`,
         );
+      if (request.adapter) await this.#roomForAdapters(handle, model);
       if (signal?.aborted) throw cancelled();
       yield* thread.generate(request, signal);
     } finally {
@@ -162,7 +174,16 @@ export class Generator {
       if (this.#models.get(id)?.thread === thread) this.#models.delete(id);
     });
     const ready = Promise.resolve();
-    const model: Model = { thread, ready, isReady: false, bytes: 0, users: 0, lastUsedAt: Date.now() };
+    const model: Model = {
+      thread,
+      ready,
+      isReady: false,
+      bytes: 0,
+      sessionBytes: 0,
+      adapted: null,
+      users: 0,
+      lastUsedAt: Date.now(),
+    };
     this.#models.set(id, model);
     model.ready = this.#load(handle, model).catch((error: unknown) => {
       const failure = engineError(error);
@@ -185,10 +206,33 @@ export class Generator {
       throw new EngineError('MODEL_TOO_LARGE', `${handle.id} needs ${bytes} bytes, the budget is ${memoryBudgetBytes}`);
     if (!(await makeRoom(bytes))) throw new EngineError('QUEUE_FULL', `there is no memory for ${handle.id} now`, 10);
     model.bytes = bytes;
+    model.sessionBytes = bytes;
     await model.thread.create(cacheBytes);
     model.isReady = true;
     this.#failures.delete(handle.id);
     log('engine.generator_loaded', { model: handle.id, milliseconds: performance.now() - started, weightBytes });
+  }
+
+  /** The first adapter brings sessions of their own. */
+  #roomForAdapters(handle: DecoderHandle, model: Model): Promise<void> {
+    if (model.adapted) return model.adapted;
+    const found = this.#findRoom(handle, model);
+    model.adapted = found;
+    found.catch(() => (model.adapted = null));
+    return found;
+  }
+
+  async #findRoom({ id }: DecoderHandle, model: Model): Promise<void> {
+    const { memoryBudgetBytes, makeRoom } = this.#options;
+    const { sessionBytes, thread } = model;
+    const whole = 2 * sessionBytes + thread.cacheBytes;
+    if (whole > memoryBudgetBytes) {
+      const message = `${id} with an adapter needs ${2 * sessionBytes} bytes, the budget is ${memoryBudgetBytes}`;
+      throw new EngineError('MODEL_TOO_LARGE', message);
+    }
+    if (!(await makeRoom(sessionBytes)))
+      throw new EngineError('QUEUE_FULL', `there is no memory for ${id} with an adapter now`, 10);
+    model.bytes += sessionBytes;
   }
 
   #fail(id: string, error: EngineError): void {

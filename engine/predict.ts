@@ -1,7 +1,6 @@
 // This side of a predict thread: one question at a time, and which models it holds.
-import { EngineError } from './errors.ts';
+import { AskedThread } from './asked-thread.ts';
 import type { FromPredict, PieceColumn, ToPredict } from './protocol.ts';
-import { Thread } from './thread.ts';
 
 interface Held {
   bytes: number;
@@ -13,28 +12,10 @@ export class PredictThread {
   serves: string | null = null;
   /** Sessions by the model's id, counted from before they are loaded. */
   readonly held = new Map<string, Held>();
-  readonly #name: string;
-  readonly #thread: Thread<ToPredict, FromPredict>;
-  #pending: { resolve: (answer: FromPredict) => void; reject: (error: EngineError) => void } | null = null;
-  #lost: EngineError | null = null;
+  readonly #thread: AskedThread<ToPredict, FromPredict>;
 
   constructor(name: string, onLost: (reason: string) => void) {
-    this.#name = name;
-    this.#thread = new Thread('./predict-thread.ts', {
-      name,
-      data: null,
-      onMessage: answer => {
-        const pending = this.#pending;
-        this.#pending = null;
-        if (answer.type === 'failed') pending?.reject(new EngineError('MODEL_FAILED', answer.message));
-        else pending?.resolve(answer);
-      },
-      onLost: reason => {
-        this.#lost = new EngineError('WORKER_LOST', `the worker of ${this.#name} was lost: ${reason}`);
-        onLost(reason);
-        this.#pending?.reject(this.#lost);
-      },
-    });
+    this.#thread = new AskedThread('./predict-thread.ts', { name, data: null, onLost });
   }
 
   get residentBytes(): number {
@@ -44,8 +25,7 @@ export class PredictThread {
   async load(model: string, { path, bytes }: { path: string; bytes: number }): Promise<void> {
     this.held.set(model, { bytes, lastUsedAt: Date.now() });
     try {
-      const answer = await this.#ask({ type: 'load', model, path });
-      if (answer.type !== 'loaded') throw unexpected(answer);
+      await this.#thread.ask('loaded', { type: 'load', model, path });
     } catch (error) {
       this.held.delete(model);
       throw error;
@@ -56,8 +36,7 @@ export class PredictThread {
     const buffers = columns.flatMap(column =>
       column.kind === 'text' || !(column.values.buffer instanceof ArrayBuffer) ? [] : [column.values.buffer],
     );
-    const answer = await this.#ask({ type: 'predict', model, rows, columns }, buffers);
-    if (answer.type !== 'predicted') throw unexpected(answer);
+    const answer = await this.#thread.ask('predicted', { type: 'predict', model, rows, columns }, buffers);
     const held = this.held.get(model);
     if (held) held.lastUsedAt = Date.now();
     return answer;
@@ -65,23 +44,11 @@ export class PredictThread {
 
   /** After what runs. */
   drop(model: string): void {
-    if (this.held.delete(model)) this.#thread.send({ type: 'drop', model });
+    if (this.held.delete(model)) this.#thread.tell({ type: 'drop', model });
   }
 
   close(): Promise<void> {
     this.held.clear();
     return this.#thread.close({ type: 'close' });
   }
-
-  #ask(message: ToPredict, transfer: ArrayBuffer[] = []): Promise<FromPredict> {
-    if (this.#lost) return Promise.reject(this.#lost);
-    return new Promise((resolve, reject) => {
-      this.#pending = { resolve, reject };
-      this.#thread.send(message, transfer);
-    });
-  }
-}
-
-function unexpected(answer: FromPredict): Error {
-  return new Error(`the predict thread answered ${answer.type}`);
 }

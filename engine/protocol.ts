@@ -84,6 +84,8 @@ export type ToGenerate =
   | { type: 'create'; cacheBytes: number }
   | { type: 'encode'; job: number; prompt: Prompt }
   | { type: 'adapter'; job: number; adapter: string; files: { weights: string; config: string } }
+  /** Whether answers can keep to a JSON schema. */
+  | { type: 'form'; job: number; schema: string }
   | { type: 'start'; job: number; ids: Int32Array; adapter: string | null; options: GenerateOptions }
   | { type: 'cancel'; job: number }
   /** An adapter with what is kept of its texts, or what is kept of all texts that have ended. */
@@ -96,10 +98,26 @@ export type FromGenerate =
   | { type: 'created'; tokenBytes: number }
   | { type: 'encoded'; job: number; ids: Int32Array }
   | { type: 'encoded'; job: number; ids: null; refusal: string }
+  | { type: 'formed'; job: number; refusal: string | null }
   | { type: 'adapterLoaded'; adapter: string; job: number }
   | { type: 'piece'; job: number; piece: GeneratedPiece }
   | { type: 'failed'; job: number | null; message: string }
   | { type: 'resident'; bytes: number };
+
+export interface FormThreadData {
+  /** In xgrammar's EBNF. */
+  grammar: string;
+  pieces: readonly string[];
+  ends: readonly number[];
+}
+
+/** `open` and `accept` are answered with what is allowed next. */
+export type ToForm =
+  | { type: 'open'; text: number }
+  | { type: 'accept'; text: number; id: number }
+  | { type: 'close'; text: number };
+
+export type FromForm = { type: 'ready' } | { type: 'allowed'; text: number; tokens: Int32Array };
 
 /** The values of one feature in the rows of a piece. */
 export type PieceColumn =

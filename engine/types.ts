@@ -49,6 +49,8 @@ export interface GenerateOptions extends SamplingOptions {
   maxTokens: number;
   /** Texts before which the answer ends. */
   stop: string[];
+  /** A JSON schema that the answer keeps to, as `checkForm` took it; null for any text. An answer that is cut by `maxTokens` is cut. */
+  form: string | null;
   /** How many of the likeliest tokens are told at each place; null for none, and no probabilities at all. */
   logprobs: number | null;
 }
@@ -246,6 +248,8 @@ export interface Engine {
   predict(model: PredictorHandle, table: FeatureTable, signal?: AbortSignal): Promise<Predictions>;
   /** Tokens of a prompt. Throws EngineError PROMPT_REFUSED when the model's template refuses the conversation. */
   encodePrompt(model: DecoderHandle, prompt: Prompt, signal?: AbortSignal): Promise<Int32Array>;
+  /** Whether answers of a model can keep to a JSON schema. Throws EngineError FORM_REFUSED with the reason. */
+  checkForm(model: DecoderHandle, schema: string, signal?: AbortSignal): Promise<void>;
   /** The answer as it comes; whoever leaves the iteration, or aborts, ends it. Throws EngineError as `embed` does. */
   generate(model: DecoderHandle, request: GenerateRequest, signal?: AbortSignal): AsyncGenerator<GeneratedPiece>;
   status(): EngineStatus;

@@ -14,6 +14,7 @@ export {
   type DecoderGraphs,
 } from './decoders/compile.ts';
 export type { DecoderConfig } from './decoders/config.ts';
+export { exportPortable, type PortableOptions } from './decoders/export.ts';
 export { attentionBias, cacheNames } from './decoders/inference.ts';
 export { type DecoderSource, openDecoder } from './decoders/source.ts';
 export {

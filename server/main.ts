@@ -23,7 +23,7 @@ import { mountKeyRoutes } from './keys/routes.ts';
 import { createMailer } from './mail/index.ts';
 import { type Models, openModels, shippedCatalog } from './models/index.ts';
 import { createSeries, mountOperatorRoutes } from './operator/index.ts';
-import { createPeople, mountPeopleRoutes } from './people/index.ts';
+import { createPeople, keepPeopleRetention, mountPeopleRoutes } from './people/index.ts';
 import { createLimiter, createPlanStore, loadPlans } from './plans/index.ts';
 import { createQuota } from './quota/index.ts';
 import type { Settings } from './settings.ts';
@@ -33,6 +33,7 @@ import {
   createModelStore,
   createPredictions,
   createTrainedModels,
+  forgetDeleted,
   forgetTrained,
   mountTrainingRoutes,
 } from './training/index.ts';
@@ -89,6 +90,7 @@ export async function startServer(
       each.close(),
     );
     const mailer = closing(await createMailer(settings.mail), each => each.close());
+    closing(keepPeopleRetention(database, log), each => each.close());
     let ownUrl = `http://${settings.host}:${settings.port}`;
     const people = await createPeople({
       database,
@@ -164,6 +166,14 @@ export async function startServer(
       each => each.close(),
     );
     const languageFolder = join(settings.dataFolder, 'language');
+    /** What is in memory and in files of a trained model beside the storage. */
+    const letGo = (id: string): void => {
+      engine.forget(id);
+      forgetTrained(languageFolder, id).catch((error: unknown) => {
+        log('models.files_left', { model: id, message: error instanceof Error ? error.message : String(error) });
+      });
+    };
+    await forgetDeleted(languageFolder, database);
     const trainingScratch = closing(await storage.scratch(), each => each.remove());
     const training = closing(
       givenTraining ?? openTraining({ scratchFolder: trainingScratch.path, ...settings.training }),
@@ -185,10 +195,7 @@ export async function startServer(
         models,
         predictions,
         language: { models, storage, engine, ledger, folder: languageFolder },
-        forget: id => {
-          engine.forget(id);
-          void forgetTrained(languageFolder, id);
-        },
+        forget: letGo,
         jobsFolder,
         log,
       }),
@@ -206,14 +213,15 @@ export async function startServer(
       database,
       jobs,
       storage,
-      audit,
       forget(id) {
         predictions.changed();
-        engine.forget(id);
+        letGo(id);
       },
       log,
     });
-    const series = closing(createSeries({ engine, machine: telemetry.machine }), each => each.close());
+    const series = closing(await createSeries({ engine, machine: telemetry.machine, database, log }), each =>
+      each.close(),
+    );
     const payments = settings.payments ? await createStripePayments(settings.payments, settings.payments.host) : null;
     closing(createBudgetAlerts({ database, mailer, link: page => people.link(page), webhooks, log }), each =>
       each.close(),

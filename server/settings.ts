@@ -41,8 +41,8 @@ export interface Settings {
   /** Files in S3 instead of the data folder; `stagedBytes` bounds their local copies. */
   files: { s3Url: string | undefined; stagedBytes: number };
   engine: { workers?: number; memoryBudgetBytes?: number; idleUnloadMs?: number };
-  /** Cores and memory of one training; without them all cores and half of the memory. */
-  training: { threads?: number; memoryBytes?: number };
+  /** Cores and memory of one training; without them all cores and half of the memory. Its state is kept so often. */
+  training: { threads?: number; memoryBytes?: number; checkpointSeconds: number };
   /** How long requests in flight have after SIGTERM. */
   stopSeconds: number;
   /** Days that single usage rows are kept; daily sums stay. */
@@ -113,6 +113,7 @@ export function readSettings(environment: Environment): Settings {
     training: {
       ...(trainingThreads !== undefined && { threads: trainingThreads }),
       ...(trainingMemoryGb !== undefined && { memoryBytes: trainingMemoryGb * 1e9 }),
+      checkpointSeconds: number('VECTORIUM_TRAINING_CHECKPOINT_SECONDS', 30, [0, 3600]),
     },
     stopSeconds: number('VECTORIUM_STOP_SECONDS', 120, [0, 86_400]),
     usageRetentionDays: number('VECTORIUM_USAGE_DAYS', 90, [1, 36_500]),

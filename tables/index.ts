@@ -4,6 +4,7 @@ export { TableError } from './errors.ts';
 export type { TableErrorCode } from './errors.ts';
 export { openTables } from './open.ts';
 export type { OpenTables, TablesOptions } from './open.ts';
+export { lowerPriority } from './priority.ts';
 export { openReader } from './reader.ts';
 export type { ColumnBatch, Reader, ReaderOptions } from './reader.ts';
 export { identifier, literal } from './sql.ts';

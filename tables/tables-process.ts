@@ -1,10 +1,9 @@
 // The entry of a tables process: takes one job at a time from its parent and does it in a DuckDB of the job's own.
-import { writeFileSync } from 'node:fs';
-import { constants, setPriority } from 'node:os';
 import { fromPlain, toPlain, TableError } from './errors.ts';
 import { openDatabase, queryOn } from './job.ts';
 import type { JobContext } from './job.ts';
 import { kinds } from './kinds.ts';
+import { lowerPriority } from './priority.ts';
 import type { FromProcess, Jobs, Kind, ServiceCall, ToProcess } from './protocol.ts';
 import type { Services } from './types.ts';
 
@@ -107,14 +106,4 @@ function ask<T>(message: ServiceCall): Promise<T> {
 
 function send(message: FromProcess): void {
   if (process.connected) process.send?.(message);
-}
-
-function lowerPriority(): void {
-  setPriority(constants.priority.PRIORITY_LOW);
-  try {
-    // When the machine runs out of memory, a job shall end and not the server.
-    writeFileSync('/proc/self/oom_score_adj', '1000');
-  } catch {
-    // There is no such file on other systems.
-  }
 }

@@ -69,6 +69,13 @@ export function checkpoint(
 export const after = (x: Tensor, known: Tensor): Tensor =>
   expression('after', [x, known], { shape: x.shape, dtype: x.dtype, attributes: {} });
 
+/** x, whose value `value` has: what x is made of is not computed again for it. Gradients go on to x. */
+export function recalled(x: Tensor, value: Tensor): Tensor {
+  require(sameShape(x.shape, value.shape) &&
+    x.dtype === value.dtype, `recalled: ${described(value)} can't be the value of ${described(x)}`);
+  return expression('recalled', [x, value], { shape: x.shape, dtype: x.dtype, attributes: {} });
+}
+
 const variable = ({ shape, dtype }: Pick<Tensor, 'shape' | 'dtype'>, name: string): Tensor =>
   expression('variable', [], { shape, dtype, attributes: { name } });
 

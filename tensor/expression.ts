@@ -106,6 +106,7 @@ export interface Attributes {
     /** Whether zero points are the operand behind the scales. */
     readonly zeros: boolean;
   };
+  matmulInt8: { readonly parts: number };
   gatherBlockQuantized: { readonly bits: 4 | 8; readonly blockSize: number };
   // fused
   softmaxCrossEntropy: None;
@@ -124,6 +125,8 @@ export interface Attributes {
   checkpoint: { readonly arguments: number; readonly recompute: (operands: readonly Tensor[]) => Tensor };
   /** The first operand, not before the second is known. */
   after: None;
+  /** The first operand, whose value is read off the second. */
+  recalled: None;
 }
 
 /** One turn of a loop: its results in terms of its variables. The operands of a loop are the first values of the state and
@@ -161,7 +164,11 @@ export function expression<O extends Operator>(
 
 /** Everything that `roots` are made of, operands before what uses them, each once; neither `until` nor what only they
  *  are made of. */
-export function inOrder(roots: readonly Tensor[], until: ReadonlySet<Tensor> = new Set()): Tensor[] {
+export function inOrder(
+  roots: readonly Tensor[],
+  until: ReadonlySet<Tensor> = new Set(),
+  operands: (tensor: Tensor) => readonly Tensor[] = ({ of }) => of,
+): Tensor[] {
   const ordered: Tensor[] = [];
   const seen = new Set(until);
   const stack = roots.toReversed().map(tensor => ({ tensor, ready: false }));
@@ -170,12 +177,15 @@ export function inOrder(roots: readonly Tensor[], until: ReadonlySet<Tensor> = n
     else if (!seen.has(top.tensor)) {
       seen.add(top.tensor);
       stack.push({ tensor: top.tensor, ready: true });
-      for (const operand of top.tensor.of.toReversed())
+      for (const operand of operands(top.tensor).toReversed())
         if (!seen.has(operand)) stack.push({ tensor: operand, ready: false });
     }
   }
   return ordered;
 }
+
+/** What a tensor is computed from. */
+export const computedFrom = ({ op, of }: Tensor): readonly Tensor[] => (op === 'recalled' ? of.slice(1) : of);
 
 /** What `roots` take from outside: the largest expressions in them that don't depend on any of `variables`. */
 export function outside(roots: readonly Tensor[], variables: readonly Tensor[]): Tensor[] {

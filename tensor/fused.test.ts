@@ -247,6 +247,38 @@ describe('weights in blocks of 4 bits', () => {
   });
 });
 
+describe('weights in rows of whole numbers of 8 bits', () => {
+  const [rows, columns] = [6, 64];
+  const whole = Int8Array.from({ length: rows * columns }, (_, i) => ((i * 73 + 11) % 255) - 127);
+  const scales = map(noise(rows), v => v / 64);
+  const plain = build([rows, columns], ([r = 0, c = 0]) => (whole[r * columns + c] ?? 0) * pick(scales, [r]));
+  const weight = {
+    values: constant(
+      Int8Array.from(whole, (_, i) => whole[(i % rows) * columns + Math.floor(i / rows)] ?? 0),
+      [columns, rows],
+    ),
+    transposed: constant(whole, [rows, columns]),
+    scales: constant(Float32Array.from(scales.data), [rows]),
+  };
+
+  test('matmulInt8 multiplies by them, each row with its own precision', async () => {
+    // A large row beside a small one and one of zeros.
+    const x = build([2, 3, columns], ([, s = 0, c = 0]) => (s === 0 ? 1000 : s === 1 ? 1 : 0) * Math.sin(7 * c + s));
+    const exact = product(values([6, columns], x.data), swapped(plain));
+    const found = await evaluate(fused.matmulInt8(sequence('x', columns), weight), { x });
+    const limit = (s: number) => ((s === 0 ? 1000 : 1) * columns * 2) / 15_876;
+    for (const [i, value] of found.data.entries())
+      expect(Math.abs(value - (exact.data[i] ?? NaN)) <= limit(Math.floor(i / rows) % 3)).toBe(true);
+  });
+
+  test('matmulInt8 does not overflow where all numbers are the largest', async () => {
+    const most = { values: constant(new Int8Array(64).fill(127), [64, 1]) };
+    const all = { ...most, transposed: constant(new Int8Array(64).fill(127), [1, 64]) };
+    const x = build([1, 1, 64], () => 1);
+    expectClose(await evaluate(fused.matmulInt8(sequence('x', 64), all), { x }), values([1, 1, 1], [64 * 127]), 0.01);
+  });
+});
+
 describe('errors name the operator and the shapes', () => {
   const x = sequence('x', 8);
   const table = {

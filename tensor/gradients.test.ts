@@ -1,7 +1,7 @@
 // Every rule by random inner products: (gradient, direction) against the difference of the function along the direction.
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { checkpoint, repeat } from './control.ts';
+import { checkpoint, recalled, repeat } from './control.ts';
 import { inOrder, type Tensor } from './expression.ts';
 import * as fused from './fused.ts';
 import { gradients, RULES } from './gradients.ts';
@@ -66,6 +66,21 @@ const quantised = (bits: 4 | 8, withZeros = false): Case => ({
     return fused.matmulNBits(must(x), { ...weight, zeros, bits, blockSize: 32 }, { bias });
   },
 });
+
+/** A frozen weight [3, 4] of whole numbers. */
+const wholeNumbers: Case = {
+  shapes: ({ m, n }) => [[n, m, 4]],
+  of: ([x]) => {
+    const rows = Int8Array.from({ length: 12 }, (_, i) => ((i * 37) % 255) - 127);
+    const columns = Int8Array.from({ length: 12 }, (_, i) => rows[4 * (i % 3) + Math.floor(i / 3)] ?? 0);
+    const scales = t.constant(Float32Array.from([0.0004, 0.0008, 0.0002]), [3]);
+    return fused.matmulInt8(must(x), {
+      values: t.constant(columns, [4, 3]),
+      transposed: t.constant(rows, [3, 4]),
+      scales,
+    });
+  },
+};
 
 const heads = 2;
 const attention: Case = {
@@ -213,6 +228,11 @@ const CASES: Record<string, Case> = {
   matmulNBits: quantised(4),
   'matmulNBits of 8 bits': quantised(8),
   'matmulNBits with zero points': quantised(4, true),
+  matmulInt8: wholeNumbers,
+  recalled: {
+    shapes: ({ m, n }) => [[m, n]],
+    of: ([x]) => recalled(t.sin(must(x)), t.sin(t.add(must(x), 0))),
+  },
   matmulByToken: {
     shapes: ({ m, n, k }) => [
       [2, m, k],

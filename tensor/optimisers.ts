@@ -119,9 +119,12 @@ export function clipByNorm<T extends Tree>(
   });
   const [first = scalar(0), ...others] = squares;
   const norm = sqrt(addAll(first, ...others));
-  const scale = min(div(greatest, add(norm, 1e-6)), 1);
+  const scale = clipScale(norm, greatest);
   return { gradients: mapTree(gradients, gradient => mul(gradient, scale)), norm, scale };
 }
+
+/** What gradients of this norm together are multiplied by so that it is at most `greatest`. */
+export const clipScale = (norm: Tensor, greatest: Setting): Tensor => min(div(greatest, add(norm, 1e-6)), 1);
 
 // ---- helpers
 

@@ -1,5 +1,5 @@
 // `npm run demo`: the newcomer's whole path on real input, checked step by step; ends 0 only if every check held.
-// `npm run demo -- --language` also teaches a language model, `--long` for some minutes more.
+// `npm run demo -- --language` also teaches a language model, which takes some minutes more.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { walkBirdstrikes } from './birdstrikes.ts';
 import { meanings } from './meanings.ts';
-import { walkLanguageModel } from './language-model.ts';
+import { walkLanguageModel, walkSmallLanguageModel } from './language-model.ts';
 import { walkModels } from './trained-models.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -117,9 +117,9 @@ async function walk() {
   });
   await walkModels({ url, key: modeller.api_key, title, check, request, call });
 
-  const long = process.argv.includes('--long');
-  if (long || process.argv.includes('--language'))
-    await walkLanguageModel({ url, key: adminKey, title, check, request, call }, long);
+  const speaker = { url, key: adminKey, title, check, request, call };
+  await walkSmallLanguageModel(speaker);
+  if (process.argv.includes('--language')) await walkLanguageModel(speaker);
 
   title('Stop the server');
   child.kill('SIGTERM');

@@ -1,9 +1,13 @@
 // OpenAI's own client against the whole server with a small random language model: answers, streams, refusals, and who pays.
+import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import OpenAI from 'openai';
 import { expect, onTestFinished, test } from 'vitest';
 import { tinyExpected, tinyLanguage, tinyWords } from '../engine/tiny-language.ts';
+import { installPython } from './python.ts';
 import { adminKey, ask, startTestServer } from './server.ts';
 
 const pricePicodollars = 1_000_000;
@@ -109,9 +113,18 @@ test(
       code: 'model_not_found',
       param: 'model',
     });
-    await expect(create({ response_format: { type: 'json_object' } })).rejects.toMatchObject({
+    const schema = { type: 'object', properties: { ok: { type: 'boolean' } }, required: ['ok'] };
+    const formed = (given: object) =>
+      create({ response_format: { type: 'json_schema', json_schema: { name: 'answer', schema: given } } });
+    expect(Object.keys(JSON.parse((await formed(schema)).choices[0]?.message.content ?? '') as object)).toEqual(['ok']);
+    await expect(formed({ oneOf: [schema] })).rejects.toMatchObject({
+      status: 400,
       param: 'response_format',
+      message: expect.stringContaining('The schema has oneOf') as string,
     });
+    const any = await create({ response_format: { type: 'json_object' }, max_tokens: 3 });
+    expect(any.choices[0]?.message.content).toMatch(/^\{["}]/);
+    await expect(create({ response_format: { type: 'xml' } })).rejects.toMatchObject({ status: 400 });
     await expect(create({ tools: [{ type: 'function', function: { name: 'f' } }] })).rejects.toMatchObject({
       status: 400,
     });
@@ -213,5 +226,25 @@ test(
       });
       expect(rowsRefused).toMatchObject({ status: 400, body: { code: 'INVALID_PARAMETER' } });
     }
+  },
+);
+
+test(
+  "OpenAI's client for Python reads answers, streams and objects in the form of a class",
+  { timeout: 300_000 },
+  async ({ skip }) => {
+    const packages = await installPython(['openai==3.54.0']);
+    if (packages === null) return skip('pip can not install the client here');
+    const { server, key } = await started();
+    const script = fileURLToPath(new URL('clients/chat.py', import.meta.url));
+    const { stdout } = await promisify(execFile)('python3', [script, server.url, key, 'tiny'], {
+      env: { ...process.env, PYTHONPATH: packages },
+    });
+    const seen = JSON.parse(stdout) as { whole: string; streamed: string; parsed: { kind: string; grown: boolean } };
+    expect(seen).toMatchObject({ usage: [8, 6], streamed_usage: 6, text: 'length', refused: [400, 'model_not_found'] });
+    expect(seen.whole).toHaveLength(6);
+    expect(seen.streamed).toBe(seen.whole);
+    expect(['cat', 'dog']).toContain(seen.parsed.kind);
+    expect(typeof seen.parsed.grown).toBe('boolean');
   },
 );

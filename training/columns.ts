@@ -62,7 +62,7 @@ export async function chooseFeatures(
       const reason = `${type} is no type of a feature`;
       if (chosen) throw new TrainingError('WRONG_TYPE', `${quoted(name)}: ${reason}`, 'config.features');
       leftOut.push({ name, reason });
-    } else if (look && isSentences(look)) {
+    } else if (look && (isSentences(look) || (chosen && isPhrases(look)))) {
       if (!encoder)
         throw new TrainingError(
           'WRONG_TYPE',
@@ -114,6 +114,8 @@ interface Look {
 
 const isSentences = ({ distinct, characters, blanks, bytes }: Look) =>
   distinct > mostCategories && characters >= leastTextCharacters && (blanks >= 2 || bytes > 1.5 * characters);
+/** Titles and the like: as categories they would all be unseen values, so that who names such a column means its words. */
+const isPhrases = (look: Look) => isIdentifier(look) && look.blanks >= 1;
 const isIdentifier = ({ distinct, values }: Look) => distinct > mostCategories && distinct > 0.7 * values;
 
 async function lookAtTexts({ query, table }: Reader, names: string[]): Promise<Map<string, Look>> {

@@ -90,6 +90,12 @@ export function openTraining({
         const input = { ...job, source, folder, target };
         return runInProcess('trainLanguage', input, { limits, scratch: folder, services: null, graceMs, onStart }, own);
       }),
+    exportLanguage: (job, options) =>
+      follow(options, async (own, onStart) => {
+        const [target, path] = [resolve(job.target), resolve(job.base.path)];
+        const input = { ...job, target, base: { ...job.base, path } };
+        await runInProcess('exportLanguage', input, { limits, scratch: target, services: null, graceMs, onStart }, own);
+      }),
     async close() {
       closing.abort();
       await Promise.allSettled([...running].map(({ done }) => done));

@@ -2,7 +2,7 @@
 //
 // A process does one job and ends. Vectors travel as Float32Array (serialization 'advanced').
 import type { PlainTrainingError } from './errors.ts';
-import type { LanguageEstimate, LanguageJob } from './language/types.ts';
+import type { LanguageEstimate, LanguageExport, LanguageJob } from './language/types.ts';
 import type { Card, TrainEstimate, TrainEvents, TrainJob } from './types.ts';
 
 /** What a process may take of the machine. */
@@ -20,6 +20,7 @@ export interface Jobs {
   train: { input: TrainJob; result: Card };
   checkLanguage: { input: Pick<LanguageJob, 'source' | 'config' | 'base'>; result: LanguageEstimate };
   trainLanguage: { input: LanguageJob; result: Card };
+  exportLanguage: { input: LanguageExport; result: null };
 }
 
 export type Kind = keyof Jobs;

@@ -12,10 +12,12 @@ export function readmeOf(card: Omit<Card, 'files'>): string {
     '## Data',
     '',
     table([
-      ['dataset', code(JSON.stringify(card.dataset))],
+      ...Object.entries(card.dataset)
+        .filter(([, value]) => value !== null)
+        .map(([name, value]) => [name.replaceAll('_', ' '), code(String(value))]),
       [
-        'rows',
-        `${rows.total}: ${rows.training} to train on, ${rows.validation} to choose the epoch${rows.test > 0 ? `, ${rows.test} to measure` : ''}${rows.without_target > 0 ? `; ${rows.without_target} had no target` : ''}`,
+        'parts',
+        `${rows.training} to train on, ${rows.validation} to choose the epoch${rows.test > 0 ? `, ${rows.test} to measure` : ''}${rows.without_target > 0 ? `; ${rows.without_target} had no target` : ''}`,
       ],
     ]),
     '',

@@ -2,9 +2,8 @@
 //
 // ONNX Runtime computes on the thread that calls it, so this thread hears its parent only between two calls. A thread beside it watches
 // whether the parent still lives: its successor may do the job again, in the same folder.
-import { openReader } from '@vectorium/tables';
-import { writeFileSync } from 'node:fs';
-import { constants, setPriority } from 'node:os';
+import { exportPortable } from '@vectorium/nets';
+import { lowerPriority, openReader } from '@vectorium/tables';
 import { Worker } from 'node:worker_threads';
 import { cancelled, fromPlain, toPlain } from './errors.ts';
 import { estimateLanguage, trainLanguageModel } from './language/train.ts';
@@ -59,6 +58,11 @@ async function work({ kind, input, limits, scratch }: Run): Promise<Jobs[Kind]['
     lowerPriority();
     return kind === 'train' ? train(input, context) : trainLanguageModel(input, context);
   }
+  if (kind === 'exportLanguage') {
+    const { base, adapter, target } = input;
+    await exportPortable(base.path, { precision: base.precision, adapter, folder: target });
+    return null;
+  }
   const reader = await openReader({
     source: input.source,
     scratch,
@@ -86,14 +90,4 @@ const services: TrainServices = {
 
 function send(message: FromProcess): void {
   if (process.connected) process.send?.(message);
-}
-
-function lowerPriority(): void {
-  setPriority(constants.priority.PRIORITY_LOW);
-  try {
-    // When the machine runs out of memory, a job shall end and not the server.
-    writeFileSync('/proc/self/oom_score_adj', '1000');
-  } catch {
-    // There is no such file on other systems.
-  }
 }

@@ -1,5 +1,5 @@
 // What goes in and out of training: a Parquet file and settings in; events, and a folder with a whole model, out.
-import type { LanguageCard, LanguageEstimate, LanguageJob, SampleAnswer } from './language/types.ts';
+import type { LanguageCard, LanguageEstimate, LanguageExport, LanguageJob, SampleAnswer } from './language/types.ts';
 
 export type ModelKind = 'classification' | 'regression';
 export type Algorithm = 'tabm' | 'realmlp' | 'mlp' | 'linear';
@@ -100,6 +100,8 @@ export interface Training {
   /** As `check` and `train`, of language models. */
   checkLanguage(job: Pick<LanguageJob, 'source' | 'config' | 'base'>, run?: RunOptions): Promise<LanguageEstimate>;
   trainLanguage(job: LanguageJob, run?: RunOptions): Promise<Card>;
+  /** Makes the folder that Transformers.js loads. */
+  exportLanguage(job: LanguageExport, run?: RunOptions): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -27,6 +27,7 @@ const options: GenerateOptions = {
   seed: 1,
   stop: [],
   logprobs: null,
+  form: null,
 };
 let prompts = 0;
 

@@ -1,4 +1,5 @@
 // Which token comes next: the logits of one text, bent and cut as its caller wants, and a draw from what is left. Pure.
+import type { Allowed } from '../forms/forms.ts';
 import type { SamplingOptions, TokenChance } from '../types.ts';
 
 /** Tokens less likely than e^-25 times the likeliest have no part in a draw: all of them together weigh less than 1e-6. */
@@ -17,8 +18,9 @@ export class Sampler {
     this.#random = randomNumbers(options.seed);
   }
 
-  /** The next token of `logits`, which are bent in place. */
-  next(logits: Float32Array): number {
+  /** The next token of `logits`, which are bent in place; only one of `allowed`, where that is given. */
+  next(logits: Float32Array, allowed: Allowed | null = null): number {
+    if (allowed) leave(logits, allowed);
     this.#penalise(logits);
     const id = this.#draw(logits);
     this.#seen.add(id);
@@ -55,6 +57,12 @@ export class Sampler {
     }
     return best;
   }
+}
+
+/** What is not allowed has no chance. */
+function leave(logits: Float32Array, allowed: Allowed): void {
+  for (let id = 0; id < logits.length; id++)
+    if ((((allowed[id >>> 5] ?? 0) >>> (id & 31)) & 1) === 0) logits[id] = -Infinity;
 }
 
 /** The `k` likeliest, of equals those with the lower ids. */

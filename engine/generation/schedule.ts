@@ -10,6 +10,7 @@
 import type { Language } from '@vectorium/nets';
 import type { GenerateOptions, GeneratedPiece, GeneratedToken } from '../types.ts';
 import { AnswerText } from './answer-text.ts';
+import type { Allowed, FormedText, Forms } from '../forms/forms.ts';
 import type { CachePool, TextCache } from './caches.ts';
 import type { Row, Runner } from './runner.ts';
 import { chancesOf, Sampler } from './sampler.ts';
@@ -33,6 +34,8 @@ interface Text extends Asked {
   cache: TextCache;
   sampler: Sampler;
   answer: AnswerText;
+  /** What its form allows. */
+  form: FormedText | null;
   /** Tokens that are not in the cache yet: what is left of the prompt, then the one that was drawn last. */
   ahead: number[];
   tokens: number;
@@ -41,9 +44,12 @@ interface Text extends Asked {
 export interface ScheduleParts {
   runner: Runner;
   pool: CachePool;
+  /** Null where answers can have none. */
+  forms: Forms | null;
   language: Language;
   places: number;
   piece: (job: number, piece: GeneratedPiece) => void;
+  failed: (job: number, reason: string) => void;
 }
 
 export class Schedule {
@@ -93,10 +99,10 @@ export class Schedule {
     const logits = await this.#parts.runner.run(rows, piece);
     if (piece && piece.ids.length >= leastPiece)
       this.#tokenMs = 0.7 * this.#tokenMs + (0.3 * (performance.now() - started)) / piece.ids.length;
-    for (const [i, text] of going.entries()) this.#goOn(text, logits[i]);
+    for (const [i, text] of going.entries()) await this.#goOn(text, logits[i]);
     if (prompt && piece) {
       prompt.ahead.splice(0, piece.ids.length);
-      if (prompt.ahead.length === 0) this.#goOn(prompt, logits[going.length]);
+      if (prompt.ahead.length === 0) await this.#goOn(prompt, logits[going.length]);
     }
   }
 
@@ -110,10 +116,16 @@ export class Schedule {
       // Whoever comes later waits as well, or one that needs much would wait for ever.
       if (!cache) return;
       this.#waiting.splice(this.#waiting.indexOf(asked), 1);
+      const form = this.#formOf(asked);
+      if (form === undefined) {
+        pool.close(cache);
+        continue;
+      }
       this.#texts.push({
         ...asked,
         cache,
         sampler: new Sampler(options, ids),
+        form,
         answer: new AnswerText(each => language.tokenizer.decode(each), options.stop),
         ahead: ids.slice(cache.length),
         tokens: 0,
@@ -146,20 +158,22 @@ export class Schedule {
   }
 
   /** Draws the next token of a text and tells its caller. */
-  #goOn(text: Text, logits: Float32Array | undefined): void {
+  async #goOn(text: Text, logits: Float32Array | undefined): Promise<void> {
     if (!logits) throw new Error('a text has no logits');
+    const allowed = text.form && (await this.#allowed(text, text.form));
     // Its caller left while it was computed.
     if (!this.#texts.includes(text)) return;
     const { job, sampler, answer, options, ids } = text;
     const { language, piece } = this.#parts;
     const raw = options.logprobs === null ? null : logits.slice();
-    const id = sampler.next(logits);
+    const id = sampler.next(logits, allowed);
     if (language.ends.has(id)) {
       piece(job, { text: answer.end(), tokens: text.tokens, logprobs: [], ended: 'stop' });
       return this.#leave(text);
     }
     text.tokens++;
     text.ahead = [id];
+    text.form?.accept(id);
     const added = answer.push(id);
     const full = text.tokens >= options.maxTokens || ids.length + text.tokens >= text.cache.capacity;
     const rest = full && !answer.stopped ? answer.end() : '';
@@ -167,6 +181,29 @@ export class Schedule {
     const logprobs = raw ? [this.#chances(raw, id, options.logprobs ?? 0)] : [];
     piece(job, { text: added + rest, tokens: text.tokens, logprobs, ended });
     if (ended) this.#leave(text);
+  }
+
+  /** Undefined for one that can't be had, whose caller is told. */
+  #formOf({ job, options: { form } }: Asked): FormedText | null | undefined {
+    const { forms, failed } = this.#parts;
+    if (form === null) return null;
+    try {
+      return forms?.open(form);
+    } catch (error) {
+      failed(job, error instanceof Error ? error.message : String(error));
+      return undefined;
+    }
+  }
+
+  /** A text whose form is lost ends, and others go on. */
+  async #allowed(text: Text, form: FormedText): Promise<Allowed | null> {
+    try {
+      return await form.allowed();
+    } catch (error) {
+      this.#parts.failed(text.job, error instanceof Error ? error.message : String(error));
+      this.#leave(text);
+      return null;
+    }
   }
 
   #chances(logits: Float32Array, id: number, most: number): GeneratedToken {
@@ -180,7 +217,10 @@ export class Schedule {
   }
 
   #leave(text: Text): void {
+    const at = this.#texts.indexOf(text);
+    if (at < 0) return;
+    this.#texts.splice(at, 1);
     this.#parts.pool.close(text.cache);
-    this.#texts.splice(this.#texts.indexOf(text), 1);
+    text.form?.close();
   }
 }

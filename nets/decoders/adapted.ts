@@ -48,7 +48,8 @@ export function adaptedLinears(config: DecoderConfig): (Linear & { layer: number
     .map(linear => ({ ...linear, ...placeOf(linear) }));
 }
 
-function placeOf({ parts }: Linear): { layer: number; kind: AdaptedKind } {
+/** Of a linear layer, or of several that lie one behind the other. */
+export function placeOf({ parts }: Linear): { layer: number; kind: AdaptedKind } {
   const [, layer = '', name = ''] = /^layers\.(\d+)\.\w+\.(\w+)_proj$/.exec(parts[0]?.name ?? '') ?? [];
   const kind = name === 'q' ? 'qkv' : ADAPTED_KINDS.find(each => each === name);
   if (!kind) throw new Error(`${parts[0]?.name} is no layer that can be adapted`);

@@ -1,12 +1,12 @@
 // Linear layers of a decoder on weights that may be in blocks.
-import { add, matmul, matmulNBits, type Tensor } from '@vectorium/tensor';
+import { add, matmul, matmulInt8, matmulNBits, type Tensor } from '@vectorium/tensor';
 import type { Linear } from './llama.ts';
 import type { Weights, Matrix } from './weights.ts';
 
-/** x Wᵀ. Level 4 rounds x to 8 bits block by block, each row for itself; level 0 computes in f32. */
+/** x Wᵀ. On blocks, level 4 rounds x to 8 bits block by block, each row for itself; level 0 computes in f32. */
 export function multiply(x: Tensor, matrix: Matrix, accuracyLevel: 0 | 4, bias?: Tensor): Tensor {
-  if (!('op' in matrix)) return matmulNBits(x, matrix, { bias, accuracyLevel });
-  const product = matmul(x, matrix, { transB: true });
+  if ('blockSize' in matrix) return matmulNBits(x, matrix, { bias, accuracyLevel });
+  const product = 'op' in matrix ? matmul(x, matrix, { transB: true }) : matmulInt8(x, matrix);
   return bias ? add(product, bias) : product;
 }
 

@@ -1,7 +1,7 @@
 // The Llama family: Llama, SmolLM2, Mistral, Qwen2. Blocks of attention and of a gated feed-forward part, each behind a
 // norm and added to what went in (Touvron et al. 2023). One function; what differs between answering and training, how
 // attention finds its keys and how a matrix is multiplied, is given to it.
-import { add, gather, gatherBlockQuantized, mul, reshape, rmsNorm, silu, type Tensor } from '@vectorium/tensor';
+import { add, cast, gather, gatherBlockQuantized, mul, reshape, rmsNorm, silu, type Tensor } from '@vectorium/tensor';
 import type { DecoderConfig } from './config.ts';
 import type { Weights, Matrix, Part } from './weights.ts';
 
@@ -47,9 +47,15 @@ export function decoder(
 
 /** Logits [..., vocabulary] of hidden states. */
 export function output(x: Tensor, config: DecoderConfig, { weights, multiply }: Output): Tensor {
+  const { h, matrix } = headOf(x, config, weights);
+  return multiply(h, matrix);
+}
+
+/** What logits are the product of: hidden states, normalised, and the output matrix. */
+export function headOf(x: Tensor, config: DecoderConfig, weights: Weights): { h: Tensor; matrix: Matrix } {
   const name = config.tied ? 'embed_tokens.weight' : 'lm_head.weight';
   const matrix = weights.table(name, [config.vocabulary, config.hidden]);
-  return multiply(normed(x, config, { weights, name: 'norm' }), matrix);
+  return { h: normed(x, config, { weights, name: 'norm' }), matrix };
 }
 
 export interface Output {
@@ -58,13 +64,21 @@ export interface Output {
 }
 
 /** Embeddings of ids. */
-export function embed(ids: Tensor, config: DecoderConfig, weights: Weights): Tensor {
-  const table = weights.table('embed_tokens.weight', [config.vocabulary, config.hidden]);
-  if ('op' in table) return gather(table, ids);
-  const { values, scales, bits, blockSize } = table;
+export const embed = (ids: Tensor, config: DecoderConfig, weights: Weights): Tensor =>
+  rowsOf(weights.table('embed_tokens.weight', [config.vocabulary, config.hidden]), ids);
+
+/** The rows of a matrix that `ids` number, as f32. */
+export function rowsOf(matrix: Matrix, ids: Tensor): Tensor {
+  if ('op' in matrix) return gather(matrix, ids);
+  if ('transposed' in matrix) {
+    const rows = cast(gather(matrix.transposed, ids), 'f32');
+    return matrix.scales ? mul(rows, reshape(gather(matrix.scales, ids), [...ids.shape, 1])) : rows;
+  }
+  const { values, scales, bits, blockSize } = matrix;
+  const [rows = 0, blocks, bytes] = values.shape;
   // The same bytes in the shape that lookups want; a reshape of a weight is done once, when the session starts.
   return gatherBlockQuantized(
-    { values: reshape(values, [config.vocabulary, (config.hidden * bits) / 8]), scales, bits, blockSize },
+    { values: reshape(values, [rows, Number(blocks) * Number(bytes)]), scales, bits, blockSize },
     ids,
   );
 }

@@ -1,6 +1,7 @@
 // The graphs that train a decoder, a layer at a time: one forward and one backward graph serve all layers, whose weights go in
 // with every run. What a step holds is then the input of each layer and the inner values of one, and a graph of some hundred
-// nodes is ready at once, where one of all layers takes ONNX Runtime most of a minute.
+// nodes is ready at once, where one of all layers takes ONNX Runtime most of a minute. The backward graph computes the inner
+// values again, or but those that are cheap where the products of all layers are kept.
 //
 // Either adapters of low rank are trained beside frozen matrices (Hu et al. 2021, LoRA), or all weights.
 import {
@@ -8,11 +9,12 @@ import {
   add,
   cast,
   clipByNorm,
+  clipScale,
   concat,
   type DataType,
+  type Dimension,
   div,
   equal,
-  expand,
   type External,
   filled,
   gather,
@@ -23,13 +25,15 @@ import {
   matmul,
   max,
   mul,
-  multiHeadAttention,
   named,
+  recalled,
   reshape,
   rotaryEmbedding,
   scalar,
   slice,
+  softmax,
   softmaxCrossEntropy,
+  stopGradient,
   sub,
   sum,
   type Tensor,
@@ -38,8 +42,9 @@ import {
 } from '@vectorium/tensor';
 import type { DecoderConfig } from './config.ts';
 import { frozenLinear, multiply } from './linear.ts';
-import { decoder, embed, output } from './llama.ts';
+import { decoder, embed, headOf } from './llama.ts';
 import { rotaryTables, scoreScale } from './rotary.ts';
+import { vocabularyLoss } from './vocabulary-loss.ts';
 import type { DecoderWeights, Matrix, Part, Weights } from './weights.ts';
 
 export const ADAPTABLE = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const;
@@ -56,6 +61,8 @@ export interface TrainingSettings {
   weightDecay: number;
   /** The longest that the gradient of all parameters together may be. */
   clip: number;
+  /** Whether a layer's products wait for its way back, instead of being computed again. */
+  keep: boolean;
 }
 
 /** A frozen weight: where its bytes lie, and as what they go in. */
@@ -86,18 +93,22 @@ export interface TrainingGraphs {
   embed: Uint8Array;
   /** `ids`, `g` → gradients; null where the table is frozen. */
   embedBack: Uint8Array | null;
-  /** `x`, `positions`, `bias` → `y`, all of them of any layer. */
+  /** `x`, `positions`, `bias` → `y`, all of them of any layer, and `kept.NAME`. */
   layer: Uint8Array;
-  /** `x`, `positions`, `bias`, `g` → `dx`, gradients. */
+  /** `x`, `positions`, `bias`, `g`, `kept.NAME` → `dx`, gradients. */
   layerBack: Uint8Array;
+  /** By NAME how many numbers of a token a layer keeps. */
+  kept: Record<string, number>;
   /** `x`, `places`, `targets` i64 [answers], `weights` f32 [answers] → `loss`, the weighted sum of −log p. */
   head: Uint8Array;
   /** The same → `loss`, `dx`, gradients. */
   headBack: Uint8Array;
   /** `x`, `places` → `logits` [answers, vocabulary]. */
   logits: Uint8Array;
-  /** `values`, `gradients` (sums), `mean`, `square` f32 [parameters], `step`, `rate`, `total` (what sums are divided by) →
-   *  `next.values`, `next.mean`, `next.square`, `next.step`, `norm`. */
+  /** All `gradients` (sums) f32 [parameters], `total` (what sums are divided by) → `norm`, before they are clipped. */
+  norm: Uint8Array;
+  /** `values`, `gradients`, `mean`, `square` of any of the parameters, `step`, `rate`, `total`, `norm` → `next.values`,
+   *  `next.mean`, `next.square`. */
   update: Uint8Array;
   /** By the names of inputs. */
   frozen: { embed: Record<string, Frozen>; head: Record<string, Frozen>; layers: Record<string, Frozen>[] };
@@ -128,21 +139,29 @@ export function trainingGraphs(
   const hidden = [...tokens, config.hidden];
   const [x, g] = [input('x', hidden), input('g', hidden)];
   const bias = input('bias', ['batch', 1, 'tokens', 'tokens']);
-  const layerOf = (weights: Weights): Tensor =>
+  const layerOf = (weights: Weights, product: (computed: Tensor, name: string) => Tensor): Tensor =>
     decoder(one, weights, {
       embedded: x,
       parts: {
         linear: (from, layer) => {
           const plain = frozenLinear(from, layer, weights, 0);
           const added = lora && adapted(from, layer.parts, { adapters: ofLayer, lora });
-          return added ? add(plain, added) : plain;
+          return product(added ? add(plain, added) : plain, relative(layer.parts[0]?.name ?? ''));
         },
         attention: wholeAttention(config, { positions, bias }),
       },
     });
   const layerWeights = weightsOf(0, ofLayer);
-  const y = layerOf(layerWeights);
-  const back = gradients(sumOf(mul(y, g)), { x, ...ofLayer });
+  const kept: Named = {};
+  const y = layerOf(layerWeights, (computed, name) => {
+    // Nothing of a layer is computed from its last product.
+    if (settings.keep && name !== 'mlp.down_proj') kept[name] = computed;
+    return computed;
+  });
+  const again = layerOf(layerWeights, (computed, name) =>
+    name in kept ? recalled(computed, input(`kept.${name}`, computed.shape)) : computed,
+  );
+  const back = gradients(sumOf(mul(again, g)), { x, ...ofLayer });
   const { x: dx, ...layerGradients } = back;
 
   const embedWeights = weightsOf(0, ofEmbed);
@@ -150,30 +169,35 @@ export function trainingGraphs(
 
   const headWeights = weightsOf(0, ofHead);
   const places = input('places', ['answers'], 'i64');
-  const logits = output(gather(reshape(x, ['batch*tokens', config.hidden]), places), config, {
-    weights: headWeights,
-    multiply: (from, matrix) => multiply(from, matrix, 0),
-  });
+  const { h, matrix } = headOf(gather(reshape(x, ['batch*tokens', config.hidden]), places), config, headWeights);
+  const logits = multiply(h, matrix, 0);
   const [targets, weights] = [input('targets', ['answers'], 'i64'), input('weights', ['answers'])];
-  const loss = sum(mul(softmaxCrossEntropy(logits, targets), weights), [0]);
-  const { x: dHead, ...headGradients } = gradients(loss, { x, ...ofHead });
+  const { loss: losses, dh } = base
+    ? vocabularyLoss(h, matrix, targets)
+    : { loss: softmaxCrossEntropy(logits, targets), dh: null };
+  const loss = sum(mul(losses, weights), [0]);
+  // What has the gradient that h has.
+  const like = dh ? sumOf(mul(h, stopGradient(mul(dh, reshape(weights, ['answers', 1]))))) : loss;
+  const { x: dHead, ...headGradients } = gradients(like, { x, ...ofHead });
 
   return {
     mask: toOnnx({ bias: maskOf(config, { texts, positions }) }),
     embed: toOnnx({ x: embedded }),
     embedBack: base ? null : toOnnx(named('gradient', gradients(sumOf(mul(embedded, g)), ofEmbed))),
-    layer: toOnnx({ y }),
+    layer: toOnnx({ y, ...named('kept', kept) }),
     layerBack: toOnnx({ dx: known(dx), ...named('gradient', layerGradients) }),
+    kept: Object.fromEntries(Object.entries(kept).map(([name, { shape }]) => [name, Number(shape.at(-1))])),
     head: toOnnx({ loss }),
     headBack: toOnnx({ loss, dx: known(dHead), ...named('gradient', headGradients) }),
     logits: toOnnx({ logits }),
+    norm: normGraph(),
     update: updateGraph(settings),
     frozen: {
       embed: frozenOf(embedWeights),
       head: frozenOf(headWeights),
       layers: Array.from({ length: config.layers }, (_, layer) => {
         const asked = weightsOf(layer, ofLayer);
-        layerOf(asked);
+        layerOf(asked, computed => computed);
         return frozenOf(asked);
       }),
     },
@@ -204,25 +228,26 @@ function known(tensor: Tensor | undefined): Tensor {
   return tensor;
 }
 
+/** The length of all gradients together, which are sums still: that of the mean once it is divided by `total`. */
+function normGraph(): Uint8Array {
+  const { norm } = clipByNorm({ all: flat('gradients') }, 1);
+  return toOnnx({ norm: div(norm, input('total', [])) });
+}
+
 function updateGraph({ weightDecay, clip }: TrainingSettings): Uint8Array {
-  const [step, rate, total] = [input('step', []), input('rate', []), input('total', [])];
-  const summed = flat('gradients');
-  // The gradients are sums still: their length is that of the mean once it is divided, and so is the limit.
-  const { norm, scale } = clipByNorm({ all: summed }, mul(total, clip));
+  const [step, rate, total, norm] = [input('step', []), input('rate', []), input('total', []), input('norm', [])];
   const next = adamW(
     {
       parameters: { all: flat('values') },
-      gradients: { all: summed },
+      gradients: { all: flat('gradients') },
       state: { step, mean: { all: flat('mean') }, square: { all: flat('square') } },
     },
-    { rate, scale: div(scale, total), weightDecay },
+    { rate, scale: div(clipScale(norm, clip), total), weightDecay },
   );
   return toOnnx({
     'next.values': next.parameters.all,
     'next.mean': next.state.mean.all,
     'next.square': next.state.square.all,
-    'next.step': next.state.step,
-    norm: div(norm, total),
   });
 }
 
@@ -264,6 +289,12 @@ class FrozenInputs implements Weights {
 
   #inputs(matrix: Matrix): Matrix {
     if ('op' in matrix) return this.#input(matrix);
+    if ('transposed' in matrix)
+      return {
+        values: this.#input(matrix.values),
+        transposed: this.#input(matrix.transposed),
+        ...(matrix.scales && { scales: this.#input(matrix.scales) }),
+      };
     const { values, scales, zeros, ...how } = matrix;
     return {
       ...how,
@@ -366,23 +397,33 @@ function wholeAttention(
   const tables = rotaryTables(config.rotary, maxTokens);
   const rotate = (x: Tensor, count: number) => rotaryEmbedding(x, { positions, ...tables }, { heads: count });
   const whole = ['batch', 'tokens'];
-  // Each head of keys once for each group, as the queries lie.
-  const everyGroup = (x: Tensor) =>
-    reshape(expand(reshape(x, [...whole, 1, keyValueHeads * headSize]), [...whole, groups, keyValueHeads * headSize]), [
-      ...whole,
-      heads * headSize,
-    ]);
+  // [batch, tokens, …] as [batch, head of keys, group, tokens, size]: queries of a head of keys lie together.
+  const byHead = (x: Tensor, of: number) =>
+    transpose(reshape(x, [...whole, of, keyValueHeads, headSize]), [0, 3, 2, 1, 4]);
+  const rows = (x: Tensor, of: number, size: Dimension) =>
+    reshape(x, ['batch', keyValueHeads, of === 1 ? 'tokens' : `${of}*tokens`, size]);
   return packed => {
     const [queries, keys] = [heads * headSize, keyValueHeads * headSize];
     const query = rotate(slice(packed, 2, { start: 0, length: queries }), heads);
     const key = rotate(slice(packed, 2, { start: queries, length: keys }), keyValueHeads);
     const value = slice(packed, 2, { start: queries + keys, length: keys });
-    const context = multiHeadAttention(
-      { query, key: everyGroup(key), value: everyGroup(value), attentionBias: bias },
-      { heads, scale: scoreScale(config) },
-    );
-    const byGroup = reshape(context, [...whole, groups, keyValueHeads, headSize]);
-    return reshape(transpose(byGroup, [0, 1, 3, 2, 4]), [...whole, queries]);
+    const [q, k, v] = [
+      rows(byHead(query, groups), groups, headSize),
+      rows(byHead(key, 1), 1, headSize),
+      rows(byHead(value, 1), 1, headSize),
+    ];
+    // In plain operators, whose inner values the backward pass uses too.
+    const scores = reshape(matmul(q, k, { transB: true, alpha: scoreScale(config) }), [
+      'batch',
+      keyValueHeads,
+      groups,
+      'tokens',
+      'tokens',
+    ]);
+    const shares = softmax(add(scores, reshape(bias, ['batch', 1, 1, 'tokens', 'tokens'])));
+    const context = matmul(rows(shares, groups, 'tokens'), v);
+    const separate = reshape(context, ['batch', keyValueHeads, groups, 'tokens', headSize]);
+    return reshape(transpose(separate, [0, 3, 1, 2, 4]), [...whole, queries]);
   };
 }
 

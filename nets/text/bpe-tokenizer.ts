@@ -8,7 +8,7 @@
 import { partsAt, type AddedTokenJson, type Part } from './added.ts';
 import { Aligned } from './aligned.ts';
 import { type BpeJson, join, type Pairs, pairsOf, type Symbols } from './bpe.ts';
-import { BYTE_CHARACTERS } from './bytes.ts';
+import { BYTE_CHARACTERS, bytesOfPiece } from './bytes.ts';
 import { type Decode, decoder, type DecoderJson } from './decoder.ts';
 import { normalizerOf, normalizerTables, type Normalizer, type NormalizerJson } from './normalizer.ts';
 import { Pause } from './pause.ts';
@@ -28,6 +28,8 @@ export class BpeTokenizer implements DecodingTokenizer {
   readonly after: Int32Array;
   readonly vocabularySize: number;
   readonly decode: Decode;
+  readonly #pieces: readonly string[];
+  readonly #special: ReadonlySet<number>;
   readonly #parts: (text: string) => Iterable<Part>;
   readonly #normalizers: Normalizer[];
   readonly #splitter: WordSplitter;
@@ -62,8 +64,23 @@ export class BpeTokenizer implements DecodingTokenizer {
     this.vocabularySize = pieces.length;
     const special = new Set(added.filter(token => token.special).map(token => token.id));
     this.decode = decoder(json.decoder, pieces, special);
+    this.#pieces = pieces;
+    this.#special = special;
     this.before = Int32Array.from(around[0]);
     this.after = Int32Array.from(around[1]);
+  }
+
+  pieces(): string[] {
+    return Array.from(this.#pieces, (piece = '', id) => {
+      if (this.#special.has(id)) return '';
+      return Array.from(this.#bytesOf(piece), byte => BYTE_CHARACTERS[byte] ?? '').join('');
+    });
+  }
+
+  #bytesOf(piece: string): Uint8Array {
+    if (this.#splitter.byteLevel) return bytesOfPiece(piece);
+    const [, byte] = /^<0x([0-9A-F]{2})>$/.exec(piece) ?? [];
+    return byte === undefined ? Buffer.from(piece.replaceAll('▁', ' ')) : Uint8Array.of(Number.parseInt(byte, 16));
   }
 
   encode(text: string): Encoding {

@@ -7,7 +7,33 @@ import type { SplitterJson } from './split.ts';
 import type { DecodingTokenizer } from './tokens.ts';
 
 /** Throws an error that names the file and the key when it has no tokenizer, or one of a kind that is not supported. */
-export function tokenizerOfGguf({ path, metadata }: Gguf): DecodingTokenizer {
+export function tokenizerOfGguf(gguf: Gguf): DecodingTokenizer {
+  const { json, before, pairs } = partsOfGguf(gguf);
+  return pairs ? new BpeTokenizer(json, [before, []], pairs) : new BpeTokenizer(json, [before, []]);
+}
+
+/** The same as Hugging Face's tokenizer.json; null for sentencepiece's, which names no pairs of pieces that join. */
+export function tokenizerJsonOfGguf(gguf: Gguf): object | null {
+  const { json, before, pairs } = partsOfGguf(gguf);
+  if (pairs || before.length > 0) return null;
+  const added = json.added_tokens?.map(token => ({ ...token, normalized: false }));
+  const decoder = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
+  const whole = { dropout: null, continuing_subword_prefix: null, end_of_word_suffix: null, unk_token: null };
+  return {
+    version: '1.0',
+    truncation: null,
+    padding: null,
+    added_tokens: added,
+    normalizer: json.normalizer,
+    pre_tokenizer: json.pre_tokenizer,
+    post_processor: null,
+    decoder,
+    model: { ...whole, fuse_unk: false, byte_fallback: false, ...json.model },
+  };
+}
+
+/** `before`: tokens in front of a text. `pairs` where the file has no list of merges. */
+function partsOfGguf({ path, metadata }: Gguf): { json: BpeTokenizerJson; before: number[]; pairs: Pairs | null } {
   const refuse = (what: string): never => {
     throw new Error(`${path}: ${what}`);
   };
@@ -36,17 +62,13 @@ export function tokenizerOfGguf({ path, metadata }: Gguf): DecodingTokenizer {
       (typeof name === 'string' && WORDS[name]) || refuse(`tokenizer.ggml.pre ${String(name)} is not supported`);
     const merges = list('merges', 'string').map(String);
     const json = byteLevel({ vocab, merges, added, words, ignoreMerges: name === 'llama-bpe' });
-    return new BpeTokenizer(json, [before, []]);
+    return { json, before, pairs: null };
   }
   if (model === 'llama') {
     const scores = list('scores', 'number').map(Number);
     const unknown = pieces[types.indexOf(UNKNOWN)] ?? null;
     const prefix = flag('add_space_prefix', true);
-    return new BpeTokenizer(
-      sentencePieces({ vocab, added, unknown, prefix }),
-      [before, []],
-      pairsByScore(vocab, scores),
-    );
+    return { json: sentencePieces({ vocab, added, unknown, prefix }), before, pairs: pairsByScore(vocab, scores) };
   }
   return refuse(`tokenizer.ggml.model ${String(model)} is none of gpt2, llama`);
 }

@@ -23,6 +23,9 @@ export interface Tokenizer {
 export interface DecodingTokenizer extends Tokenizer {
   /** The text of tokens, without special ones. */
   decode(ids: Iterable<number>): string;
+  /** The bytes of each token by its id, in the characters by which GPT-2 writes them; empty for special ones. Missing where tokens have
+   *  none of their own. */
+  pieces?(): string[];
 }
 
 /** Tokens while they are found. */

@@ -31,6 +31,19 @@ export function roundRow(row: Float32Array, bits: 4 | 8, to: RowBlocks): void {
   }
 }
 
+/** The numbers that a rounded row stands for. */
+export function unpackRow({ values, scales, zeros }: RowBlocks, bits: 4 | 8, to: Float32Array): void {
+  for (let i = 0; i < to.length; i++) {
+    const block = Math.floor(i / BLOCK);
+    const whole = bits === 8 ? (values[i] ?? 0) : half(values, i);
+    const zero = bits === 8 ? 128 : half(zeros, block);
+    to[i] = (whole - zero) * (scales[block] ?? 0);
+  }
+}
+
+/** Of bytes that hold two numbers each, the lower one first. */
+const half = (bytes: Uint8Array, i: number): number => ((bytes[i >> 1] ?? 0) >> (4 * (i & 1))) & 15;
+
 function roundTo8(part: Float32Array, to: Uint8Array): number {
   let greatest = 0;
   for (const value of part) greatest = Math.max(greatest, Math.abs(value));

@@ -1,10 +1,10 @@
 // Deletes an account with everything that is kept of it.
 //
 // It is marked first, so that no key and no session opens it any more and a start goes on where a killed process stopped; its row goes
-// last. Rows of datasets and models go before their files, as always. What stays are the entries of its ledger, under an id that no longer
+// last, with its people. That it was deleted is in the audit log of the server from the mark on. Rows of datasets and models go before their files, as always. What stays are the entries of its ledger, under an id that no longer
 // leads to anybody: the law wants books to be kept.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Audit } from '../audit/index.ts';
+import { deedStatement } from '../audit/index.ts';
 import type { Database } from '../database/index.ts';
 import { ApiError } from '../http/index.ts';
 import type { Jobs } from '../jobs/index.ts';
@@ -16,7 +16,6 @@ export interface DeletionParts {
   database: Database;
   jobs: Pick<Jobs, 'open' | 'cancel'>;
   storage: Pick<Storage, 'remove'>;
-  audit: Audit;
   /** Lets what is in memory of a trained model go. */
   forget(modelId: string): void;
   log?: (event: string, fields: object) => void;
@@ -31,7 +30,7 @@ export interface Deletion {
 
 const jobsMayTakeMs = 30_000;
 
-export function createDeletion({ database, jobs, storage, audit, forget, log = () => {} }: DeletionParts): Deletion {
+export function createDeletion({ database, jobs, storage, forget, log = () => {} }: DeletionParts): Deletion {
   async function endJobs(accountId: string): Promise<void> {
     for (const { id } of await jobs.open(accountId)) await jobs.cancel(accountId, id);
     const deadlineMs = Date.now() + jobsMayTakeMs;
@@ -62,16 +61,26 @@ export function createDeletion({ database, jobs, storage, audit, forget, log = (
           sql: 'UPDATE keys SET revoked_at = coalesce(revoked_at, $2::timestamptz) WHERE account_id = $1',
           values: [accountId, new Date()],
         },
+        // Under no account: the account's own entries go with it.
+        deedStatement({ action: 'account.deleted', target: accountId, accountId: null, ...by }),
       ]);
       await database.announce('callers');
       await finish(accountId);
-      // Under no account: the account's own entries are gone.
-      await audit.write({ action: 'account.deleted', target: accountId, accountId: null, ...by });
     },
 
     async resume() {
       const rows = await database.query<{ id: string }>('SELECT id FROM accounts WHERE deleting_since IS NOT NULL');
-      for (const { id } of rows) await finish(id);
+      for (const { id } of rows) {
+        try {
+          await finish(id);
+        } catch (error) {
+          // One that fails keeps no other from its end; the next start tries it again.
+          log('accounts.not_deleted', {
+            account_id: id,
+            message: error instanceof Error ? error.message : String(error),
+          });
+        }
+      }
     },
   };
 }
@@ -98,6 +107,10 @@ const dataTables = [
   'DELETE FROM storage_reservations WHERE account_id = $1',
 ];
 
+/** People who are in no other account. */
+const peopleAlone = `SELECT person_id FROM members m WHERE account_id = $1
+  AND NOT EXISTS (SELECT 1 FROM members o WHERE o.person_id = m.person_id AND o.account_id <> $1)`;
+
 const lastRows = [
   'DELETE FROM usage WHERE account_id = $1',
   'DELETE FROM usage_hours WHERE account_id = $1',
@@ -105,8 +118,10 @@ const lastRows = [
   'DELETE FROM limit_windows WHERE key_id IN (SELECT id FROM keys WHERE account_id = $1)',
   `DELETE FROM leases WHERE purse = $1 OR split_part(purse, '/', 1) IN (SELECT id FROM keys WHERE account_id = $1)`,
   'DELETE FROM keys WHERE account_id = $1',
-  `DELETE FROM people WHERE id IN (SELECT person_id FROM members WHERE account_id = $1)
-   AND NOT EXISTS (SELECT 1 FROM members m WHERE m.person_id = people.id AND m.account_id <> $1)`,
+  // Links of people who go, and where the operator's log names them.
+  `DELETE FROM verifications WHERE value IN (${peopleAlone})`,
+  `UPDATE audit SET target = '' WHERE account_id IS NULL AND target IN (SELECT email FROM people WHERE id IN (${peopleAlone}))`,
+  `DELETE FROM people WHERE id IN (${peopleAlone})`,
   // Notes of the operator may name people; those of payments are the provider's numbers.
   `UPDATE ledger SET note = '' WHERE account_id = $1 AND kind NOT IN ('payment', 'monthly')`,
   'DELETE FROM accounts WHERE id = $1',

@@ -1,7 +1,7 @@
 // The audit log: who changed what, in an account or on the server. It is written after what it tells of, and has no secrets.
 import type { AnswerOf, routes } from '@vectorium/contract';
 import { newId } from '../database/index.ts';
-import type { Database, Row } from '../database/index.ts';
+import type { Database, Row, Statement } from '../database/index.ts';
 
 /** What somebody did. */
 export interface Deed {
@@ -58,12 +58,9 @@ export function createAudit({
   const timer = setInterval(() => (dropping = drop()), dayMs);
   timer.unref();
   return {
-    async write({ action, target, accountId, personId = null, details = {}, address = null }) {
-      await database.query(
-        `INSERT INTO audit (id, at, account_id, person_id, action, target, details, address)
-         VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb, $8)`,
-        [newId(), new Date(), accountId, personId, action, target, JSON.stringify(details), address],
-      );
+    async write(deed) {
+      const { sql, values } = deedStatement(deed);
+      await database.query(sql, values);
     },
 
     async list({ accountId, limit, after }) {
@@ -80,6 +77,16 @@ export function createAudit({
       clearInterval(timer);
       await dropping;
     },
+  };
+}
+
+/** Writes it, in a transaction with what it tells of. */
+export function deedStatement(deed: Deed): Statement {
+  const { action, target, accountId, personId = null, details = {}, address = null } = deed;
+  return {
+    sql: `INSERT INTO audit (id, at, account_id, person_id, action, target, details, address)
+          VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb, $8)`,
+    values: [newId(), new Date(), accountId, personId, action, target, JSON.stringify(details), address],
   };
 }
 

@@ -1,2 +1,2 @@
 // The door of the audit log.
-export { type Audit, type AuditEntry, type Deed, createAudit, shownAudit } from './audit.ts';
+export { type Audit, type AuditEntry, type Deed, createAudit, deedStatement, shownAudit } from './audit.ts';

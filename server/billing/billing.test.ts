@@ -200,36 +200,70 @@ test('credit is bought on the provider’s page, and a payment that is told twic
   expect(started.body).toEqual({ url: 'https://checkout.stripe.example/c/1' });
   expect(stripe.asked[0]?.get('line_items[0][price_data][unit_amount]')).toBe('2500');
   expect(stripe.asked[0]?.get('client_reference_id')).toBe(browser.accountId);
-  const object = {
-    id: 'cs_1',
-    object: 'checkout.session',
-    payment_status: 'paid',
-    client_reference_id: browser.accountId,
-    amount_total: 2500,
-    currency: 'usd',
-  };
-  const payload = JSON.stringify({
-    id: 'evt_1',
-    object: 'event',
-    type: 'checkout.session.completed',
-    data: { object },
-  });
-  const tell = (secret: string) =>
-    fetch(`${it.server.url}/console/payments`, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        'stripe-signature': new Stripe('sk_test_x').webhooks.generateTestHeaderString({ payload, secret }),
-      },
-      body: payload,
-    });
-  expect((await tell('whsec_forged')).status).toBe(400);
-  expect([(await tell(webhookSecret)).status, (await tell(webhookSecret)).status]).toEqual([200, 200]);
+  const paid = { id: 'cs_1', client_reference_id: browser.accountId, amount_total: 2500 };
+  const told = 'checkout.session.completed';
+  expect([await tell(told, paid), await tell(told, paid)]).toEqual([200, 200]);
   const { body } = await browser.call('GET', '/console/api/billing');
   expect(body['balance_usd']).toBe(37);
   expect((await it.people.audit.list({ accountId: browser.accountId, limit: 9 })).map(each => each.action)).toEqual([
     'payment.received',
   ]);
+});
+
+/** Tells the server of a payment as Stripe does; the status of the answer. */
+async function tell(
+  type: string,
+  fields: object,
+  { secret = webhookSecret, secondsAgo = 0 }: { secret?: string; secondsAgo?: number } = {},
+): Promise<number> {
+  const object = { object: 'checkout.session', payment_status: 'paid', currency: 'usd', ...fields };
+  const payload = JSON.stringify({ id: `evt_${Math.random()}`, object: 'event', type, data: { object } });
+  const timestamp = Math.floor(Date.now() / 1000) - secondsAgo;
+  const signature = new Stripe('sk_test_x').webhooks.generateTestHeaderString({ payload, secret, timestamp });
+  const headers = { 'content-type': 'application/json', 'stripe-signature': signature };
+  return (await fetch(`${it.server.url}/console/payments`, { method: 'POST', headers, body: payload })).status;
+}
+
+test('a payment counts once, in whatever order, how often and to how many it is told at once', async () => {
+  const browser = await person('patient');
+  const balance = async () => (await browser.call('GET', '/console/api/billing')).body['balance_usd'];
+  const slow = { id: 'cs_slow', client_reference_id: browser.accountId, amount_total: 1000 };
+  const unpaid = { ...slow, payment_status: 'unpaid' };
+  // The bank takes days; its word comes before the checkout's, and the checkout's again after it.
+  expect(await tell('checkout.session.completed', unpaid)).toBe(200);
+  expect(await balance()).toBe(12);
+  expect(await tell('checkout.session.async_payment_succeeded', slow)).toBe(200);
+  expect(await tell('checkout.session.completed', unpaid)).toBe(200);
+  expect(await tell('checkout.session.completed', slow)).toBe(200);
+  expect(await balance()).toBe(22);
+  const quick = { ...slow, id: 'cs_quick', amount_total: 500 };
+  const statuses = await Promise.all(Array.from({ length: 8 }, () => tell('checkout.session.completed', quick)));
+  expect(statuses).toEqual(Array(8).fill(200));
+  expect(await balance()).toBe(27);
+  for (const [type, fields] of [
+    ['checkout.session.expired', { ...slow, id: 'cs_a' }],
+    ['checkout.session.async_payment_failed', { ...slow, id: 'cs_b' }],
+    ['checkout.session.completed', { ...slow, id: 'cs_c', currency: 'eur' }],
+  ] as const)
+    expect(await tell(type, fields)).toBe(200);
+  expect(await balance()).toBe(27);
+});
+
+test('what is not signed by the provider, or was long ago, counts nothing; what nobody can be given is told to the operator', async () => {
+  const browser = await person('forged');
+  const paid = { id: 'cs_forged', client_reference_id: browser.accountId, amount_total: 1000 };
+  expect(await tell('checkout.session.completed', paid, { secret: 'whsec_forged' })).toBe(400);
+  expect(await tell('checkout.session.completed', paid, { secondsAgo: 3600 })).toBe(400);
+  const unsigned = await fetch(`${it.server.url}/console/payments`, { method: 'POST', body: JSON.stringify(paid) });
+  expect(unsigned.status).toBe(400);
+  expect((await browser.call('GET', '/console/api/billing')).body['balance_usd']).toBe(12);
+  expect(await tell('checkout.session.completed', { ...paid, client_reference_id: 'acc_gone' })).toBe(200);
+  const [entry] = await it.people.audit.list({ limit: 1 });
+  expect(entry).toMatchObject({
+    action: 'payment.unassigned',
+    target: 'stripe/cs_forged',
+    details: { amount_usd: 10 },
+  });
 });
 
 /** Answers as Stripe's API does to a checkout that is begun. */

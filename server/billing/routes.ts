@@ -152,8 +152,11 @@ export function mountBillingRoutes(app: App, parts: BillingParts): void {
     const payment = received(payments, await buffer(request), headers);
     if (!payment) return { received: true };
     const { accountId, ...rest } = payment;
-    if (await accounts.pay(accountId, rest)) {
-      const details = { amount_usd: picodollarsToUsd(payment.amountPicodollars) };
+    const details = { amount_usd: picodollarsToUsd(payment.amountPicodollars) };
+    if (!(await accounts.get(accountId))) {
+      // Somebody paid for an account that was deleted meanwhile: the operator gives it back.
+      await audit.write({ action: 'payment.unassigned', target: payment.paymentId, accountId: null, details });
+    } else if (await accounts.pay(accountId, rest)) {
       await audit.write({ action: 'payment.received', target: payment.paymentId, accountId, details });
     }
     return { received: true };

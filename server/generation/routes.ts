@@ -1,5 +1,5 @@
 // The routes of language models in OpenAI's shapes.
-import { type Route, routes } from '@vectorium/contract';
+import { type BodyOf, type Route, routes } from '@vectorium/contract';
 import { type App, type Context, errorAnswer, mount } from '../http/index.ts';
 import type { LanguageModels } from './models.ts';
 import { type Asked, chatAnswer, chatChunks, eventStream, textAnswer, textChunks } from './openai.ts';
@@ -10,7 +10,10 @@ export function mountGenerationRoutes(app: App, parts: GenerationParts & { langu
     const { body } = context;
     const model = await parts.languageModels.find(body.model, context.caller);
     const fields = { ...body, max_tokens: body.max_completion_tokens ?? body.max_tokens };
-    const options = optionsOf(fields, body.logprobs ? (body.top_logprobs ?? 0) : null);
+    const options = optionsOf(fields, {
+      logprobs: body.logprobs ? (body.top_logprobs ?? 0) : null,
+      form: formOf(body.response_format),
+    });
     const request = { prompt: { messages: body.messages }, choices: body.n, options };
     const generation = await beginGeneration(parts, model, request, askedBy(context, routes.createChatCompletion));
     const asked = askedOf(body, body.logprobs);
@@ -21,13 +24,19 @@ export function mountGenerationRoutes(app: App, parts: GenerationParts & { langu
   mount(app, routes.createCompletion, async context => {
     const { body } = context;
     const model = await parts.languageModels.find(body.model, context.caller);
-    const options = optionsOf(body, body.logprobs ?? null);
+    const options = optionsOf(body, { logprobs: body.logprobs ?? null });
     const request = { prompt: { text: body.prompt }, choices: body.n, options };
     const generation = await beginGeneration(parts, model, request, askedBy(context, routes.createCompletion));
     const asked = askedOf(body, body.logprobs !== undefined);
     if (!body.stream) return textAnswer(generation, asked);
     return eventStream(textChunks(generation, asked), error => errorAnswer(error, context.reply));
   });
+}
+
+/** The JSON schema that an answer is to keep to. */
+function formOf(format: BodyOf<typeof routes.createChatCompletion>['response_format']): string | null {
+  if (!format || format.type === 'text') return null;
+  return JSON.stringify(format.type === 'json_object' ? { type: 'object' } : format.json_schema.schema);
 }
 
 function askedBy(

@@ -37,13 +37,17 @@ export interface Generation {
 }
 
 export interface GenerationParts {
-  engine: Pick<Engine, 'encodePrompt' | 'generate'>;
+  engine: Pick<Engine, 'encodePrompt' | 'checkForm' | 'generate'>;
   ledger: Pick<Ledger, 'reserve'>;
 }
 
 const defaultMaxTokens = 1024;
 
-export function optionsOf(fields: SamplingFields, logprobs: number | null): GenerateOptions {
+/** With a `form`, a JSON schema, that the answer keeps to. */
+export function optionsOf(
+  fields: SamplingFields,
+  { logprobs, form = null }: { logprobs: number | null; form?: string | null },
+): GenerateOptions {
   return {
     maxTokens: fields.max_tokens ?? defaultMaxTokens,
     temperature: fields.temperature,
@@ -55,6 +59,7 @@ export function optionsOf(fields: SamplingFields, logprobs: number | null): Gene
     stop: fields.stop,
     seed: fields.seed ?? randomInt(2 ** 32),
     logprobs,
+    form,
   };
 }
 
@@ -68,6 +73,8 @@ export async function beginGeneration(
   const { handle, adapter } = model;
   const startedAt = performance.now();
   const prompt = await translated(() => engine.encodePrompt(handle, given, signal));
+  const { form } = wanted;
+  if (form !== null) await translated(() => engine.checkForm(handle, form, signal));
   const promptTokens = prompt.length;
   const room = handle.maxTokens - promptTokens;
   if (promptTokens === 0) throw new ApiError('INVALID_PARAMETER', { message: 'The prompt is empty', param: 'prompt' });

@@ -37,16 +37,17 @@ export function mountOperatorRoutes(app: App, parts: OperatorParts): void {
     const points = parts.series.points(minutes);
     const { intervalSeconds } = parts.series;
     const column = <Value>(read: (point: (typeof points)[number]) => Value): Value[] => points.map(read);
-    const rate = (count: number): number => Math.round((100 * count) / intervalSeconds) / 100;
+    const rates = (read: (point: (typeof points)[number]) => number): number[] =>
+      points.map(point => Math.round((100 * read(point)) / point.seconds) / 100);
     return {
       interval_seconds: intervalSeconds,
       at: column(each => each.atSeconds),
-      requests_per_second: column(each => rate(each.requests)),
-      errors_per_second: column(each => rate(each.errors)),
+      requests_per_second: rates(each => each.requests),
+      errors_per_second: rates(each => each.errors),
       p50_ms: column(each => each.p50Ms),
       p95_ms: column(each => each.p95Ms),
       p99_ms: column(each => each.p99Ms),
-      tokens_per_second: column(each => rate(each.tokens)),
+      tokens_per_second: rates(each => each.tokens),
       queued_tokens: column(each => each.queuedTokens),
       resident_bytes: column(each => each.residentBytes),
       cpu_percent: column(each => each.cpuPercent),

@@ -18,8 +18,7 @@ export interface Attempts {
   forget(rule: Pick<AttemptRule, 'name' | 'subject'>): Promise<void>;
 }
 
-export async function createAttempts(database: Pick<Database, 'query'>): Promise<Attempts> {
-  await database.query('DELETE FROM attempts WHERE ends_at < $1::timestamptz', [new Date()]);
+export function createAttempts(database: Pick<Database, 'query'>): Attempts {
   return {
     async count({ name, subject, most, windowSeconds }, now = new Date()) {
       const [row] = await database.query<{ count: number; ends_at: Date }>(

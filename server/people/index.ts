@@ -2,4 +2,5 @@
 export { type OidcSettings } from './auth.ts';
 export { invitationMail } from './mails.ts';
 export { createPeople, type People, signUpModes, type SignUpMode } from './people.ts';
+export { keepPeopleRetention } from './retention.ts';
 export { mountPeopleRoutes, shownInvitation } from './routes.ts';

@@ -63,7 +63,7 @@ export async function createPeople(options: PeopleOptions): Promise<People> {
   const { database, accounts, keys, plans, audit, mailer, signUp, oidc, publicUrl, ownUrl, log = () => {} } = options;
   const confirmations = createConfirmations(database);
   const members = createMembers({ database, accounts, plans, confirmations });
-  const attempts = await createAttempts(database);
+  const attempts = createAttempts(database);
   const link = (page: string, token?: string): string =>
     `${publicUrl ?? ownUrl()}${page}${token === undefined ? '' : `#token=${token}`}`;
 

@@ -3,6 +3,7 @@ import type { AnswerOf, routes } from '@vectorium/contract';
 import type { TrainEvents } from '@vectorium/training';
 import type { Job } from '../jobs/index.ts';
 import { picodollarsToUsd } from '../plans/index.ts';
+import type { Estimate, TrainingPlan } from './plan.ts';
 import { scalarMetrics, shownConfig } from './rules.ts';
 import type { Alias, TrainedModel } from './store.ts';
 
@@ -21,6 +22,9 @@ export function progressOf({ model, job }: Known): Progress {
   return { status, progress: job?.progress ?? 0, error: job?.error ?? null };
 }
 
+/** As the job keeps it. */
+const estimateOf = ({ job }: Known): Estimate | null => (job?.input as TrainingPlan | undefined)?.estimate ?? null;
+
 function datasetOf({ dataset }: TrainedModel) {
   const [id = '', version = ''] = dataset.split('@');
   return { dataset_id: id, dataset_version: Number(version) };
@@ -35,6 +39,7 @@ export function shownTraining(known: Known): AnswerOf<typeof routes.trainModel> 
     model_type: type,
     ...datasetOf(known.model),
     metrics: scalarMetrics(ready?.card.metrics ?? null),
+    estimate: estimateOf(known),
     seconds: ready?.card.seconds ?? null,
     cost_usd: ready && picodollarsToUsd(ready.costPicodollars),
   };
@@ -80,6 +85,7 @@ export function shownWhole(known: Known, epochs: TrainEvents['epoch'][]): Answer
     importance: card?.importance ?? null,
     left_out: card?.left_out ?? null,
     parameters: card?.parameters ?? null,
+    estimate: estimateOf(known),
     seconds: card?.seconds ?? null,
     cost_usd: ready && picodollarsToUsd(ready.costPicodollars),
     language: card?.language ? { ...card.language } : null,

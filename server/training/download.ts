@@ -30,9 +30,10 @@ type Files = Pick<Storage, 'read' | 'size' | 'list'>;
 export async function downloadOf(storage: Files, model: ReadyModel, format: ModelFormat): Promise<ModelDownload> {
   const { folder } = model.ready;
   try {
-    if (format === 'zip') return await zipOf(storage, folder);
+    if (format === 'zip') return await zipOf(await stored(storage, folder));
     const files = new Set(model.ready.card.files.map(({ name }) => name));
-    if (format === 'peft' && peftFiles.every(name => files.has(name))) return await zipOf(storage, folder, peftFiles);
+    if (format === 'peft' && peftFiles.every(name => files.has(name)))
+      return await zipOf(await stored(storage, folder, peftFiles));
     const found = single[format];
     if (!found || (format !== 'card' && !files.has(found.file))) {
       const formats = [
@@ -40,6 +41,7 @@ export async function downloadOf(storage: Files, model: ReadyModel, format: Mode
         'card',
         ...Object.keys(single).filter(name => files.has(single[name as ModelFormat]?.file ?? '')),
       ];
+      if (model.ready.card.language) formats.push('onnx');
       if (peftFiles.every(name => files.has(name))) formats.push('peft');
       const message = `${model.id} has no ${format}: its formats are ${formats.join(', ')}`;
       throw new ApiError('INVALID_PARAMETER', { message, param: 'format' });
@@ -52,21 +54,34 @@ export async function downloadOf(storage: Files, model: ReadyModel, format: Mode
   }
 }
 
+async function stored(storage: Files, folder: string, chosen?: readonly string[]): Promise<ZipEntry[]> {
+  const entries: ZipEntry[] = [];
+  for await (const { key, bytes } of storage.list(folder)) {
+    const name = key.slice(folder.length);
+    if (!chosen || chosen.includes(name)) entries.push({ name, bytes, open: () => storage.read(key) });
+  }
+  return entries;
+}
+
+export interface ZipEntry {
+  name: string;
+  bytes: number;
+  open(): Promise<Readable>;
+}
+
 /** Weights don't get smaller by compression, and without it the length is known before. */
-async function zipOf(storage: Files, folder: string, chosen?: readonly string[]): Promise<ModelDownload> {
+export async function zipOf(entries: readonly ZipEntry[]): Promise<ModelDownload> {
   const zip = new ZipFile();
   const stream = new PassThrough();
   // What goes wrong on the way ends the stream; whoever reads it learns so.
   zip.on('error', error => stream.destroy(error instanceof Error ? error : new Error(String(error))));
-  for await (const { key, bytes } of storage.list(folder)) {
-    if (chosen && !chosen.includes(key.slice(folder.length))) continue;
-    zip.addReadStreamLazy(key.slice(folder.length), { compress: false, size: bytes, mtime: new Date(0) }, take => {
-      storage.read(key).then(
+  for (const { name, bytes, open } of entries)
+    zip.addReadStreamLazy(name, { compress: false, size: bytes, mtime: new Date(0) }, take => {
+      open().then(
         content => take(null, content),
         (error: unknown) => take(error, stream),
       );
     });
-  }
   const bytes = await new Promise<number>(resolve => {
     // Its types leave out that the size is given.
     const take = (size: number) => resolve(size);

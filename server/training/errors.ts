@@ -40,6 +40,7 @@ export function engineRefused(error: unknown): unknown {
   if (!(error instanceof EngineError) || error.code === 'MODEL_FAILED') return error;
   const codes = {
     PROMPT_REFUSED: 'INVALID_PARAMETER',
+    FORM_REFUSED: 'INVALID_PARAMETER',
     QUEUE_FULL: 'QUEUE_FULL',
     WORKER_LOST: 'WORKER_LOST',
     MODEL_TOO_LARGE: 'MODEL_UNAVAILABLE',

@@ -1,7 +1,7 @@
 // From a table of prompts and answers to a language model, with the real training: the job, what is shown of the model, its files, and
 // what is refused before.
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openDecoder } from '@vectorium/nets';
@@ -21,11 +21,16 @@ afterAll(() => server.end());
 const rows = Array.from({ length: 60 }, (_, i) => `what is ${i} and ${i % 7}?,sum: ${i + (i % 7)}`);
 const upload = async (text: string) => (await server.upload<{ dataset_id: string }>(key, text)).body.dataset_id;
 const train = (dataset: string, config: object, type = 'llm') =>
-  server.ask<{ model_id: string; message: string }>('POST', '/api/v2/models/train', key, {
-    dataset_id: dataset,
-    model_type: type,
-    config,
-  });
+  server.ask<{ model_id: string; message: string; estimate: { memory_bytes: number; seconds: number } }>(
+    'POST',
+    '/api/v2/models/train',
+    key,
+    {
+      dataset_id: dataset,
+      model_type: type,
+      config,
+    },
+  );
 
 interface Shown {
   status: string;
@@ -43,6 +48,9 @@ test('a model from scratch: trained, shown, downloaded', { timeout: 180_000 }, a
   const dataset = await upload(`prompt,completion\n${rows.join('\n')}\n`);
   const begun = await train(dataset, { base_model: 'scratch', epochs: 2, batch_size: 8, learning_rate: 0.003 });
   expect(begun.status, JSON.stringify(begun.body)).toBe(200);
+  expect(begun.body.estimate).toMatchObject({ tokens: expect.any(Number), cut_samples: 0 });
+  expect(begun.body.estimate.memory_bytes).toBeGreaterThan(100e6);
+  expect(begun.body.estimate.seconds).toBeGreaterThan(0);
   const path = `/api/v2/models/${begun.body.model_id}`;
   let model: Shown;
   do model = (await server.ask<Shown>('GET', path, key, undefined, { prefer: 'wait=60' })).body;
@@ -59,7 +67,10 @@ test('a model from scratch: trained, shown, downloaded', { timeout: 180_000 }, a
   expect(new Set(model.language.answers.map(({ epoch }) => epoch)).size).toBeGreaterThan(1);
   expect(model.files.map(({ name }) => name)).toContain('model.safetensors');
   const peft = await server.ask<{ message: string }>('GET', `${path}/download?format=peft`, key);
-  expect(peft).toMatchObject({ status: 400, body: { message: expect.stringContaining('formats are zip, card') } });
+  expect(peft).toMatchObject({
+    status: 400,
+    body: { message: expect.stringContaining('formats are zip, card, onnx') },
+  });
   const predicted = await server.ask('POST', '/api/v2/models/predict', key, {
     model_id: begun.body.model_id,
     input: { data: [{ prompt: 'x' }] },
@@ -75,6 +86,22 @@ test('a model from scratch: trained, shown, downloaded', { timeout: 180_000 }, a
   execFileSync('python3', ['-m', 'zipfile', '-e', 'model.zip', '.'], { cwd: folder });
   const { config, tensors } = await openDecoder(folder);
   expect(tensors.get('embed_tokens.weight')?.shape).toEqual([config.vocabulary, config.hidden]);
+
+  const portable = await server.fetch(`${path}/download?format=onnx`, key);
+  expect(portable.headers.get('content-type')).toBe('application/zip');
+  await writeFile(join(folder, 'onnx.zip'), new Uint8Array(await portable.arrayBuffer()));
+  execFileSync('python3', ['-m', 'zipfile', '-e', 'onnx.zip', 'portable'], { cwd: folder });
+  expect((await readdir(join(folder, 'portable'), { recursive: true })).toSorted()).toEqual([
+    'README.md',
+    'card.json',
+    'config.json',
+    'generation_config.json',
+    'onnx',
+    'onnx/model.onnx',
+    'onnx/model.onnx_data',
+    'tokenizer.json',
+    'tokenizer_config.json',
+  ]);
 });
 
 test('what can not be trained is refused before there is a job', async () => {

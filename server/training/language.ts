@@ -1,5 +1,5 @@
 // Trained language models as ones that answer: an adapter over its base, or a small model of its own.
-import { copyFile, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messages } from '@vectorium/contract';
 import type { Prompt } from '@vectorium/engine';
@@ -12,6 +12,7 @@ import {
   optionsOf,
   type SamplingFields,
 } from '../generation/index.ts';
+import type { Database } from '../database/index.ts';
 import { ApiError } from '../http/index.ts';
 import type { Caller } from '../keys/index.ts';
 import type { Models } from '../models/index.ts';
@@ -88,6 +89,14 @@ export function forgetTrained(folder: string, id: string): Promise<void> {
   return rm(join(folder, id), { recursive: true, force: true });
 }
 
+/** Lets files go of models that there aren't any more: a process that was killed, or another one, deleted them. */
+export async function forgetDeleted(folder: string, database: Pick<Database, 'query'>): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  const rows = await database.query<{ id: string }>('SELECT id FROM trained_models');
+  const known = new Set(rows.map(({ id }) => id));
+  for (const name of names) if (!known.has(name.split('.', 1)[0] ?? '')) await forgetTrained(folder, name);
+}
+
 /** Answers to prompts, all at once as far as there are places. */
 export async function answerPrompts(
   parts: GenerationParts,
@@ -97,7 +106,7 @@ export async function answerPrompts(
   const answers = await Promise.all(
     prompts.map(async (prompt, index) => {
       const seed = fields.seed === undefined ? {} : { seed: fields.seed + index };
-      const options = optionsOf({ ...fields, ...seed }, null);
+      const options = optionsOf({ ...fields, ...seed }, { logprobs: null });
       const generation = await beginGeneration(parts, model, { prompt, choices: 1, options }, asked);
       const [choice] = await collected(generation, 1);
       if (!choice) throw new Error('one choice was asked for');

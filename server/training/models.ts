@@ -13,6 +13,7 @@ import { noModel } from './errors.ts';
 import { removeLeftovers } from './files.ts';
 import { answerPrompts, maxPrompts, openTrained, promptsOf, type TrainedLanguageParts } from './language.ts';
 import { type TrainingCatalog, planTraining } from './plan.ts';
+import { createPortable } from './portable.ts';
 import type { PredictAsked, Predictions } from './predictions.ts';
 import type { Alias, ReadyModel, TrainedModel } from './store.ts';
 import { type TrainingParts, runTraining } from './train.ts';
@@ -45,7 +46,11 @@ export interface TrainedModels {
   list(accountId: string, page: { limit: number; after: string | null }): Promise<Known[]>;
   /** Of a training that is under way, as far as it is. */
   epochs(known: Known): Promise<TrainEvents['epoch'][]>;
-  download(accountId: string, name: string, format: ModelFormat): Promise<ModelDownload & { model: TrainedModel }>;
+  download(
+    name: string,
+    format: ModelFormat,
+    by: { caller: Caller; signal: AbortSignal },
+  ): Promise<ModelDownload & { model: TrainedModel }>;
   cancel(accountId: string, name: string): Promise<Known>;
   /** Throws CONFLICT for a model that an alias names. */
   remove(accountId: string, name: string): Promise<TrainedModel>;
@@ -86,6 +91,7 @@ export function createTrainedModels(parts: TrainedModelParts): TrainedModels {
     }
   }
   const tidied = tidy();
+  const portable = createPortable(parts);
 
   async function known(accountId: string, model: TrainedModel): Promise<Known> {
     if (model.ready) return { model, job: null };
@@ -145,8 +151,12 @@ export function createTrainedModels(parts: TrainedModelParts): TrainedModels {
       }
     },
 
-    async download(accountId, name, format) {
-      const model = await predictions.ready(accountId, name);
+    async download(name, format, { caller, signal }) {
+      const model = await predictions.ready(caller.account.id, name);
+      if (format === 'onnx' && model.ready.card.language) {
+        const language = await openTrained(parts.language, model, caller);
+        return { ...(await portable(model, language, signal)), model };
+      }
       return { ...(await downloadOf(storage, model, format)), model };
     },
 

@@ -1,5 +1,5 @@
 // What is to be trained, looked at as a whole before there is a job: what can't be trained is refused at once, with the reason.
-import type { BodyOf, routes } from '@vectorium/contract';
+import type { AnswerOf, BodyOf, routes } from '@vectorium/contract';
 import type { BaseModel, Encoder, Training } from '@vectorium/training';
 import { type Datasets, versionOf } from '../datasets/index.ts';
 import { ApiError } from '../http/index.ts';
@@ -38,7 +38,11 @@ export interface TrainingPlan {
   encoder: Encoder | null;
   /** Of a language model: what is taught, by its name here; null from scratch. */
   base: string | null;
+  /** What it will need, about; missing in jobs of earlier versions. */
+  estimate?: Estimate;
 }
+
+export type Estimate = NonNullable<AnswerOf<typeof routes.trainModel>['estimate']>;
 
 export const defaultBase = 'smollm2_135m';
 
@@ -63,15 +67,20 @@ export async function planTraining(
   const encoder = encoderOf(parts.models, account.defaultModel);
   const { path: source, release } = await parts.datasets.file(dataset, signal);
   let hasText = false;
+  let estimate: Estimate;
   try {
-    if (type === 'llm')
-      await parts.training.checkLanguage({ source, config: languageConfig(config), base }, { signal });
-    else {
-      const estimate = await parts.training.check(
+    if (type === 'llm') {
+      const job = { source, config: languageConfig(config), base };
+      const found = await parts.training.checkLanguage(job, { signal });
+      const { memoryBytes, seconds, tokens, longer } = found;
+      estimate = { memory_bytes: memoryBytes, seconds, tokens, cut_samples: longer };
+    } else {
+      const found = await parts.training.check(
         { kind: type, source, config: trainConfig(config), encoder },
         { signal },
       );
-      hasText = estimate.features.some(({ kind }) => kind === 'text');
+      estimate = { memory_bytes: found.memoryBytes, seconds: null, tokens: null, cut_samples: null };
+      hasText = found.features.some(({ kind }) => kind === 'text');
     }
   } catch (error) {
     throw trainingRefused(error);
@@ -90,6 +99,7 @@ export async function planTraining(
     config,
     encoder: hasText ? encoder : null,
     base: base?.name ?? null,
+    estimate,
   };
 }
 

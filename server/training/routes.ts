@@ -61,12 +61,11 @@ export function mountTrainingRoutes(app: App, models: TrainedModels): void {
     return { model_id: id, freed_bytes: countedBytes, deleted: true as const };
   });
 
-  mount(app, routes.downloadModel, async ({ caller, params, query: { format }, reply }) => {
-    const { model, bytes, stream, extension, contentType } = await models.download(
-      caller.account.id,
-      params.id,
-      format,
-    );
+  mount(app, routes.downloadModel, async ({ caller, params, query: { format }, reply, signal }) => {
+    const { model, bytes, stream, extension, contentType } = await models.download(params.id, format, {
+      caller,
+      signal,
+    });
     reply.header('content-length', bytes);
     reply.header('content-disposition', contentDisposition(model.name ?? model.id, extension));
     return new Raw(stream, contentType);

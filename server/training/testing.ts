@@ -69,6 +69,7 @@ export function standInTraining(): Training & { jobs: TrainJob[]; options: Stand
     },
     checkLanguage: () => Promise.reject(new Error('not called')),
     trainLanguage: () => Promise.reject(new Error('not called')),
+    exportLanguage: () => Promise.reject(new Error('not called')),
     async close() {},
   };
 }

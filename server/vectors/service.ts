@@ -355,6 +355,7 @@ async function shaped(
 
 const codeOfEngineError: Record<EngineError['code'], ErrorCode> = {
   PROMPT_REFUSED: 'INVALID_PARAMETER',
+  FORM_REFUSED: 'INVALID_PARAMETER',
   QUEUE_FULL: 'QUEUE_FULL',
   WORKER_LOST: 'WORKER_LOST',
   MODEL_FAILED: 'INTERNAL_ERROR',
@@ -371,6 +372,7 @@ export async function translated<Result>(work: () => Promise<Result>): Promise<R
     const { retryAfterSeconds } = error;
     throw new ApiError(codeOfEngineError[error.code], {
       message: error.message,
+      ...(error.code === 'FORM_REFUSED' && { param: 'response_format' }),
       ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
     });
   }

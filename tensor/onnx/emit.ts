@@ -1,5 +1,5 @@
 // Writes expressions as an ONNX model: one total table from operators to ONNX nodes, walked from the outputs.
-import { type Expression, inOrder, type Operator, type Tensor } from '../expression.ts';
+import { computedFrom, type Expression, inOrder, type Operator, type Tensor } from '../expression.ts';
 import type { Dimension, Shape } from '../shape.ts';
 import {
   type Attribute,
@@ -15,7 +15,7 @@ import {
 export const toOnnx = (outputs: Readonly<Record<string, Tensor>>): Uint8Array => modelBytes(toGraph(outputs));
 
 export function toGraph(outputs: Readonly<Record<string, Tensor>>): OnnxGraph {
-  const ordered = inOrder(Object.values(outputs));
+  const ordered = inOrder(Object.values(outputs), new Set(), computedFrom);
   const inputs = ordered.filter(tensor => tensor.op === 'input');
   const scope = new Scope(inputs);
   for (const tensor of ordered) scope.emit(tensor);
@@ -72,6 +72,8 @@ class Scope {
   readonly #taken = new Set<string>();
   readonly #runtimeSizes = new Map<string, string>();
   readonly #integers = new Map<string, string>();
+  readonly #numbers = new Map<number, string>();
+  readonly #once = new Map<string, readonly string[]>();
   readonly #inputs: readonly Expression<'input'>[];
   #count = 0;
 
@@ -95,7 +97,7 @@ class Scope {
   }
 
   emit(tensor: Tensor): void {
-    const of = tensor.of.map(operand => this.nameOf(operand));
+    const of = computedFrom(tensor).map(operand => this.nameOf(operand));
     // The table's row for `op` takes exactly the expression that has this `op`.
     const rule = EMIT[tensor.op] as Emit<Operator>;
     this.#names.set(tensor, rule(this, tensor as Expression<Operator>, of));
@@ -147,6 +149,22 @@ class Scope {
       this.initializer({ name: this.fresh('integers'), dtype: 'i64', shape: [values.length], data });
     this.#root.#integers.set(key, name);
     return name;
+  }
+
+  /** A constant number, shared by all that need the same one: ONNX Runtime sees only then that two nodes compute the same. */
+  number(value: number): string {
+    const name =
+      this.#root.#numbers.get(value) ??
+      this.initializer({ name: this.fresh('number'), dtype: 'f32', shape: [], data: floats([value]) });
+    this.#root.#numbers.set(value, name);
+    return name;
+  }
+
+  /** The values that `make` gives, made by the first who asks for `key`. */
+  once(key: string, make: () => readonly string[]): readonly string[] {
+    const values = this.#once.get(key) ?? make();
+    this.#once.set(key, values);
+    return values;
   }
 
   /** A shape as a list of i64. One unknown is left to ONNX as −1 where `infer` allows it. */
@@ -361,6 +379,22 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
       domain: 'com.microsoft',
     });
   },
+  matmulInt8: (scope, { of: [, values], shape, attributes: { parts } }, [x = '', whole = '', , scales = '']) => {
+    const [inner = 0, rows = 0] = (values?.shape ?? []).map(Number);
+    // ONNX Runtime computes it once for each product that takes it, if it is written more than once.
+    const [scale = '', ...quantised] = scope.once(`${x} in ${parts} parts`, () =>
+      rowsInParts(scope, x, { inner, parts }),
+    );
+    const byColumn = scales || scope.value('Expand', [scope.number(1), scope.integers([rows])]);
+    const products = quantised.map((part, i) =>
+      scope.value('MatMulIntegerToFloat', [part, whole, scope.number(INT8_UNIT ** i), byColumn, int8Zero(scope)], {
+        domain: 'com.microsoft',
+      }),
+    );
+    const summed = products.reduce((a, b) => scope.value('Add', [a, b]));
+    const result = scope.value('Mul', [summed, scope.value('Unsqueeze', [scale, scope.integers([1])])]);
+    return scope.node('Reshape', [result, scope.shape(shape, true)]);
+  },
   gatherBlockQuantized: microsoft('GatherBlockQuantized', ({ attributes: { bits, blockSize } }) => ({
     bits,
     block_size: blockSize,
@@ -416,7 +450,8 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
     const body = scope.body();
     const [iterationName, ...stateNames] = [iteration, ...state].map(variable => body.bind(variable));
     const going = scope.fresh('going');
-    for (const tensor of inOrder([...next, ...collect], new Set([...of, iteration, ...state]))) body.emit(tensor);
+    for (const tensor of inOrder([...next, ...collect], new Set([...of, iteration, ...state]), computedFrom))
+      body.emit(tensor);
     // A body may give back only what it computed, and one value once; of everything else it gives a copy.
     const own = new Set(body.nodes.flatMap(({ outputs }) => outputs));
     const result = (name: string) => (own.delete(name) ? name : body.value('Identity', [name]));
@@ -439,6 +474,7 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
     });
   },
   checkpoint: (_, __, [result = '']) => [result],
+  recalled: (_, __, [value = '']) => [value],
   after: (scope, { shape }, [x = '', known = '']) => {
     // A reshape to the shape that x has, plus a zero that ONNX Runtime can't know before it has the other value.
     const first = scope.value('Slice', [
@@ -452,5 +488,34 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
     return scope.node('Reshape', [x, scope.value('Add', [scope.shape(shape), zero])]);
   },
 };
+
+/** Rows of `matmulInt8` become whole numbers from 64 − 63 to 64 + 63; what a part leaves is at most half of its unit, so that
+ *  the unit of the next is a 126th. */
+const [INT8_ZERO, INT8_MOST] = [64, 63];
+const INT8_UNIT = 1 / (2 * INT8_MOST);
+
+const int8Zero = (scope: Scope) => scope.value('Cast', [scope.number(INT8_ZERO)], { attributes: { to: ONNX_TYPE.u8 } });
+
+/** What the first part's unit stands for in each row of x, and the parts u8 [all rows, inner]. */
+function rowsInParts(scope: Scope, x: string, { inner, parts }: { inner: number; parts: number }): string[] {
+  const all = scope.value('Reshape', [x, scope.integers([-1, inner])]);
+  const largest = scope.value('ReduceMax', [scope.value('Abs', [all]), scope.integers([-1])], {
+    attributes: { keepdims: 0 },
+  });
+  // A row of zeros has a unit too.
+  const unit = scope.value('Max', [scope.value('Mul', [largest, scope.number(1 / INT8_MOST)]), scope.number(1e-30)]);
+  const zeros = scope.value('Expand', [int8Zero(scope), scope.value('Shape', [unit])]);
+  const byRow = { attributes: { axis: 0 } };
+  const quantised: string[] = [];
+  let rest = all;
+  for (let part = 0; part < parts; part++) {
+    const own = part === 0 ? unit : scope.value('Mul', [unit, scope.number(INT8_UNIT ** part)]);
+    const whole = scope.value('QuantizeLinear', [rest, own, zeros], byRow);
+    quantised.push(whole);
+    if (part < parts - 1)
+      rest = scope.value('Sub', [rest, scope.value('DequantizeLinear', [whole, own, zeros], byRow)]);
+  }
+  return [unit, ...quantised];
+}
 
 const floats = (numbers: readonly number[]): Uint8Array => new Uint8Array(Float32Array.from(numbers).buffer);

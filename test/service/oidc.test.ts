@@ -1,86 +1,45 @@
 // Sign-in by a real OpenID provider, redirect by redirect: who gets in, as whom, and what doesn't count.
-import { once } from 'node:events';
-import { type Server, createServer } from 'node:http';
-import Provider from 'oidc-provider';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestPeople, openPeople, password } from '../../server/people/testing.ts';
+import { type TestProvider, openProvider, signInThere, startSignIn } from './provider.ts';
 import { type Visitor, newVisitor } from './visitor.ts';
 
-/** What the provider says of people, by what they type there. */
-const claims: Record<string, { email: string; email_verified: boolean; name: string }> = {};
-let listener: Server;
-let issuer: string;
+let provider: TestProvider;
 let it: TestPeople;
 /** With an issuer that is not what the provider calls itself. */
 let misled: TestPeople;
+let claims: TestProvider['claims'];
 
 beforeAll(async () => {
-  listener = createServer().listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const address = listener.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  issuer = `http://127.0.0.1:${address.port}`;
-  const client = { clientId: 'vectorium', clientSecret: 'a secret of the client', name: 'Example' };
-  it = await openPeople(() => {}, { oidc: { ...client, issuer } });
-  misled = await openPeople(() => {}, { oidc: { ...client, issuer: `http://localhost:${address.port}` } });
-  const provider = new Provider(issuer, {
-    clients: [
-      {
-        client_id: client.clientId,
-        client_secret: client.clientSecret,
-        redirect_uris: [it, misled].map(({ server }) => `${server.url}/console/auth/callback/oidc`),
-      },
-    ],
-    pkce: { required: () => true },
-    claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
-    findAccount: (_context, id) => ({ accountId: id, claims: () => ({ sub: id, ...claims[id] }) }),
-    ttl: { Interaction: 600, Session: 600, Grant: 600, AccessToken: 600, IdToken: 600, AuthorizationCode: 60 },
-    cookies: { keys: ['a key of the provider'] },
-  });
-  listener.on('request', provider.callback());
+  provider = await openProvider();
+  const { issuer, clientId, clientSecret } = provider;
+  ({ claims } = provider);
+  const client = { clientId, clientSecret, name: 'Example' };
+  it = await openPeople(() => {}, { oidc: { ...client, issuer }, app: { trustProxy: true } });
+  misled = await openPeople(() => {}, { oidc: { ...client, issuer: issuer.replace('127.0.0.1', 'localhost') } });
+  provider.serve([it.server.url, misled.server.url]);
 });
 afterAll(async () => {
   await it.close();
   await misled.close();
-  listener.close();
-  listener.closeAllConnections();
+  provider.close();
 });
-
-async function start(visitor: Visitor, { server }: Pick<TestPeople, 'server'> = it): Promise<URL> {
-  const response = await visitor.fetch(`${server.url}/console/auth/sign-in/oauth2`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: '{}',
-  });
-  const body = (await response.json()) as { url?: string };
-  if (body.url === undefined) throw new Error(`${response.status} ${JSON.stringify(body)}`);
-  return new URL(body.url);
-}
-
-/** Through the provider's pages, until it leads back: the address that it leads to. */
-async function signInThere(visitor: Visitor, from: URL, login: string): Promise<URL> {
-  const back = (url: URL): boolean => url.pathname === '/console/auth/callback/oidc';
-  let { url } = await visitor.follow(from, back);
-  for (const prompt of ['login', 'consent']) {
-    if (back(url)) break;
-    const response = await visitor.fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/x-www-form-urlencoded' },
-      body: new URLSearchParams({ prompt, login, password: 'x' }),
-    });
-    ({ url } = await visitor.follow(new URL(response.headers.get('location') ?? '', url), back));
-  }
-  return url;
-}
 
 async function signIn(
   login: string,
   { server }: Pick<TestPeople, 'server'> = it,
 ): Promise<{ visitor: Visitor; url: URL; session: Session }> {
   const visitor = newVisitor();
-  const back = await signInThere(visitor, await start(visitor, { server }), login);
-  const url = new URL((await visitor.fetch(back)).headers.get('location') ?? '', back);
+  const answer = await signInThere(visitor, await startSignIn(visitor, server.url), login);
+  const url = new URL((await visitor.fetch(answer)).headers.get('location') ?? '', answer);
   return { visitor, url, session: await sessionOf(visitor, server.url) };
+}
+
+/** Nobody gets in by this address: the error that the sign-in page is told. */
+async function refused(visitor: Visitor, url: URL): Promise<string | null> {
+  const { url: end } = await visitor.follow(url, each => each.pathname === '/console/sign-in' || each.pathname === '/');
+  expect((await sessionOf(visitor)).person).toBeNull();
+  return end.searchParams.get('error');
 }
 
 interface Session {
@@ -93,8 +52,8 @@ async function sessionOf(visitor: Visitor, url = it.server.url): Promise<Session
 
 test('a person signs in by redirects, with PKCE and a state, and is the same person the next time', async () => {
   claims['ada'] = { email: 'ada@example.com', email_verified: true, name: 'Ada' };
-  const first = await start(newVisitor());
-  expect(first.origin).toBe(issuer);
+  const first = await startSignIn(newVisitor(), it.server.url);
+  expect(first.origin).toBe(provider.issuer);
   expect(Object.fromEntries(first.searchParams)).toMatchObject({
     response_type: 'code',
     code_challenge_method: 'S256',
@@ -120,39 +79,47 @@ test('a person signs in by redirects, with PKCE and a state, and is the same per
 test('an answer counts once, for the browser and the state that asked, and from the issuer alone', async () => {
   claims['eve'] = { email: 'eve@example.com', email_verified: true, name: 'Eve' };
   const asked = newVisitor();
-  const back = await signInThere(asked, await start(asked), 'eve');
-  const refused = async (visitor: Visitor, url: URL): Promise<string | null> => {
-    const { url: end } = await visitor.follow(
-      url,
-      each => each.pathname === '/console/sign-in' || each.pathname === '/',
-    );
-    expect((await sessionOf(visitor)).person).toBeNull();
-    return end.searchParams.get('error');
-  };
+  const answer = await signInThere(asked, await startSignIn(asked, it.server.url), 'eve');
   // Another browser that is led to it.
-  expect(await refused(newVisitor(), back)).toBe('state_mismatch');
+  expect(await refused(newVisitor(), answer)).toBe('state_mismatch');
   const changed = (name: string, value: string): URL => {
-    const url = new URL(back);
+    const url = new URL(answer);
     url.searchParams.set(name, value);
     return url;
   };
   expect(await refused(newVisitor(), changed('state', 'made-up'))).toMatch(/state/);
 
   const issuers = newVisitor();
-  const elsewhere = await signInThere(issuers, await start(issuers), 'eve');
-  expect(elsewhere.searchParams.get('iss')).toBe(issuer);
+  const elsewhere = await signInThere(issuers, await startSignIn(issuers, it.server.url), 'eve');
+  expect(elsewhere.searchParams.get('iss')).toBe(provider.issuer);
   elsewhere.searchParams.set('iss', 'https://evil.example');
   expect(await refused(issuers, elsewhere)).toMatch(/issuer/);
 
   const codes = newVisitor();
-  const code = await signInThere(codes, await start(codes), 'eve');
+  const code = await signInThere(codes, await startSignIn(codes, it.server.url), 'eve');
   code.searchParams.set('code', 'stolen-from-elsewhere');
   expect(await refused(codes, code)).toMatch(/code/);
 });
 
+test('what is kept in the browser meanwhile is no page’s to read, and goes over TLS alone behind TLS', async () => {
+  const response = await fetch(`${it.server.url}/console/auth/sign-in/oauth2`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      'x-forwarded-proto': 'https',
+      origin: it.server.url.replace('http:', 'https:'),
+    },
+    body: '{}',
+  });
+  expect(response.status).toBe(200);
+  const cookies = response.headers.getSetCookie();
+  expect(cookies.length).toBeGreaterThan(0);
+  for (const cookie of cookies) expect(cookie).toMatch(/HttpOnly; SameSite=Lax; Secure$/);
+});
+
 test('who cancels at the provider is back at the sign-in, which says so', async () => {
   const visitor = newVisitor();
-  const { url } = await visitor.follow(await start(visitor));
+  const { url } = await visitor.follow(await startSignIn(visitor, it.server.url));
   const { url: end } = await visitor.follow(`${url.href}/abort`, each => each.pathname === '/console/sign-in');
   expect([end.pathname, end.searchParams.get('error')]).toEqual(['/console/sign-in', 'access_denied']);
   expect((await sessionOf(visitor)).person).toBeNull();
@@ -182,7 +149,7 @@ test('an address that the provider doesn’t vouch for is not confirmed', async 
 });
 
 test('a provider that calls itself by another name than the operator does is not asked', async () => {
-  await expect(start(newVisitor(), misled)).rejects.toThrow(/503 .*calls itself/);
+  await expect(startSignIn(newVisitor(), misled.server.url)).rejects.toThrow(/503 .*calls itself/);
 });
 
 test('a provider that doesn’t answer is named, and asked again at the next try', async () => {
@@ -190,7 +157,7 @@ test('a provider that doesn’t answer is named, and asked again at the next try
     oidc: { issuer: 'http://127.0.0.1:9', clientId: 'x', clientSecret: 'x', name: 'Down' },
   });
   try {
-    await expect(start(newVisitor(), down)).rejects.toThrow(/503 .*Down/);
+    await expect(startSignIn(newVisitor(), down.server.url)).rejects.toThrow(/503 .*Down/);
     expect(down.log.map(({ event }) => event)).toContain('people.oidc_unavailable');
   } finally {
     await down.close();

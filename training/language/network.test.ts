@@ -24,16 +24,17 @@ async function opened(
     precision = 'f32',
     clip = 1e9,
     weightDecay = 0.01,
-  }: { precision?: Precision; clip?: number; weightDecay?: number } = {},
+    keep = true,
+  }: { precision?: Precision; clip?: number; weightDecay?: number; keep?: boolean } = {},
 ) {
   const { lora } = JSON.parse(await readFile(join(fixtures, model, 'expected.json'), 'utf8')) as { lora: Expected };
   const source = await openDecoder(join(fixtures, model));
-  const weights = new DecoderWeights(source, { precision, version: '' });
+  const weights = new DecoderWeights(source, { precision, version: '', form: 'rows' });
   const folder = await mkdtemp(join(tmpdir(), 'vectorium-network-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   const network = await Network.open({
     config: source.config,
-    settings: { weightDecay, clip },
+    settings: { weightDecay, clip, keep },
     threads: 1,
     base: {
       weights,

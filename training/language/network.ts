@@ -1,7 +1,7 @@
 // A decoder that is trained: its graphs in ONNX Runtime, and all trained numbers in one array, in which each tensor is a view.
 //
-// A layer at a time goes through the graphs, so memory has the base as it lies in its file, the input of each layer, and the
-// inner values of one.
+// A layer at a time goes through the graphs, so memory has the base as it lies in its file, the input of each layer and what is
+// kept of it, and the inner values of one.
 import type { DecoderConfig, DecoderWeights, Frozen, Lora, Trained, TrainingSettings } from '@vectorium/nets';
 import { trainingGraphs } from '@vectorium/nets';
 import { Tensor } from 'onnxruntime-node';
@@ -29,7 +29,10 @@ export interface NetworkOptions {
 }
 
 /** What is learnt at once goes through the output matrix in pieces of so many, since each has a number for every token there is. */
-const answersAtOnce = 256;
+const answersAtOnce = 512;
+
+/** An update goes through so many parameters at once, whose values in between the processor's caches hold. */
+const parametersAtOnce = 2 ** 18;
 
 const graphNames = [
   'mask',
@@ -40,6 +43,7 @@ const graphNames = [
   'head',
   'headBack',
   'logits',
+  'norm',
   'update',
 ] as const;
 type GraphName = (typeof graphNames)[number];
@@ -57,6 +61,9 @@ export class Network {
   step = 0;
   readonly #graphs: Record<GraphName, Graph>;
   readonly #frozen: { embed: Feeds; head: Feeds; layers: Feeds[] };
+  readonly #kept: Record<string, number>;
+  /** Of each layer what it gives and what it keeps, in the same memory from part to part. */
+  readonly #memory: Record<string, Float32Array>[];
   readonly #views: ReadonlyMap<string, { offset: number; length: number; shape: readonly number[] }>;
 
   static async open({ config, settings, threads, base, lora }: NetworkOptions): Promise<Network> {
@@ -74,12 +81,19 @@ export class Network {
     const fed = (frozen: Record<string, Frozen>) => frozenFeeds(frozen, bytes);
     const { embed, head, layers } = graphs.frozen;
     const frozen = { embed: fed(embed), head: fed(head), layers: layers.map(fed) };
-    return new Network({ config, trained: graphs.trained, graphs: opened as Record<GraphName, Graph>, frozen });
+    return new Network({
+      config,
+      trained: graphs.trained,
+      kept: graphs.kept,
+      graphs: opened as Record<GraphName, Graph>,
+      frozen,
+    });
   }
 
   private constructor(made: {
     config: DecoderConfig;
     trained: Trained[];
+    kept: Record<string, number>;
     graphs: Record<GraphName, Graph>;
     frozen: { embed: Feeds; head: Feeds; layers: Feeds[] };
   }) {
@@ -87,6 +101,8 @@ export class Network {
     this.trained = made.trained;
     this.#graphs = made.graphs;
     this.#frozen = made.frozen;
+    this.#kept = made.kept;
+    this.#memory = Array.from({ length: made.config.layers }, () => ({}));
     let offset = 0;
     this.#views = new Map(
       made.trained.map(({ name, shape }) => {
@@ -111,13 +127,14 @@ export class Network {
 
   /** Adds the gradient of a part's loss to `gradients`; gives the loss, a weighted sum of −log p. */
   async learn(part: Part): Promise<number> {
-    const { inputs, last, around } = await this.#forward(part, true);
+    const { inputs, last, around } = await this.#forward(part);
     const { loss, g } = await this.#learnHead(part, last);
     let back = g;
     for (let layer = this.config.layers - 1; layer >= 0; layer--) {
       const x = inputs[layer];
       if (!x) throw new Error('a layer has an input');
-      const found = await this.#graphs.layerBack.run({ x, g: back, ...around, ...this.#weightsOf(layer) });
+      const kept = this.#keptOf(layer, part);
+      const found = await this.#graphs.layerBack.run({ x, g: back, ...around, ...kept, ...this.#weightsOf(layer) });
       this.#add(found, `layers.${layer}.`);
       back = tensorOf(found, 'dx');
     }
@@ -129,7 +146,7 @@ export class Network {
   }
 
   async loss(part: Part): Promise<number> {
-    const { last } = await this.#forward(part, false);
+    const { last } = await this.#pass(part);
     let loss = 0;
     for (const answers of pieces(part)) {
       const found = await this.#graphs.head.run({ x: last, ...answers, ...this.#frozen.head, ...this.#outer() });
@@ -140,7 +157,7 @@ export class Network {
 
   /** The logits [vocabulary] of what follows each of a part's places. */
   async logits(part: Part): Promise<Float32Array[]> {
-    const { last } = await this.#forward(part, false);
+    const { last } = await this.#pass(part);
     const places = wholes(part.places, [part.places.length]);
     const found = await this.#graphs.logits.run({ x: last, places, ...this.#frozen.head, ...this.#outer() });
     const all = floatsOf(found, 'logits');
@@ -150,40 +167,74 @@ export class Network {
 
   /** One step of the optimiser, `total` being what the sums are divided by; the gradient's length before it was clipped. */
   async update(rate: number, total: number): Promise<number> {
-    const found = await this.#graphs.update.run({
-      values: flat(this.values),
-      gradients: flat(this.gradients),
-      mean: flat(this.mean),
-      square: flat(this.square),
-      step: single(this.step),
-      rate: single(rate),
-      total: single(Math.max(total, 1)),
-    });
-    this.values.set(floatsOf(found, 'next.values'));
-    this.mean.set(floatsOf(found, 'next.mean'));
-    this.square.set(floatsOf(found, 'next.square'));
+    const whole = single(Math.max(total, 1));
+    const { norm } = await this.#graphs.norm.run({ gradients: flat(this.gradients), total: whole });
+    if (!norm) throw new Error('gradients have a length');
+    const settings = { step: single(this.step), rate: single(rate), total: whole, norm };
+    for (let start = 0; start < this.values.length; start += parametersAtOnce) {
+      const piece = (all: Float32Array) => all.subarray(start, start + parametersAtOnce);
+      const found = await this.#graphs.update.run({
+        values: flat(piece(this.values)),
+        gradients: flat(piece(this.gradients)),
+        mean: flat(piece(this.mean)),
+        square: flat(piece(this.square)),
+        ...settings,
+      });
+      piece(this.values).set(floatsOf(found, 'next.values'));
+      piece(this.mean).set(floatsOf(found, 'next.mean'));
+      piece(this.square).set(floatsOf(found, 'next.square'));
+    }
     this.gradients.fill(0);
     this.step++;
-    return floatsOf(found, 'norm')[0] ?? NaN;
+    return floatsOf({ norm }, 'norm')[0] ?? NaN;
   }
 
   async release(): Promise<void> {
     for (const name of graphNames) if (this.#hasGraph(name)) await this.#graphs[name].release();
   }
 
-  /** What goes into each layer if it is kept, what comes out of the last, and what all layers take besides. */
-  async #forward(part: Part, keep: boolean): Promise<{ inputs: Tensor[]; last: Tensor; around: Feeds }> {
+  /** What goes into each layer, what comes out of the last, and what all layers take besides. Their kept values stay in memory. */
+  async #forward(part: Part): Promise<{ inputs: Tensor[]; last: Tensor; around: Feeds }> {
+    const inputs: Tensor[] = [];
+    const { last, around } = await this.#pass(part, (layer, x) => {
+      inputs.push(x);
+      return { y: this.#place(layer, 'y', { part, width: this.config.hidden }), ...this.#keptOf(layer, part) };
+    });
+    return { inputs, last, around };
+  }
+
+  async #pass(
+    part: Part,
+    resultsOf: (layer: number, x: Tensor) => Record<string, Tensor | null> = () => ({ y: null }),
+  ): Promise<{ last: Tensor; around: Feeds }> {
     const shape = [part.batch, part.tokens];
     const [ids, positions, texts] = [wholes(part.ids, shape), wholes(part.positions, shape), wholes(part.texts, shape)];
     const bias = tensorOf(await this.#graphs.mask.run({ texts, positions }), 'bias');
     const around = { positions, bias };
-    const inputs: Tensor[] = [];
     let x = tensorOf(await this.#graphs.embed.run({ ids, ...this.#frozen.embed, ...this.#outer() }), 'x');
     for (let layer = 0; layer < this.config.layers; layer++) {
-      if (keep) inputs.push(x);
-      x = tensorOf(await this.#graphs.layer.run({ x, ...around, ...this.#weightsOf(layer) }), 'y');
+      const results = resultsOf(layer, x);
+      x = tensorOf(await this.#graphs.layer.run({ x, ...around, ...this.#weightsOf(layer) }, results), 'y');
     }
-    return { inputs, last: x, around };
+    return { last: x, around };
+  }
+
+  #keptOf(layer: number, part: Part): Feeds {
+    return Object.fromEntries(
+      Object.entries(this.#kept).map(([name, width]) => {
+        const whole = `kept.${name}`;
+        return [whole, this.#place(layer, whole, { part, width })];
+      }),
+    );
+  }
+
+  /** The layer's memory for a result [batch, tokens, width]. */
+  #place(layer: number, name: string, { part: { batch, tokens }, width }: { part: Part; width: number }): Tensor {
+    const memory = this.#memory[layer] ?? {};
+    const length = batch * tokens * width;
+    let whole = memory[name];
+    if (!whole || whole.length < length) memory[name] = whole = new Float32Array(length);
+    return floats(whole.subarray(0, length), [batch, tokens, width]);
   }
 
   async #learnHead(part: Part, x: Tensor): Promise<{ loss: number; g: Tensor }> {
@@ -256,11 +307,9 @@ function frozenFeeds(frozen: Record<string, Frozen>, bytes: Uint8Array): Feeds {
   return Object.fromEntries(
     Object.entries(frozen).map(([name, { place, shape, dtype }]) => {
       const start = bytes.byteOffset + place.offset;
-      const tensor =
-        dtype === 'u8'
-          ? new Tensor('uint8', new Uint8Array(bytes.buffer, start, place.bytes), shape)
-          : new Tensor('float32', new Float32Array(bytes.buffer, start, place.bytes / 4), shape);
-      return [name, tensor] as const;
+      if (dtype === 'u8') return [name, new Tensor('uint8', new Uint8Array(bytes.buffer, start, place.bytes), shape)];
+      if (dtype === 'i8') return [name, new Tensor('int8', new Int8Array(bytes.buffer, start, place.bytes), shape)];
+      return [name, floats(new Float32Array(bytes.buffer, start, place.bytes / 4), [...shape])];
     }),
   );
 }

@@ -25,6 +25,8 @@ export interface LanguagePlan {
   validation: number;
   weightDecay: number;
   clip: number;
+  /** Whether the products of all layers are kept for the way back; where memory is short they are computed again. */
+  keep: boolean;
   /** The numbers of a run depend on how many threads sum them up. */
   threads: number;
 }
@@ -53,17 +55,27 @@ function whole(name: string, value: number | undefined, [least, most]: readonly 
     throw new TrainingError('INVALID_CONFIG', `${name} is a whole number from ${least} to ${most}`, `config.${name}`);
 }
 
+export interface Planned {
+  samples: number;
+  maxLength: number;
+  decoder: DecoderConfig;
+  /** Of the base; null without one. */
+  precision: keyof typeof bytesOfWeight | null;
+  limits: Pick<Limits, 'memoryBytes' | 'threads'>;
+}
+
 /** Of few samples, small steps: each epoch has some dozen of them. */
 export function planLanguage(
   config: LanguageConfig,
-  { samples, base, maxLength, threads }: { samples: number; base: boolean; maxLength: number; threads: number },
+  { samples, maxLength, decoder, precision, limits }: Planned,
 ): LanguagePlan {
+  const base = precision !== null;
   const share = config.validationSplit ?? (samples < leastValidated ? 0 : 0.15);
   const validation = Math.min(Math.round(samples * share), mostValidated, samples - 1);
   const training = samples - validation;
   const { rank = 16, alpha = 2 * rank, layers } = config.lora ?? {};
   const rowTokens = Math.min(maxLength, defaultRowTokens);
-  return {
+  const plan = {
     seed: config.seed ?? 0,
     epochs: config.epochs ?? (base ? 3 : 20),
     batch: Math.min(config.batchSize ?? (training < 200 ? 4 : 8), training),
@@ -78,8 +90,10 @@ export function planLanguage(
     validation,
     weightDecay: 0.01,
     clip: 1,
-    threads,
+    threads: limits.threads,
+    keep: true,
   };
+  return { ...plan, keep: memoryOf(decoder, plan, precision) <= limits.memoryBytes };
 }
 
 const defaultRowTokens = 256;
@@ -166,7 +180,7 @@ export function memoryOf(
 }
 
 /** What a core computes in a second, in a training; a guess that is right within a factor of two. */
-const operationsOfCore = 25e9;
+const operationsOfCore = 50e9;
 
 /** Of all epochs. A token goes forward twice and backward once, which trains adapters or twice as much. */
 export function secondsOf(config: DecoderConfig, plan: LanguagePlan, tokens: number): number {

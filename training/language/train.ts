@@ -58,8 +58,9 @@ export async function estimateLanguage(
   checkSamples(data, maxLength);
   const scale = Math.max(1, total / checkedRows);
   const samples = Math.round(data.samples.length * scale);
-  const plan = planLanguage(config, { samples, base: base !== null, maxLength, threads: limits.threads });
-  const memoryBytes = memoryOf(decoder.config, plan, base?.precision ?? null);
+  const precision = base?.precision ?? null;
+  const plan = planLanguage(config, { samples, maxLength, decoder: decoder.config, precision, limits });
+  const memoryBytes = memoryOf(decoder.config, plan, precision);
   checkMemory(memoryBytes, limits);
   const tokens = base ? Math.round(tokensOf(data).all * scale) : Math.round(characters / charactersOfToken);
   return {
@@ -99,12 +100,18 @@ export async function trainLanguageModel(job: LanguageJob, context: TrainContext
   const { decoder, vocabulary, maxLength } = started;
   checkSamples(data, maxLength);
   const plan = await planOf(folder, () =>
-    planLanguage(config, { samples: data.samples.length, base: base !== null, maxLength, threads: limits.threads }),
+    planLanguage(config, {
+      samples: data.samples.length,
+      maxLength,
+      decoder: decoder.config,
+      precision: base?.precision ?? null,
+      limits,
+    }),
   );
   signal.throwIfAborted();
   const network = await Network.open({
     config: decoder.config,
-    settings: { weightDecay: plan.weightDecay, clip: plan.clip },
+    settings: { weightDecay: plan.weightDecay, clip: plan.clip, keep: plan.keep },
     threads: plan.threads,
     base: base && (await frozenBase(base, folder)),
     lora: plan.lora,
@@ -228,6 +235,7 @@ async function frozenBase(base: BaseModel, folder: string) {
   const weights = new DecoderWeights(await openDecoder(base.path), {
     precision: base.precision,
     version: base.revision,
+    form: 'rows',
   });
   return {
     weights,

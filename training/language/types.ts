@@ -44,6 +44,15 @@ export interface LanguageJob {
   base: BaseModel | null;
 }
 
+/** What Transformers.js is to load: a base with an adapter over it, or a model of its own. */
+export interface LanguageExport {
+  base: Pick<BaseModel, 'path' | 'precision'>;
+  /** PEFT's files. */
+  adapter: { weights: string; config: string } | null;
+  /** The folder that will be made. */
+  target: string;
+}
+
 export interface LanguageEstimate {
   samples: number;
   /** Tokens of one epoch, about. */

@@ -14,9 +14,16 @@ export interface Score {
 type Measure = 'rmse' | 'error' | 'log_loss';
 
 export function report(scores: readonly Score[]): string {
+  const everywhere = systemsOfAllTables(scores);
+  const rest = distinct(scores.map(({ system }) => system)).filter(system => !everywhere.includes(system));
   const parts = [
-    ranks('Mean rank over all tables (log-loss of classes, RMSE of numbers)', scores, ['log_loss', 'rmse']),
-    ranks('Mean rank over all tables (error rate of classes, RMSE of numbers)', scores, ['error', 'rmse']),
+    ...rankings('all systems, the tables that each of them was tried on', scores),
+    ...(rest.length > 0
+      ? rankings(
+          `all tables, without ${rest.join(' and ')}`,
+          scores.filter(({ system }) => everywhere.includes(system)),
+        )
+      : []),
     table('Log-loss of classes', scores, 'log_loss'),
     table('Error rate of classes', scores, 'error'),
     table('RMSE of numbers', scores, 'rmse'),
@@ -25,7 +32,14 @@ export function report(scores: readonly Score[]): string {
   return parts.join('\n\n');
 }
 
-/** Means over the seeds by table and system, for tables that every system has. */
+function systemsOfAllTables(scores: readonly Score[]): string[] {
+  const tables = distinct(scores.map(({ table: name }) => name)).length;
+  const tablesOf = (of: string) =>
+    distinct(scores.filter(({ system }) => system === of).map(({ table: name }) => name));
+  return distinct(scores.map(({ system }) => system)).filter(system => tablesOf(system).length === tables);
+}
+
+/** Means over the seeds by table and system. */
 function means(scores: readonly Score[], measure: Measure): Map<string, Map<string, number>> {
   const found = new Map<string, Map<string, number>>();
   for (const name of distinct(scores.map(({ table: of }) => of))) {
@@ -34,14 +48,22 @@ function means(scores: readonly Score[], measure: Measure): Map<string, Map<stri
       const values = valuesOf(scores, { name, system, measure });
       if (values.length > 0) row.set(system, mean(values));
     }
-    if (row.size === distinct(scores.map(({ system }) => system)).length) found.set(name, row);
+    if (row.size > 0) found.set(name, row);
   }
   return found;
 }
 
+const rankings = (what: string, scores: readonly Score[]): string[] => [
+  ranks(`Mean rank by log-loss and RMSE: ${what}`, scores, ['log_loss', 'rmse']),
+  ranks(`Mean rank by error rate and RMSE: ${what}`, scores, ['error', 'rmse']),
+];
+
+/** Over the tables that every system has. */
 function ranks(title: string, scores: readonly Score[], measures: readonly Measure[]): string {
   const places = new Map<string, number[]>();
-  for (const row of measures.flatMap(measure => [...means(scores, measure).values()]))
+  const systems = distinct(scores.map(({ system }) => system)).length;
+  for (const row of measures.flatMap(measure => [...means(scores, measure).values()])) {
+    if (row.size < systems) continue;
     for (const [system, value] of row) {
       const others = [...row.values()];
       // Equal ones share the mean of their places.
@@ -49,6 +71,7 @@ function ranks(title: string, scores: readonly Score[], measures: readonly Measu
         others.filter(other => other < value).length + (others.filter(other => other === value).length + 1) / 2;
       places.set(system, [...(places.get(system) ?? []), place]);
     }
+  }
   const lines = [...places]
     .map(([system, list]) => ({
       system,
@@ -66,7 +89,8 @@ function table(title: string, scores: readonly Score[], measure: Measure): strin
   const rows = [...means(scores, measure)].map(([name, row]) => {
     const best = Math.min(...row.values());
     const cells = systems.map(system => {
-      const value = row.get(system) ?? NaN;
+      const value = row.get(system);
+      if (value === undefined) return '–';
       const spread = deviation(valuesOf(scores, { name, system, measure }));
       const text = `${short(value)}${spread > 0 ? ` ± ${short(spread)}` : ''}`;
       return value === best ? `**${text}**` : text;

@@ -1,7 +1,7 @@
 // How well tabular models predict beside the usual libraries: real tables, the same splits, default settings for everybody.
 //
 // node bench/training/quality/run.ts [--tables concrete,credit] [--seeds 3] [--threads 2] [--algorithms tabm,realmlp] [--scores scores.jsonl]
-// [--without-peers] [--output page.md]. Three quarters of each table are trained on, the rest is asked for; what a system holds
+// [--peers 'MLP,TabM (pytabkit)'] [--output page.md]. Three quarters of each table are trained on, the rest is asked for; what a system holds
 // out of the training rows is its own affair. It takes hours: with --scores each score goes into a file, and what is there is not
 // computed again. Needs python3 with pip: the tables and the peers come with Python packages.
 import { execFile } from 'node:child_process';
@@ -22,7 +22,7 @@ const { values: options } = parseArgs({
     threads: { type: 'string', default: '2' },
     algorithms: { type: 'string', default: '' },
     scores: { type: 'string' },
-    'without-peers': { type: 'boolean', default: false },
+    peers: { type: 'string' },
     output: { type: 'string' },
   },
 });
@@ -38,7 +38,7 @@ const peerSystems = [
   'LightGBM',
   'TabM (pytabkit)',
   'RealMLP (pytabkit)',
-];
+].filter(system => options.peers?.split(',').includes(system) ?? true);
 const folder = await mkdtemp(join(tmpdir(), 'quality-'));
 
 try {
@@ -61,7 +61,6 @@ try {
         if (!missing(table, algorithm ? `Vectorium ${algorithm}` : 'Vectorium', seed)) continue;
         await keep(await trainAndScore(folder, table, { seed, threads, ...(algorithm && { algorithm }) }));
       }
-      if (options['without-peers']) continue;
       for (const system of peerSystems)
         if (missing(table, system, seed))
           await keep(await scoreOfPeer(python, { file: join(folder, name), system, seed }));
