@@ -57,7 +57,7 @@ export class Schedule {
   readonly #waiting: Asked[] = [];
   readonly #texts: Text[] = [];
   /** Milliseconds that a token of a prompt takes, measured. */
-  #tokenMs = 4;
+  #tokenMs = 2;
   #oldestIsNext = true;
 
   constructor(parts: ScheduleParts) {
