@@ -24,7 +24,9 @@ setPriority(niceness);
 
 const places = 8;
 const stacks = new AdapterStacks();
-const made = new Map<boolean, Promise<Sessions>>();
+/** With adapters or without; each session once it is needed. */
+const sets = new Map<boolean, Sessions>();
+const made: InferenceSession[] = [];
 let language: Language | null = null;
 let pool: CachePool | null = null;
 let schedule: Schedule | null = null;
@@ -49,7 +51,8 @@ async function answer(message: ToGenerate): Promise<void> {
     case 'create': {
       const { config } = await compiled(false);
       language = await openLanguage(data.path);
-      await sessionsOf(false);
+      const { prompt, one } = sessionsOf(false);
+      await Promise.all([prompt(), one()]);
       pool = new CachePool(config, message.cacheBytes);
       const runner = new Runner({ config, texts: places, sessions: sessionsOf, stacks });
       const piece = (job: number, told: (FromGenerate & { type: 'piece' })['piece']) =>
@@ -79,8 +82,7 @@ async function answer(message: ToGenerate): Promise<void> {
       return tell();
     case 'close':
       forms?.close();
-      for (const sessions of made.values())
-        for (const session of Object.values(await sessions)) await session.release();
+      for (const session of made) await session.release();
       port?.close();
   }
 }
@@ -142,23 +144,30 @@ function compiled(adapters: boolean) {
   return compileAnswering(data.path, { precision: data.precision, texts: places, adapters, folder });
 }
 
-/** Without adapters there are fewer operators, so those sessions are others; they are made when the first adapter is used. */
-function sessionsOf(adapters: boolean): Promise<Sessions> {
-  let sessions = made.get(adapters);
-  if (!sessions) {
-    made.set(adapters, (sessions = createSessions(adapters)));
-    sessions.catch(() => made.delete(adapters));
-  }
+/** Without adapters there are fewer operators, so those sessions are others. */
+function sessionsOf(adapters: boolean): Sessions {
+  const known = sets.get(adapters);
+  if (known) return known;
+  const of = (graph: 'prompt' | 'one' | 'batch') => once(async () => createSession((await compiled(adapters))[graph]));
+  const sessions = { prompt: of('prompt'), one: of('one'), batch: of('batch') };
+  sets.set(adapters, sessions);
   return sessions;
 }
 
-async function createSessions(adapters: boolean): Promise<Sessions> {
-  const graphs = await compiled(adapters);
-  return { one: await createSession(graphs.one), batch: await createSession(graphs.batch) };
+/** Makes a session when it is first asked for, and again if that failed. */
+function once(make: () => Promise<InferenceSession>): () => Promise<InferenceSession> {
+  let session: Promise<InferenceSession> | null = null;
+  return () => {
+    session ??= make().catch((error: unknown) => {
+      session = null;
+      throw error;
+    });
+    return session;
+  };
 }
 
-function createSession(path: string): Promise<InferenceSession> {
-  return InferenceSession.create(path, {
+async function createSession(path: string): Promise<InferenceSession> {
+  const session = await InferenceSession.create(path, {
     intraOpNumThreads: availableCores(),
     interOpNumThreads: 1,
     // As for encoders (session-thread.ts): long enough to be there for the next operator, not to be in the way of others.
@@ -167,13 +176,15 @@ function createSession(path: string): Promise<InferenceSession> {
     enableMemPattern: false,
     logSeverityLevel: 4,
   });
+  made.push(session);
+  return session;
 }
 
-/** What is in memory: each session packs the weights for itself. */
+/** What is in memory, or will be when several texts go on: each session packs the weights for itself. */
 function tell(): void {
   send({
     type: 'resident',
-    bytes: 2 * made.size * weightBytes + (pool?.bytes ?? 0) + stacks.bytes + (forms?.bytes ?? 0),
+    bytes: sets.size * weightBytes + (pool?.bytes ?? 0) + stacks.bytes + (forms?.bytes ?? 0),
   });
 }
 

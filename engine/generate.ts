@@ -36,7 +36,7 @@ export class GenerateThread {
     });
   }
 
-  /** Bytes of the weights, of which each of its sessions has a copy. */
+  /** Bytes of the weights in all of its sessions. */
   async compile(): Promise<number> {
     const answer = await this.#setUp({ type: 'compile' });
     if (answer.type !== 'compiled') throw unexpected(answer);

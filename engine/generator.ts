@@ -2,7 +2,7 @@
 //
 // 1. A model has one thread, which answers up to eight callers at once and keeps the others waiting. Its own thread and those of
 //    its sessions have a lower priority than the encoders': the operating system shares the cores, and a vector goes first.
-// 2. Memory. Two sessions and the memory for texts are counted against the budget of all models. Texts of one model have at most an
+// 2. Memory. Three sessions and the memory for texts are counted against the budget of all models. Texts of one model have at most an
 //    eighth of the budget. What is kept of texts that have ended is given back when others need it, and then models nobody asks.
 // 3. Bound. Beyond 64 texts that are answered or wait for one model, QUEUE_FULL.
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,7 +14,6 @@ import type { DecoderHandle, GeneratedPiece, GenerateRequest, GeneratorStatus, P
 
 const mostTexts = 64;
 const shareOfTexts = 0.125;
-const sessions = 2;
 
 export interface GeneratorOptions {
   memoryBudgetBytes: number;
@@ -199,9 +198,8 @@ export class Generator {
   async #load(handle: DecoderHandle, model: Model): Promise<void> {
     const { memoryBudgetBytes, makeRoom, log } = this.#options;
     const started = performance.now();
-    const weightBytes = await model.thread.compile();
+    const bytes = await model.thread.compile();
     const cacheBytes = Math.floor(memoryBudgetBytes * shareOfTexts);
-    const bytes = sessions * weightBytes;
     if (bytes + cacheBytes > memoryBudgetBytes)
       throw new EngineError('MODEL_TOO_LARGE', `${handle.id} needs ${bytes} bytes, the budget is ${memoryBudgetBytes}`);
     if (!(await makeRoom(bytes))) throw new EngineError('QUEUE_FULL', `there is no memory for ${handle.id} now`, 10);
@@ -210,7 +208,7 @@ export class Generator {
     await model.thread.create(cacheBytes);
     model.isReady = true;
     this.#failures.delete(handle.id);
-    log('engine.generator_loaded', { model: handle.id, milliseconds: performance.now() - started, weightBytes });
+    log('engine.generator_loaded', { model: handle.id, milliseconds: performance.now() - started, bytes });
   }
 
   /** The first adapter brings sessions of their own. */

@@ -53,6 +53,8 @@ export interface GenerateOptions extends SamplingOptions {
   form: string | null;
   /** How many of the likeliest tokens are told at each place; null for none, and no probabilities at all. */
   logprobs: number | null;
+  /** Goes on to `maxTokens` also where the model would end: for measurements. */
+  ignoreEnds?: boolean;
 }
 
 export interface TokenChance {

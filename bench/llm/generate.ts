@@ -28,6 +28,8 @@ const options: GenerateOptions = {
   stop: [],
   logprobs: null,
   form: null,
+  // Otherwise answers of different lengths can't be counted together.
+  ignoreEnds: true,
 };
 let prompts = 0;
 

@@ -1,13 +1,14 @@
-// One run of the model: a new token of some texts and a piece of one prompt, into their caches; the logits that are wanted.
+// A step of the model: a new token of some texts and a piece of one prompt, into their caches; the logits that are wanted.
 import { attentionBias, cacheNames, type DecoderConfig } from '@vectorium/nets';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { TextCache } from './caches.ts';
 import type { AdapterStacks } from './stacks.ts';
 
-/** Graphs for one text that goes on alone, and for all else. */
+/** Sessions for a piece of a prompt, for the next token of one text, and for those of several. */
 export interface Sessions {
-  one: InferenceSession;
-  batch: InferenceSession;
+  prompt(): Promise<InferenceSession>;
+  one(): Promise<InferenceSession>;
+  batch(): Promise<InferenceSession>;
 }
 
 export interface Row {
@@ -21,7 +22,7 @@ interface RunnerOptions {
   /** Places of the batch. */
   texts: number;
   /** Without adapters, or with. */
-  sessions(adapters: boolean): Promise<Sessions>;
+  sessions(adapters: boolean): Sessions;
   stacks: AdapterStacks;
 }
 
@@ -35,23 +36,53 @@ export class Runner {
     this.#free = new TextCache(options.config, { capacity: 1, adapter: null });
   }
 
-  /** The logits of each text that goes on, then those of the prompt's last token. The rows are in the caches afterwards. */
+  /** The logits of each text that goes on, then those of the prompt's last token. The rows are in the caches afterwards.
+   *  Prompts are run apart, so that a text is computed alike whether another begins beside it or not. */
   async run(going: readonly Row[], prompt: Row | null): Promise<Float32Array[]> {
-    const rows = prompt ? [...going, prompt] : going;
-    const adapted = rows.some(({ cache }) => cache.adapter !== null);
-    const { one, batch } = await this.#options.sessions(adapted);
-    const alone = going.length === 1 && !prompt;
-    const { feeds, fetches } = alone ? this.#aloneInputs(going) : this.#batchInputs(going, prompt);
-    const ofTokens = rows.flatMap(({ cache, ids }) => ids.map(() => cache.adapter));
-    const adapters = adapted ? this.#options.stacks.feeds(ofTokens, !alone) : {};
-    const { logits } = await (alone ? one : batch).run(
-      {
-        ids: whole(rows.flatMap(({ ids }) => ids)),
-        positions: whole(rows.flatMap(({ cache, ids }) => ids.map((_, i) => cache.length + i))),
-        ...feeds,
-        ...adapters,
-      },
-      { logits: null, ...fetches },
+    const said = going.length > 0 ? await this.#goOn(going) : [];
+    return prompt ? [...said, ...(await this.#begin(prompt))] : said;
+  }
+
+  async #begin(prompt: Row): Promise<Float32Array[]> {
+    const { config, sessions, stacks } = this.#options;
+    const { cache, ids } = prompt;
+    const inputs = new Inputs(config);
+    inputs.add(cache, { place: 0, tokens: ids.length, fetch: true, all: true });
+    const positions = positionsOf(prompt);
+    const total = cache.length + ids.length;
+    const bias = attentionBias(positions, { first: 0, total, window: config.window });
+    const adapted = cache.adapter !== null;
+    Object.assign(inputs.feeds, {
+      bias: new Tensor('float32', bias, [ids.length, total]),
+      wanted: whole([ids.length - 1]),
+      ...(adapted && stacks.feeds([cache.adapter], false)),
+    });
+    return this.#computed(await sessions(adapted).prompt(), [prompt], inputs);
+  }
+
+  async #goOn(going: readonly Row[]): Promise<Float32Array[]> {
+    const { config, texts, sessions, stacks } = this.#options;
+    const ofTexts = going.map(({ cache }) => cache.adapter);
+    const adapted = ofTexts.some(adapter => adapter !== null);
+    const alone = going.length === 1;
+    const inputs = new Inputs(config);
+    for (let place = 0; place < (alone ? 1 : texts); place++) {
+      const row = going[place];
+      inputs.add(row?.cache ?? this.#free, { place, tokens: 1, fetch: row !== undefined });
+    }
+    if (!alone) {
+      const places = Array.from({ length: texts }, (_, place) => (place < going.length ? place : 0));
+      Object.assign(inputs.feeds, { places: whole(places), rows: whole(going.map((_, place) => place)) });
+    }
+    if (adapted) Object.assign(inputs.feeds, stacks.feeds(ofTexts, !alone));
+    const { one, batch } = sessions(adapted);
+    return this.#computed(await (alone ? one() : batch()), going, inputs);
+  }
+
+  async #computed(session: InferenceSession, rows: readonly Row[], inputs: Inputs): Promise<Float32Array[]> {
+    const { logits } = await session.run(
+      { ids: whole(rows.flatMap(({ ids }) => ids)), positions: whole(rows.flatMap(positionsOf)), ...inputs.feeds },
+      { logits: null, ...inputs.fetches },
     );
     for (const { cache, ids } of rows) cache.ids.push(...ids);
     const data = logits?.data;
@@ -59,40 +90,9 @@ export class Runner {
     const { vocabulary } = this.#options.config;
     return rows.map((_, row) => data.subarray(row * vocabulary, (row + 1) * vocabulary));
   }
-
-  #aloneInputs(going: readonly Row[]): Inputs {
-    const inputs = new Inputs(this.#options.config);
-    for (const [place, { cache }] of going.entries()) inputs.add(cache, { place, tokens: 1, fetch: true });
-    return inputs;
-  }
-
-  #batchInputs(going: readonly Row[], prompt: Row | null): Inputs {
-    const { config, texts } = this.#options;
-    const inputs = new Inputs(config);
-    for (let place = 0; place < texts; place++) {
-      const row = going[place];
-      inputs.add(row?.cache ?? this.#free, { place, tokens: 1, fetch: row !== undefined });
-    }
-    const promptTokens = prompt?.ids.length ?? 1;
-    const cache = prompt?.cache ?? this.#free;
-    inputs.add(cache, { place: texts, tokens: promptTokens, fetch: prompt !== null, all: true });
-    const total = cache.length + promptTokens;
-    const behind = Array.from({ length: promptTokens }, (_, i) => cache.length + i);
-    const bias = attentionBias(behind, { first: 0, total, window: config.window });
-    const last = prompt ? [going.length + promptTokens - 1] : [];
-    const placeOf = (place: number) => (place < going.length ? place : 0);
-    Object.assign(inputs.feeds, {
-      places: whole([
-        ...Array.from({ length: texts }, (_, place) => placeOf(place)),
-        ...behind.map((_, i) => (prompt ? going.length + i : 0)),
-      ]),
-      rows: whole([...going.map((_, place) => place), ...(prompt ? behind.map((_, i) => texts + i) : [])]),
-      bias: new Tensor('float32', bias, [promptTokens, total]),
-      wanted: whole([...going.map((_, row) => row), ...last]),
-    });
-    return inputs;
-  }
 }
+
+const positionsOf = ({ cache, ids }: Row): number[] => ids.map((_, i) => cache.length + i);
 
 interface Place {
   place: number;

@@ -57,7 +57,7 @@ export class Schedule {
   readonly #waiting: Asked[] = [];
   readonly #texts: Text[] = [];
   /** Milliseconds that a token of a prompt takes, measured. */
-  #tokenMs = 4;
+  #tokenMs = 2;
   #oldestIsNext = true;
 
   constructor(parts: ScheduleParts) {
@@ -167,7 +167,7 @@ export class Schedule {
     const { language, piece } = this.#parts;
     const raw = options.logprobs === null ? null : logits.slice();
     const id = sampler.next(logits, allowed);
-    if (language.ends.has(id)) {
+    if (language.ends.has(id) && !options.ignoreEnds) {
       piece(job, { text: answer.end(), tokens: text.tokens, logprobs: [], ended: 'stop' });
       return this.#leave(text);
     }

@@ -24,38 +24,31 @@ async function opened(name: string) {
 }
 
 test.each(['llama', 'smollm', 'qwen2', 'mistral'])(
-  '%s: texts that go on beside a prompt say what each says alone, whatever places are free',
+  '%s: texts that go on together say what each says alone, whatever places are free',
   async name => {
     const { alone, together, config } = await opened(name);
     const texts = [
       [5, 17, 3],
       [9, 9, 41, 2, 8],
       [1, 2, 3, 4, 5, 6, 7],
-      [30, 31],
     ];
-    const [first, second, third, fourth] = texts.map(() => new Cache(config, 64));
-    if (!first || !second || !third || !fourth) throw new Error('four texts have four caches');
-    const whole = await Promise.all(
-      texts.map(async ids => (await runPrompt(alone, new Cache(config, 64), { config, ids })).at(-1)),
-    );
-    const start = async (cache: Cache, ids: number[] = []) =>
-      runPrompt(alone, cache, { config, ids: ids.slice(0, -1) });
-    await start(first, texts[0]);
-    await start(second, texts[1]);
+    const [first, second, third] = texts.map(() => new Cache(config, 64));
+    if (!first || !second || !third) throw new Error('three texts have three caches');
+    const said = (more: number[]) =>
+      Promise.all(
+        texts.map(async ids =>
+          (await runPrompt(alone, new Cache(config, 64), { config, ids: [...ids, ...more] })).at(-1),
+        ),
+      );
+    const whole = await said([]);
+    for (const [i, cache] of [first, second, third].entries())
+      await runPrompt(alone, cache, { config, ids: texts[i]?.slice(0, -1) ?? [] });
 
-    const mixed = { caches: [first, null, second], ids: [3, 8], prompt: { cache: third, ids: texts[2] ?? [] } };
-    expectRows(await runBatch(together, mixed, { config }), [whole[0], whole[1], whole[2]]);
-    const promptAlone = { caches: [null, null, null], ids: [], prompt: { cache: fourth, ids: texts[3] ?? [] } };
-    expectRows(await runBatch(together, promptAlone, { config }), [whole[3]]);
-
-    const more = await Promise.all(
-      texts.map(async ids => (await runPrompt(alone, new Cache(config, 64), { config, ids: [...ids, 12] })).at(-1)),
-    );
-    const none = { cache: new Cache(config, 0), ids: [] };
-    const going = { caches: [third, first, second], ids: [12, 12, 12], prompt: none };
-    expectRows(await runBatch(together, going, { config }), [more[2], more[0], more[1]]);
-    const single = { caches: [null, fourth, null], ids: [12], prompt: none };
-    expectRows(await runBatch(together, single, { config }), [more[3]]);
+    expectRows(await runBatch(together, [first, null, second], { config, ids: [3, 8] }), [whole[0], whole[1]]);
+    expectRows(await runBatch(together, [null, third, null], { config, ids: [7] }), [whole[2]]);
+    const more = await said([12]);
+    const going = await runBatch(together, [third, first, second], { config, ids: [12, 12, 12] });
+    expectRows(going, [more[2], more[0], more[1]]);
   },
 );
 

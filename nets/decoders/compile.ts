@@ -5,7 +5,7 @@ import { putGraph, unlessThere, versionOf } from '../weights/files.ts';
 import { batchGraph } from './batch.ts';
 import type { DecoderConfig } from './config.ts';
 import { promptGraph, togetherGraph } from './inference.ts';
-import { openDecoder } from './source.ts';
+import { type DecoderSource, openDecoder } from './source.ts';
 import { DecoderWeights, type Precision } from './weights.ts';
 
 export interface DecoderGraphs {
@@ -15,7 +15,6 @@ export interface DecoderGraphs {
   /** See `togetherGraph`: a token of each of `texts` texts. */
   together: string;
   texts: number;
-  weightBytes: number;
 }
 
 export interface CompileOptions {
@@ -34,21 +33,20 @@ export async function compileDecoder(
   { precision, texts, folder }: CompileOptions,
 ): Promise<DecoderGraphs> {
   const source = await openDecoder(path);
-  const version = await versionOf(source.folder, source.tensors);
-  const weights = new DecoderWeights(source, { precision, version });
-  const graphs = [promptGraph(source.config, weights), togetherGraph(source.config, weights, texts)] as const;
-  await mkdir(folder, { recursive: true });
-  await unlessThere(join(folder, weights.file), temporary => weights.write(temporary));
-  const [prompt, together] = await Promise.all(graphs.map(bytes => putGraph(folder, 'decoder', bytes)));
+  const weights = await weightsOf(source, precision);
+  const graphs = [promptGraph(source.config, weights.prompt), togetherGraph(source.config, weights.next, texts)];
+  const [prompt, together] = await put(folder, weights, graphs);
   if (!prompt || !together) throw new Error('two graphs have two paths');
-  return { config: source.config, prompt, together, texts, weightBytes: weights.bytes };
+  return { config: source.config, prompt, together, texts };
 }
 
-/** Graphs for answering many at once: see `togetherGraph` of one text, and `batchGraph`. */
+/** Graphs for answering many at once: see `promptGraph`, `togetherGraph` of one text, and `batchGraph`. */
 export interface AnsweringGraphs {
   config: DecoderConfig;
+  prompt: string;
   one: string;
   batch: string;
+  /** What sessions of all three hold of the weights. */
   weightBytes: number;
 }
 
@@ -59,15 +57,38 @@ export async function compileAnswering(
 ): Promise<AnsweringGraphs> {
   const source = await openDecoder(path);
   const { config } = source;
+  const weights = await weightsOf(source, precision);
+  const [prompt, one, batch] = await put(folder, weights, [
+    promptGraph(config, weights.prompt, { adapter: adapters }),
+    togetherGraph(config, weights.next, 1, { adapter: adapters }),
+    batchGraph(config, weights.next, { texts, adapters }),
+  ]);
+  if (!prompt || !one || !batch) throw new Error('three graphs have three paths');
+  // Rows lie in the file in both orders, of which a session has one.
+  const promptBytes = weights.prompt === weights.next ? weights.next.bytes : weights.prompt.bytes / 2;
+  return { config, prompt, one, batch, weightBytes: promptBytes + 2 * weights.next.bytes };
+}
+
+interface AnsweringWeights {
+  /** For prompts, of whose many tokens whole numbers are multiplied faster. */
+  prompt: DecoderWeights;
+  /** For one token of each text, where reading the weights takes the time: as few bits as there are. */
+  next: DecoderWeights;
+}
+
+async function weightsOf(source: DecoderSource, precision: Precision): Promise<AnsweringWeights> {
   const version = await versionOf(source.folder, source.tensors);
-  const weights = new DecoderWeights(source, { precision, version });
-  const graphs = [
-    togetherGraph(config, weights, 1, { adapter: adapters }),
-    batchGraph(config, weights, { texts, adapters }),
-  ];
+  const next = new DecoderWeights(source, { precision, version });
+  return {
+    next,
+    prompt: precision === 'f32' ? next : new DecoderWeights(source, { precision, version, form: 'rows' }),
+  };
+}
+
+/** The paths of the graphs, beside their weights. */
+async function put(folder: string, weights: AnsweringWeights, graphs: readonly Uint8Array[]): Promise<string[]> {
   await mkdir(folder, { recursive: true });
-  await unlessThere(join(folder, weights.file), temporary => weights.write(temporary));
-  const [one, batch] = await Promise.all(graphs.map(bytes => putGraph(folder, 'decoder', bytes)));
-  if (!one || !batch) throw new Error('two graphs have two paths');
-  return { config, one, batch, weightBytes: weights.bytes };
+  for (const each of new Set(Object.values(weights)))
+    await unlessThere(join(folder, each.file), temporary => each.write(temporary));
+  return Promise.all(graphs.map(bytes => putGraph(folder, 'decoder', bytes)));
 }

@@ -47,9 +47,10 @@ interface CacheName {
  *
  * Inputs: `ids` i64 [tokens], `positions` i64 [tokens], `bias` f32 [tokens, total] (0 where a new token may look, a large
  * negative number elsewhere: `attentionBias`), `wanted` i64 [wanted], the new tokens whose logits are asked for, and the
- * cache. Outputs: `logits` f32 [wanted, vocabulary], and the new rows of the cache.
+ * cache. Outputs: `logits` f32 [wanted, vocabulary], and the new rows of the cache. With `adapter` also the inputs of one
+ * adapter (adapted.ts).
  */
-export function promptGraph(config: DecoderConfig, weights: DecoderWeights): Uint8Array {
+export function promptGraph(config: DecoderConfig, weights: DecoderWeights, { adapter = false } = {}): Uint8Array {
   const { heads, keyValueHeads, headSize, hidden, layers } = config;
   const groups = heads / keyValueHeads;
   const ids = input('ids', ['tokens'], 'i64');
@@ -77,9 +78,10 @@ export function promptGraph(config: DecoderConfig, weights: DecoderWeights): Uin
     const byToken = transpose(reshape(context, [keyValueHeads, groups, 'tokens', headSize]), [2, 0, 1, 3]);
     return reshape(byToken, [1, 'tokens', heads * headSize]);
   };
+  const plain: DecoderParts['linear'] = (from, layer) => frozenLinear(from, layer, weights, 4);
   const x = decoder(config, weights, {
     embedded: reshape(embed(ids, config, weights), [1, 'tokens', hidden]),
-    parts: { linear: (from, layer) => frozenLinear(from, layer, weights, 4), attention },
+    parts: { linear: adapter ? withAdapter(plain) : plain, attention },
   });
   const wanted = gather(reshape(x, ['tokens', hidden]), input('wanted', ['wanted'], 'i64'));
   return toOnnx({ logits: logitsOf(wanted, config, weights), ...inLayers(caches, layers, 1) });

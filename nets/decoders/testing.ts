@@ -91,55 +91,30 @@ export async function runTogether(
   return rowsOf(logits, config.vocabulary);
 }
 
-/** Runs one token each of some of `places` texts, and `prompt` behind what its cache has; the logits of each text and of the
- *  prompt's last token. */
+/** Runs one token each of the texts that are in places; the logits of each. */
 export async function runBatch(
   session: InferenceSession,
-  {
-    caches,
-    ids,
-    prompt,
-  }: { caches: readonly (Cache | null)[]; ids: readonly number[]; prompt: { cache: Cache; ids: readonly number[] } },
-  { config, inputs = {} }: { config: DecoderConfig; inputs?: Record<string, Tensor> },
+  caches: readonly (Cache | null)[],
+  { config, ids, inputs = {} }: { config: DecoderConfig; ids: readonly number[]; inputs?: Record<string, Tensor> },
 ): Promise<Float32Array[]> {
   const free = new Cache(config, 1);
-  const asked = prompt.ids.length;
-  const tokens = Math.max(1, asked);
-  const promptCache = asked > 0 ? prompt.cache : free;
-  const total = promptCache.length + tokens;
   const here = caches.flatMap(cache => cache ?? []);
-  const all = [...caches, promptCache].map((cache, text) =>
-    text === caches.length
-      ? promptCache.tensors(text, { first: 0, tokens })
-      : (cache ?? free).tensors(text, { first: cache ? firstSeen(cache, config) : 0, tokens: 1 }),
+  const all = caches.map((cache, text) =>
+    (cache ?? free).tensors(text, { first: cache ? firstSeen(cache, config) : 0, tokens: 1 }),
   );
-  const behind = prompt.ids.map((_, i) => promptCache.length + i);
-  const bias = attentionBias(asked > 0 ? behind : [0], { first: 0, total, window: config.window });
-  const used = all.filter((_, text) => (text === caches.length ? asked > 0 : caches[text]));
   let row = 0;
-  const places = [
-    ...caches.map(cache => (cache ? row++ : 0)),
-    ...Array.from({ length: tokens }, (_, i) => (asked > 0 ? here.length + i : 0)),
-  ];
-  const rows = [
-    ...caches.flatMap((cache, place) => (cache ? place : [])),
-    ...prompt.ids.map((_, i) => caches.length + i),
-  ];
   const { logits } = await session.run(
     {
-      ids: whole([...ids, ...prompt.ids]),
-      positions: whole([...here.map(({ length }) => length), ...behind]),
-      places: whole(places),
-      rows: whole(rows),
-      bias: new Tensor('float32', bias, [tokens, total]),
-      wanted: whole([...here.map((_, i) => i), ...(asked > 0 ? [here.length + asked - 1] : [])]),
+      ids: whole(ids),
+      positions: whole(here.map(({ length }) => length)),
+      places: whole(caches.map(cache => (cache ? row++ : 0))),
+      rows: whole(caches.flatMap((cache, place) => (cache ? place : []))),
       ...Object.assign({}, ...all.map(({ feeds }) => feeds)),
       ...inputs,
     },
-    { logits: null, ...Object.assign({}, ...used.map(({ fetches }) => fetches)) },
+    { logits: null, ...Object.assign({}, ...all.map(({ fetches }, text) => (caches[text] ? fetches : {}))) },
   );
   for (const cache of here) cache.length++;
-  prompt.cache.length += asked;
   return rowsOf(logits, config.vocabulary);
 }
 
