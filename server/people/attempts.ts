@@ -65,7 +65,6 @@ function placeOf(ip: string): string {
   const url = `http://[${ip.split('%', 1)[0]}]`;
   if (!ip.includes(':') || !URL.canParse(url)) return ip;
   const [before = '', after] = new URL(url).hostname.slice(1, -1).split('::', 2);
-  const groups = (text: string): string[] => (text === '' ? [] : text.split(':'));
   const [head, tail] = [groups(before), groups(after ?? '')];
   const zeros = Array<string>(8 - head.length - tail.length).fill('0');
   return `${[...head, ...zeros, ...tail].slice(0, 4).join(':')}::/64`;
@@ -74,3 +73,5 @@ function placeOf(ip: string): string {
 function nameOf(name: string, subject: string): string {
   return createHash('sha256').update(`${name}\n${subject.toLowerCase()}`).digest('base64url');
 }
+
+const groups = (text: string): string[] => (text === '' ? [] : text.split(':'));
