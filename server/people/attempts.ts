@@ -50,12 +50,28 @@ export async function countAttempts(attempts: Pick<Attempts, 'count'>, rules: At
   }
 }
 
-/** A rule about where a request came from. */
+/** A rule about the place that a request came from. */
 export function byAddress(
   { ip }: { ip: string },
   rule: Pick<AttemptRule, 'name' | 'most' | 'windowSeconds'>,
 ): AttemptRule {
-  return { ...rule, name: `address/${rule.name}`, subject: ip };
+  return { ...rule, name: `address/${rule.name}`, subject: placeOf(ip) };
+}
+
+/** An IPv4 address, or the /64 of an IPv6 one: whoever has one of these has all of them. */
+function placeOf(ip: string): string {
+  const [, mapped] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip) ?? [];
+  if (mapped !== undefined) return mapped;
+  const url = `http://[${ip.split('%', 1)[0]}]`;
+  if (!ip.includes(':') || !URL.canParse(url)) return ip;
+  const [before = '', after] = new URL(url).hostname.slice(1, -1).split('::', 2);
+  const [head, tail] = [groupsOf(before), groupsOf(after ?? '')];
+  const zeros = Array<string>(8 - head.length - tail.length).fill('0');
+  return `${[...head, ...zeros, ...tail].slice(0, 4).join(':')}::/64`;
+}
+
+function groupsOf(text: string): string[] {
+  return text === '' ? [] : text.split(':');
 }
 
 function nameOf(name: string, subject: string): string {

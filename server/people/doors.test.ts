@@ -2,6 +2,7 @@
 // reason. Over real PGlite and real HTTP.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { sendRaw } from '../http/testing.ts';
+import { byAddress } from './attempts.ts';
 import { invitationMail } from './mails.ts';
 import { dropExpired } from './retention.ts';
 import { type Browser, type TestPeople, openPeople, password } from './testing.ts';
@@ -132,4 +133,20 @@ test('the console is no way to send mail to strangers: invitations are counted, 
   expect(invitationMail(mail).text.split('\n\n')[0]).toBe(
     'B C invites you to the account A https x on Vectorium. The link is good for a week:',
   );
+});
+
+test('one place is one IPv4 address, or a whole /64 of IPv6', () => {
+  const places = {
+    '192.0.2.1': '192.0.2.1',
+    '::ffff:192.0.2.1': '192.0.2.1',
+    '2001:db8:1:2:3:4:5:6': '2001:db8:1:2::/64',
+    '2001:DB8:1:2::9': '2001:db8:1:2::/64',
+    '2001:db8::2:0:0:0:1': '2001:db8:0:2::/64',
+    '2001:db8::1': '2001:db8:0:0::/64',
+    'fe80::1%eth0': 'fe80:0:0:0::/64',
+    '::1': '0:0:0:0::/64',
+    unknown: 'unknown',
+  };
+  for (const [ip, place] of Object.entries(places))
+    expect([ip, byAddress({ ip }, { name: 'x', most: 1, windowSeconds: 1 }).subject]).toEqual([ip, place]);
 });
