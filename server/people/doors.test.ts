@@ -2,6 +2,7 @@
 // reason. Over real PGlite and real HTTP.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { sendRaw } from '../http/testing.ts';
+import type { Mail, Mailer } from '../mail/index.ts';
 import { byAddress } from './attempts.ts';
 import { invitationMail } from './mails.ts';
 import { dropExpired } from './retention.ts';
@@ -149,4 +150,26 @@ test('one place is one IPv4 address, or a whole /64 of IPv6', () => {
   };
   for (const [ip, place] of Object.entries(places))
     expect([ip, byAddress({ ip }, { name: 'x', most: 1, windowSeconds: 1 }).subject]).toEqual([ip, place]);
+});
+
+test('how long a reset takes does not tell whether the address is known; a close waits for the mail', async () => {
+  const taken = Promise.withResolvers<void>();
+  const sent: Mail[] = [];
+  const mailer: Mailer = {
+    sends: true,
+    async send(mail) {
+      await taken.promise;
+      sent.push(mail);
+    },
+    close() {},
+  };
+  const slow = await openPeople(() => {}, { mailer });
+  await slow.signedUp('waiting');
+  const reset = { email: 'waiting@example.com' };
+  expect((await slow.browser().call('POST', '/console/auth/request-password-reset', reset)).status).toBe(200);
+  expect(sent).toEqual([]);
+  const closing = slow.close();
+  taken.resolve();
+  await closing;
+  expect(sent.map(({ subject }) => subject)).toContain('Choose a new password');
 });

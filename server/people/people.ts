@@ -55,6 +55,8 @@ export interface People {
   sendConfirmation(person: { id: string; name: string; language: string }, email: string): Promise<boolean>;
   /** A link by which a person chooses a new password, for whoever may hand it over. */
   resetLink(personId: string): Promise<{ link: string; expiresAt: Date } | null>;
+  /** Resolves when no mail is under way any more. */
+  close(): Promise<void>;
   /** A link for the first administrator, while the administrator's account has no people and no such link is open. */
   firstLink(administrator: Account): Promise<string | null>;
 }
@@ -76,6 +78,18 @@ export async function createPeople(options: PeopleOptions): Promise<People> {
         return false;
       },
     );
+  }
+
+  const underWay = new Set<Promise<boolean>>();
+
+  /** Nobody waits for the mail server who could learn from the time that it takes whether there was a mail. */
+  function inBackground(sending: Promise<boolean>): void {
+    const ended = sending.catch((error: unknown) => {
+      log('people.mail_failed', { message: error instanceof Error ? error.message : String(error) });
+      return false;
+    });
+    underWay.add(ended);
+    void ended.then(() => underWay.delete(ended));
   }
 
   async function sendConfirmation(person: { id: string; name: string; language: string }, email: string) {
@@ -122,17 +136,11 @@ export async function createPeople(options: PeopleOptions): Promise<People> {
         [personId],
       );
       if (!person || (await confirmations.open(personId)) !== null) return;
-      // Whoever signs in doesn't wait for the mail server.
-      sendConfirmation(person, person.email).catch((error: unknown) => {
-        log('people.mail_failed', {
-          to: person.email,
-          message: error instanceof Error ? error.message : String(error),
-        });
-      });
+      inBackground(sendConfirmation(person, person.email));
     },
     async sendReset(person, token) {
       const address = link('/console/reset-password', token);
-      if (mailer.sends) await tell(resetMail(person, address));
+      if (mailer.sends) inBackground(tell(resetMail(person, address)));
       // Without mail, the operator hands it over: the one secret that the log may have, good for an hour.
       else log('people.reset_link', { email: person.email, link: address });
     },
@@ -167,6 +175,10 @@ export async function createPeople(options: PeopleOptions): Promise<People> {
         expiresAt,
       });
       return { link: link('/console/reset-password', token), expiresAt };
+    },
+
+    async close() {
+      await Promise.all(underWay);
     },
 
     async firstLink({ id: accountId }) {
