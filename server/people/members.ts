@@ -73,6 +73,11 @@ export interface Members {
   uninvite(accountId: string | null, id: string): Promise<boolean>;
   /** Null when the token is unknown, used or too old. */
   invitation(token: string): Promise<Invitation | null>;
+  /**
+   * For a person whose address an OpenID provider vouches for: one to an account of his own first, else one into the account that was made
+   * for him, and, where nobody signs up without, into any. Elsewhere a stranger's account must not be where somebody finds himself.
+   */
+  invitationOf(email: string): Promise<Invitation | null>;
   /** Throws NOT_FOUND when the invitation isn't the person's. Answers the account that he is in now. */
   accept(token: string, person: Entering): Promise<string>;
   /** Another account for a person. Throws CONFLICT when he has made as many as he may. */
@@ -93,11 +98,14 @@ export function createMembers({
   accounts,
   plans,
   confirmations,
+  invitedOnly,
 }: {
   database: Database;
   accounts: Pick<Accounts, 'create'>;
   plans: Plans;
   confirmations: Pick<Confirmations, 'vouch'>;
+  /** Whether nobody signs up without an invitation. */
+  invitedOnly: boolean;
 }): Members {
   async function isMember(accountId: string, personId: string): Promise<boolean> {
     const rows = await database.query('SELECT 1 FROM members WHERE account_id = $1 AND person_id = $2', [
@@ -231,6 +239,8 @@ export function createMembers({
 
     invitation,
 
+    invitationOf,
+
     async accept(token, person) {
       const found = await invitation(token);
       if (!found) throw unknownInvitation();
@@ -238,12 +248,13 @@ export function createMembers({
     },
 
     async settle(personId, token) {
-      const [person] = await database.query<Entering>(
-        'SELECT id, email, name FROM people WHERE id = $1 AND NOT settled',
+      const [person] = await database.query<Entering & { email_verified: boolean }>(
+        'SELECT id, email, name, email_verified FROM people WHERE id = $1 AND NOT settled',
         [personId],
       );
       if (!person) return;
-      const found = token === undefined ? null : await invitation(token);
+      const byAddress = token === undefined && person.email_verified ? await invitationOf(person.email) : null;
+      const found = token === undefined ? byAddress : await invitation(token);
       if (token !== undefined && !found) throw unknownInvitation();
       if (found) await take(found, person);
       else await ownAccount(person);
@@ -264,6 +275,16 @@ export function createMembers({
     },
 
   };
+
+  async function invitationOf(email: string): Promise<(Invitation & { mailed: boolean }) | null> {
+    const [row] = await database.query(
+      `${invitationSelect} WHERE i.email = $1 AND i.expires_at > $2::timestamptz
+         AND (i.account_id IS NULL OR $3 OR (a.email = $1 AND NOT a.added))
+       ORDER BY i.account_id IS NOT NULL, i.id DESC LIMIT 1`,
+      [email, new Date(), invitedOnly],
+    );
+    return row ? { ...invitationFrom(row), mailed: false } : null;
+  }
 
   async function checkOpen(accountId: string | null): Promise<void> {
     if (accountId === null) return;

@@ -64,7 +64,13 @@ export interface People {
 export async function createPeople(options: PeopleOptions): Promise<People> {
   const { database, accounts, keys, plans, audit, mailer, signUp, oidc, publicUrl, ownUrl, log = () => {} } = options;
   const confirmations = createConfirmations(database);
-  const members = createMembers({ database, accounts, plans, confirmations });
+  const members = createMembers({
+    database,
+    accounts,
+    plans,
+    confirmations,
+    invitedOnly: signUp !== 'open',
+  });
   const attempts = createAttempts(database);
   const link = (page: string, token?: string): string =>
     `${publicUrl ?? ownUrl()}${page}${token === undefined ? '' : `#token=${token}`}`;
@@ -98,27 +104,19 @@ export async function createPeople(options: PeopleOptions): Promise<People> {
   }
 
   async function checkSignUp({ email, invitation: token, vouched }: SignUpCheck): Promise<void> {
-    const invitation = token === undefined ? null : await members.invitation(token);
+    const byAddress = token === undefined && vouched ? await members.invitationOf(email) : null;
+    const invitation = token === undefined ? byAddress : await members.invitation(token);
     if (token !== undefined && !invitation) throw unknownInvitation();
     if (invitation && invitation.email !== null && invitation.email !== email)
       throw new ApiError('NOT_FOUND', { message: 'The invitation is for another e-mail address' });
     if (!invitation && signUp === 'closed')
       throw new ApiError('SIGN_UP_NOT_ALLOWED', { message: 'Nobody can sign up on this server' });
-    if (!invitation && signUp === 'invitation' && !(vouched && (await isInvited(email))))
+    if (!invitation && signUp === 'invitation')
       throw new ApiError('SIGN_UP_NOT_ALLOWED', { message: 'An invitation is needed to sign up on this server' });
     if (!invitation?.accountId && (await accounts.byEmail(email)))
       throw new ApiError('CONFLICT', {
         message: `There is an account for ${email} already; ask its owner or the operator for an invitation`,
       });
-  }
-
-  /** By their address: for those whose address an OpenID provider vouches for. */
-  async function isInvited(email: string): Promise<boolean> {
-    const rows = await database.query(
-      'SELECT 1 FROM invitations WHERE email = $1 AND expires_at > $2::timestamptz LIMIT 1',
-      [email, new Date()],
-    );
-    return rows.length > 0;
   }
 
   const authOptions: AuthOptions = {
