@@ -1,11 +1,13 @@
 // What must not get in: addresses that lead elsewhere, guesses that aren't counted, mail that nobody asked for, links that outlived their
 // reason. Over real PGlite and real HTTP.
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { sessionTokenOf } from '../http/index.ts';
 import { sendRaw } from '../http/testing.ts';
 import type { Mail, Mailer } from '../mail/index.ts';
 import { byAddress } from './attempts.ts';
 import { invitationMail } from './mails.ts';
 import { dropExpired } from './retention.ts';
+import { createSessions } from './sessions.ts';
 import { type Browser, type TestPeople, openPeople, password } from './testing.ts';
 
 let it: TestPeople;
@@ -172,4 +174,25 @@ test('how long a reset takes does not tell whether the address is known; a close
   taken.resolve();
   await closing;
   expect(sent.map(({ subject }) => subject)).toContain('Choose a new password');
+});
+
+test('what is too long to be a token or an id is not looked up, and so not remembered', async () => {
+  const browser = await it.signedUp('lengthy');
+  const { database, keys, plans } = it.parts;
+  const asked: unknown[][] = [];
+  const query: typeof database.query = (sql, values = []) => {
+    asked.push(values);
+    return database.query(sql, values);
+  };
+  const sessions = createSessions({ database: { ...database, query }, keys, plans, confirms: false });
+  const token = sessionTokenOf({ headers: { cookie: browser.cookie } });
+  expect(await sessions.authenticate('x'.repeat(101), undefined)).toBeNull();
+  expect(asked).toEqual([]);
+  const named = (accountId: string) => sessions.authenticate(token, accountId);
+  expect([await named('y'.repeat(101)), await named('z'.repeat(30_000))]).toMatchObject([
+    { account: null },
+    { account: null },
+  ]);
+  expect(asked).toHaveLength(1);
+  expect(await named(browser.accountId)).toMatchObject({ account: { id: browser.accountId } });
 });

@@ -21,6 +21,8 @@ export interface SessionsOptions {
 /** What others change is announced; should that get lost, what is known of a session is read again after so long. */
 const rememberMs = { pglite: 10_000, postgresql: 2000 };
 const mostRemembered = 20_000;
+/** Tokens and ids of accounts are shorter; a header may have many times as much, from anybody. */
+const mostCharacters = 100;
 
 type Known = (PersonCaller & { expiresAt: Date }) | null;
 
@@ -34,9 +36,9 @@ export function createSessions({ database, keys, plans, confirms, now = Date.now
   database.onAnnouncement('callers', () => remembered.clear());
   plans.onChange(() => remembered.clear());
 
-  async function load(token: string, accountId: string | undefined): Promise<Known> {
+  async function load(tokenHash: string, accountId: string | undefined): Promise<Known> {
     const [row] = await database.query(sessionStatement, [
-      hashToken(token),
+      tokenHash,
       accountId ?? null,
       new Date(now()),
       administratorEmail,
@@ -67,11 +69,17 @@ export function createSessions({ database, keys, plans, confirms, now = Date.now
   }
 
   function remember(token: string, accountId: string | undefined): Promise<Known> {
-    const name = `${token} ${accountId ?? ''}`;
+    const tokenHash = hashToken(token);
+    const name = `${tokenHash} ${accountId ?? ''}`;
     const known = remembered.get(name);
     if (known && known.untilMs > now()) return known.caller;
-    const caller = load(token, accountId);
+    const caller = load(tokenHash, accountId);
     remembered.delete(name);
+    // Oldest first.
+    for (const [old, { untilMs }] of remembered) {
+      if (untilMs > now()) break;
+      remembered.delete(old);
+    }
     if (remembered.size >= mostRemembered) remembered.delete(remembered.keys().next().value ?? '');
     remembered.set(name, { caller, untilMs: now() + rememberMs[database.kind] });
     caller.catch(() => remembered.delete(name));
@@ -80,7 +88,10 @@ export function createSessions({ database, keys, plans, confirms, now = Date.now
 
   return {
     async authenticate(token, accountId) {
-      const caller = await remember(token, accountId);
+      if (token.length > mostCharacters) return null;
+      // What is no account's id stands for one that the person isn't in.
+      const named = accountId !== undefined && accountId.length > mostCharacters ? '' : accountId;
+      const caller = await remember(token, named);
       return caller && caller.expiresAt.getTime() > now() ? caller : null;
     },
   };
