@@ -1,7 +1,8 @@
 // What must not get in: addresses that lead elsewhere, guesses that aren't counted, mail that nobody asked for, links that outlived their
 // reason. Over real PGlite and real HTTP.
+import { routes } from '@vectorium/contract';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { sessionTokenOf } from '../http/index.ts';
+import { mount, sessionTokenOf } from '../http/index.ts';
 import { sendRaw } from '../http/testing.ts';
 import type { Mail, Mailer } from '../mail/index.ts';
 import { byAddress } from './attempts.ts';
@@ -11,8 +12,12 @@ import { createSessions } from './sessions.ts';
 import { type Browser, type TestPeople, openPeople, password } from './testing.ts';
 
 let it: TestPeople;
+/** How often the mounted route has made an account. */
+let made = 0;
 beforeAll(async () => {
-  it = await openPeople();
+  it = await openPeople(app => {
+    mount(app, routes.createAccount, () => ({ account_id: `acc_${++made}`, api_key: 'sk-secret' }));
+  });
 });
 afterAll(() => it.close());
 
@@ -195,4 +200,17 @@ test('what is too long to be a token or an id is not looked up, and so not remem
   ]);
   expect(asked).toHaveLength(1);
   expect(await named(browser.accountId)).toMatchObject({ account: { id: browser.accountId } });
+});
+
+test('an Idempotency-Key of a session before is refused, and nothing is done twice', async () => {
+  const invitation = tokenOf({ link: it.firstLink });
+  const operator = await it.signedUp('operating', { invitation });
+  const create = () =>
+    operator.call('POST', '/admin/accounts', { email: 'a@example.org' }, { 'idempotency-key': 'again' });
+  const first = await create();
+  expect([first.status, (await create()).body]).toEqual([200, first.body]);
+  await operator.call('POST', '/console/auth/sign-out', {});
+  await operator.call('POST', '/console/auth/sign-in/email', { email: 'operating@example.com', password });
+  expect(await create()).toMatchObject({ status: 409, body: { code: 'IDEMPOTENCY_UNFINISHED' } });
+  expect(made).toBe(1);
 });
