@@ -73,6 +73,7 @@ export function mountAuthRoutes(app: App, people: People): void {
     const rule = { name: 'change-password', subject: caller.person.id, most: 10, windowSeconds: 15 * minute };
     await count(rule);
     await call(reply, '/change-password', { ...body, revokeOtherSessions: true });
+    await people.dropResetLinks(caller.person.id);
     await attempts.forget(rule);
     return done;
   });

@@ -39,6 +39,8 @@ export interface AuthOptions {
   /** Throws ApiError when a person with this address may not sign up. */
   checkSignUp(check: SignUpCheck): Promise<void>;
   sendReset(person: { name: string; email: string; language: string }, token: string): Promise<void>;
+  /** Called when the password was changed by one of the links. */
+  dropResetLinks(personId: string): Promise<void>;
   oidc: OidcSettings | undefined;
   log: (event: string, fields: object) => void;
 }
@@ -49,7 +51,7 @@ const sessionSeconds = 30 * 86_400;
 const resetSeconds = 3600;
 
 export function createAuth(options: AuthOptions) {
-  const { database, secret, publicUrl, members, checkSignUp, sendReset, entered, oidc, log } = options;
+  const { database, secret, publicUrl, members, checkSignUp, sendReset, dropResetLinks, entered, oidc, log } = options;
 
   return betterAuth({
     appName: 'Vectorium',
@@ -118,6 +120,7 @@ export function createAuth(options: AuthOptions) {
       maxPasswordLength: 128,
       resetPasswordTokenExpiresIn: resetSeconds,
       revokeSessionsOnPasswordReset: true,
+      onPasswordReset: ({ user }) => dropResetLinks(user.id),
       sendResetPassword: ({ user, token }) =>
         sendReset({ name: user.name, email: user.email, language: languageOf(user) }, token),
     },

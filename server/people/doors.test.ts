@@ -21,7 +21,12 @@ beforeAll(async () => {
 });
 afterAll(() => it.close());
 
-const tokenOf = (made: Record<string, unknown>) => String(made['link']).split('#token=')[1] ?? '';
+async function invite(by: Browser, name: string): Promise<string> {
+  const answer = await by.call('POST', '/console/api/invitations', { email: `${name}@example.com`, role: 'owner' });
+  return tokenOf(answer.body);
+}
+
+const tokenOf = (answer: Record<string, unknown>) => String(answer['link']).split('#token=')[1] ?? '';
 
 test('a Host that is more than a host is refused: it chooses no other address', async () => {
   await it.signedUp('hosted');
@@ -41,9 +46,7 @@ test('a Host that is more than a host is refused: it chooses no other address', 
 
 test('who was taken out of his last account signs in, gets no new one, and can do what is about himself', async () => {
   const owner = await it.signedUp('keeper');
-  const invite = async () =>
-    tokenOf((await owner.call('POST', '/console/api/invitations', { email: 'leaver@example.com', role: 'member' })).body);
-  const leaver = await it.signedUp('leaver', { invitation: await invite() });
+  const leaver = await it.signedUp('leaver', { invitation: await invite(owner, 'leaver') });
   expect((await owner.call('DELETE', `/console/api/members/${leaver.personId}`)).status).toBe(200);
   const signIn = (secret: string) =>
     leaver.call('POST', '/console/auth/sign-in/email', { email: 'leaver@example.com', password: secret });
@@ -59,7 +62,9 @@ test('who was taken out of his last account signs in, gets no new one, and can d
   expect((await leaver.call('GET', '/console/api/sessions')).status).toBe(200);
   const change = { currentPassword: password, newPassword: 'another good password' };
   expect((await leaver.call('POST', '/console/auth/change-password', change)).status).toBe(200);
-  expect((await leaver.call('POST', '/console/api/invitation/accept', { token: await invite() })).body).toEqual({
+  expect(
+    (await leaver.call('POST', '/console/api/invitation/accept', { token: await invite(owner, 'leaver') })).body,
+  ).toEqual({
     account_id: owner.accountId,
   });
 });
@@ -94,10 +99,6 @@ test('who is in no account is forgotten a month after his last session', async (
 
 test('an invitation ends when the one who made it may make none any more', async () => {
   const first = await it.signedUp('first');
-  const invite = async (by: Browser, name: string) => {
-    const made = await by.call('POST', '/console/api/invitations', { email: `${name}@example.com`, role: 'owner' });
-    return tokenOf(made.body);
-  };
   const known = async (token: string) =>
     (await it.browser().call('POST', '/console/api/invitation', { token })).status === 200;
   const second = await it.signedUp('second', { invitation: await invite(first, 'second') });
@@ -114,20 +115,25 @@ test('an invitation ends when the one who made it may make none any more', async
   const beforeOut = await invite(second, 'accomplice');
   expect((await first.call('DELETE', member)).status).toBe(200);
   expect([await known(beforeOut), await known(kept)]).toEqual([false, true]);
-  const late = { accountId: first.accountId, email: 'late@example.com', role: 'owner', invitedBy: second.personId } as const;
+  const late = {
+    accountId: first.accountId,
+    email: 'late@example.com',
+    role: 'owner',
+    invitedBy: second.personId,
+  } as const;
   await expect(it.people.members.invite(late)).rejects.toThrow('Only an owner');
 });
 
 test('the console is no way to send mail to strangers: invitations are counted, and names are one line without a link', async () => {
   const sender = await it.signedUp('sender');
-  const invite = (email: string) => sender.call('POST', '/console/api/invitations', { email, role: 'viewer' });
+  const send = (email: string) => sender.call('POST', '/console/api/invitations', { email, role: 'viewer' });
   const statuses: number[] = [];
-  for (let more = 0; more < 6; more++) statuses.push((await invite('one@example.org')).status);
+  for (let more = 0; more < 6; more++) statuses.push((await send('one@example.org')).status);
   expect(statuses).toEqual([200, 200, 200, 200, 200, 429]);
   // Fifty of the account, of which the refused one was the sixth.
-  for (let more = 6; more < 50; more++) statuses.push((await invite(`stranger-${more}@example.org`)).status);
+  for (let more = 6; more < 50; more++) statuses.push((await send(`stranger-${more}@example.org`)).status);
   expect(statuses.filter(status => status === 200)).toHaveLength(49);
-  expect(await invite('last@example.org')).toMatchObject({ status: 429, body: { code: 'TOO_MANY_ATTEMPTS' } });
+  expect(await send('last@example.org')).toMatchObject({ status: 429, body: { code: 'TOO_MANY_ATTEMPTS' } });
   for (const name of ['Win at https://evil.example', 'Ada\nBcc: all', 'Ada\u2028now'])
     for (const [method, path] of [
       ['PATCH', '/console/api/person'],
@@ -135,7 +141,7 @@ test('the console is no way to send mail to strangers: invitations are counted, 
       ['POST', '/console/auth/sign-up/email'],
     ] as const) {
       const more = path.endsWith('email') ? { email: 'x@example.org', password } : {};
-      expect((await sender.call(method, path, { name, ...more })).status).toBe(422);
+      expect((await sender.call(method, path, { name, ...more })).status).toBe(400);
     }
   const mail = { email: 'x@example.org', account: 'A\nhttps://x', by: 'B\r\nC', link: 'l', language: 'en' };
   expect(invitationMail(mail).text.split('\n\n')[0]).toBe(
@@ -213,4 +219,22 @@ test('an Idempotency-Key of a session before is refused, and nothing is done twi
   await operator.call('POST', '/console/auth/sign-in/email', { email: 'operating@example.com', password });
   expect(await create()).toMatchObject({ status: 409, body: { code: 'IDEMPOTENCY_UNFINISHED' } });
   expect(made).toBe(1);
+});
+
+test('a new password ends the reset links of before, however it was chosen', async () => {
+  const browser = await it.signedUp('relinked');
+  const [byMail, byHand] = [await it.people.resetLink(browser.personId), await it.people.resetLink(browser.personId)];
+  const reset = (link: object | null) => {
+    const body = { token: tokenOf({ ...link }), newPassword: 'yet another password' };
+    return it.browser().call('POST', '/console/auth/reset-password', body);
+  };
+  expect([(await reset(byMail)).status, (await reset(byHand)).status]).toEqual([200, 404]);
+  const again = await it.people.resetLink(browser.personId);
+  await browser.call('POST', '/console/auth/sign-in/email', {
+    email: 'relinked@example.com',
+    password: 'yet another password',
+  });
+  const change = { currentPassword: 'yet another password', newPassword: 'chosen in the console' };
+  expect((await browser.call('POST', '/console/auth/change-password', change)).status).toBe(200);
+  expect((await reset(again)).status).toBe(404);
 });

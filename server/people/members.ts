@@ -273,7 +273,6 @@ export function createMembers({
       await database.announce('callers');
       return { id, name, role: 'owner', plan: plan.name };
     },
-
   };
 
   async function invitationOf(email: string): Promise<(Invitation & { mailed: boolean }) | null> {

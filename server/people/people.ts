@@ -53,6 +53,8 @@ export interface People {
   tell(mail: Mail): Promise<boolean>;
   /** Sends a person the link that confirms an address, of now or to be; false when the mail server doesn't take it. */
   sendConfirmation(person: { id: string; name: string; language: string }, email: string): Promise<boolean>;
+  /** Links by which the person would choose a new password: there is one, which they must not undo. */
+  dropResetLinks(personId: string): Promise<void>;
   /** A link by which a person chooses a new password, for whoever may hand it over. */
   resetLink(personId: string): Promise<{ link: string; expiresAt: Date } | null>;
   /** Resolves when no mail is under way any more. */
@@ -119,12 +121,17 @@ export async function createPeople(options: PeopleOptions): Promise<People> {
       });
   }
 
+  async function dropResetLinks(personId: string): Promise<void> {
+    await database.query('DELETE FROM verifications WHERE value = $1', [personId]);
+  }
+
   const authOptions: AuthOptions = {
     database,
     secret: await sharedSecret(database, 'sessions'),
     publicUrl,
     members,
     checkSignUp,
+    dropResetLinks,
     oidc,
     log,
     async entered(personId) {
@@ -160,6 +167,7 @@ export async function createPeople(options: PeopleOptions): Promise<People> {
     link,
     tell,
     sendConfirmation,
+    dropResetLinks,
 
     async resetLink(personId) {
       const rows = await database.query('SELECT 1 FROM people WHERE id = $1', [personId]);
@@ -186,7 +194,10 @@ export async function createPeople(options: PeopleOptions): Promise<People> {
         [accountId, new Date()],
       );
       if (row?.people || row?.open) return null;
-      return link('/console/invitation', (await members.invite({ accountId, email: null, role: 'owner', invitedBy: null })).token);
+      return link(
+        '/console/invitation',
+        (await members.invite({ accountId, email: null, role: 'owner', invitedBy: null })).token,
+      );
     },
   };
 }
