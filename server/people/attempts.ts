@@ -65,13 +65,15 @@ function placeOf(ip: string): string {
   const url = `http://[${ip.split('%', 1)[0]}]`;
   if (!ip.includes(':') || !URL.canParse(url)) return ip;
   const [before = '', after] = new URL(url).hostname.slice(1, -1).split('::', 2);
-  const [head, tail] = [groups(before), groups(after ?? '')];
+  const [head, tail] = [groupsOf(before), groupsOf(after ?? '')];
   const zeros = Array<string>(8 - head.length - tail.length).fill('0');
   return `${[...head, ...zeros, ...tail].slice(0, 4).join(':')}::/64`;
+}
+
+function groupsOf(text: string): string[] {
+  return text === '' ? [] : text.split(':');
 }
 
 function nameOf(name: string, subject: string): string {
   return createHash('sha256').update(`${name}\n${subject.toLowerCase()}`).digest('base64url');
 }
-
-const groups = (text: string): string[] => (text === '' ? [] : text.split(':'));
