@@ -1,6 +1,6 @@
 // How people sign up, in and out. The answers set and clear an HttpOnly cookie; better-auth does the work behind them.
 import { z } from 'zod';
-import { line, optional, withDefault } from './fields.ts';
+import { line, optional, properName, withDefault } from './fields.ts';
 import { defineRoute } from './route.ts';
 
 const open = { tag: 'Console', auth: 'none', family: 'none', dialect: 'native', method: 'POST' } as const;
@@ -17,7 +17,7 @@ const signUp = defineRoute({
   path: '/console/auth/sign-up/email',
   summary: 'Sign up, and be signed in',
   body: z.strictObject({
-    name: line(100),
+    name: properName(100),
     email,
     password: newPassword,
     language: withDefault(z.enum(languages), 'en'),
@@ -76,6 +76,7 @@ const resetPassword = defineRoute({
 const changePassword = defineRoute({
   ...open,
   auth: 'session',
+  accountless: true,
   family: 'console',
   id: 'changePassword',
   path: '/console/auth/change-password',
@@ -88,6 +89,7 @@ const changePassword = defineRoute({
 const changeEmail = defineRoute({
   ...open,
   auth: 'session',
+  accountless: true,
   family: 'console',
   id: 'changeEmail',
   path: '/console/auth/change-email',
@@ -102,6 +104,7 @@ const changeEmail = defineRoute({
 const sendConfirmation = defineRoute({
   ...open,
   auth: 'session',
+  accountless: true,
   family: 'console',
   id: 'sendConfirmation',
   path: '/console/auth/send-confirmation',

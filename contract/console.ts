@@ -9,11 +9,12 @@
 // method is unsafe, the `Origin` that browsers add by themselves.
 import { z } from 'zod';
 import { languages } from './console-sign-in.ts';
-import { line, optional, page, pageOf, withDefault } from './fields.ts';
+import { line, optional, page, pageOf, properName, withDefault } from './fields.ts';
 import { defineRoute, roles } from './route.ts';
 
 const common = { tag: 'Console', auth: 'session', family: 'console', dialect: 'native' } as const;
 const open = { ...common, auth: 'none', family: 'none' } as const;
+const personal = { ...common, accountless: true } as const;
 
 const language = z.enum(languages);
 const role = z.enum(roles);
@@ -68,31 +69,31 @@ const getSession = defineRoute({
 });
 
 const changePerson = defineRoute({
-  ...common,
+  ...personal,
   id: 'changePerson',
   method: 'PATCH',
   path: '/console/api/person',
   summary: 'Change your name or language',
-  body: z.strictObject({ name: optional(line(100)), language: optional(language) }),
+  body: z.strictObject({ name: optional(properName(100)), language: optional(language) }),
   answer: person,
   errors: [],
 });
 
 const createOwnAccount = defineRoute({
-  ...common,
+  ...personal,
   id: 'createOwnAccount',
   method: 'POST',
   path: '/console/api/accounts',
   summary: 'Make another account, with keys, data, people and a balance of its own',
   description:
     'You own it. It starts on the plan of those who sign up, without any credit of a plan or for signing up.',
-  body: z.strictObject({ name: line(100) }),
+  body: z.strictObject({ name: properName(100) }),
   answer: membership,
   errors: ['CONFLICT', 'SIGN_UP_NOT_ALLOWED', 'EMAIL_NOT_CONFIRMED'],
 });
 
 const listSessions = defineRoute({
-  ...common,
+  ...personal,
   id: 'listSessions',
   method: 'GET',
   path: '/console/api/sessions',
@@ -113,7 +114,7 @@ const listSessions = defineRoute({
 });
 
 const endSession = defineRoute({
-  ...common,
+  ...personal,
   id: 'endSession',
   method: 'DELETE',
   path: '/console/api/sessions/{id}',
@@ -159,7 +160,7 @@ const changeOwnAccount = defineRoute({
   path: '/console/api/account',
   summary: "Change the account's name, default model or invoice address",
   body: z.strictObject({
-    name: optional(line(100)),
+    name: optional(properName(100)),
     default_model: optional(line(200)),
     billing: optional(billing),
   }),
@@ -284,10 +285,11 @@ const createInvitation = defineRoute({
   method: 'POST',
   path: '/console/api/invitations',
   summary: 'Invite a person into the account',
-  description: 'Good for a week. An older invitation of the same address ends.',
+  description:
+    'Good for a week, and as long as you are an owner. An older invitation of the same address ends. An account may have 100 open.',
   body: z.strictObject({ email, role }),
   answer: madeInvitation,
-  errors: ['CONFLICT'],
+  errors: ['CONFLICT', 'TOO_MANY_ATTEMPTS'],
 });
 
 const revokeInvitation = defineRoute({
@@ -320,7 +322,7 @@ const readInvitation = defineRoute({
 });
 
 const acceptInvitation = defineRoute({
-  ...common,
+  ...personal,
   id: 'acceptInvitation',
   method: 'POST',
   path: '/console/api/invitation/accept',

@@ -105,6 +105,14 @@ export function line(maxCharacters: number) {
     .refine(value => value.isWellFormed() && !value.includes('\0'), 'holds characters that are not allowed');
 }
 
+/** What a person or an account is called. It stands in mails to strangers, so it has neither a second line nor a link. */
+export function properName(maxCharacters: number) {
+  return line(maxCharacters).refine(
+    value => !/[\p{Cc}\u2028\u2029]|:\/\//u.test(value),
+    'must be one line without ://',
+  );
+}
+
 /** `true` or `false` in a query. */
 export const flag = z.enum(['true', 'false', 'True', 'False', '1', '0']).transform(value => /^(true|1)$/i.test(value));
 

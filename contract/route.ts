@@ -28,6 +28,8 @@ export interface Route {
   auth: 'key' | 'admin' | 'session' | 'none';
   /** The least that a person's role must be on a route of sessions; without it any may. */
   role?: Role;
+  /** A route of sessions that a person has also who is in no account. */
+  accountless?: true;
   /** The counters of the plan that a request counts against. */
   family: 'vectors' | 'data' | 'read' | 'console' | 'none';
   /** The scope that a restricted key needs; without it any key may. */

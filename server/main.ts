@@ -92,18 +92,21 @@ export async function startServer(
     const mailer = closing(await createMailer(settings.mail), each => each.close());
     closing(keepPeopleRetention(database, log), each => each.close());
     let ownUrl = `http://${settings.host}:${settings.port}`;
-    const people = await createPeople({
-      database,
-      accounts,
-      keys,
-      plans,
-      audit,
-      mailer,
-      ...settings.people,
-      publicUrl: settings.publicUrl,
-      ownUrl: () => ownUrl,
-      log,
-    });
+    const people = closing(
+      await createPeople({
+        database,
+        accounts,
+        keys,
+        plans,
+        audit,
+        mailer,
+        ...settings.people,
+        publicUrl: settings.publicUrl,
+        ownUrl: () => ownUrl,
+        log,
+      }),
+      each => each.close(),
+    );
 
     const telemetry = closing(createTelemetry(), each => each.close());
     const engine = closing(

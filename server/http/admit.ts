@@ -6,7 +6,7 @@
 import { type Role, type Route, roles, sessionCookie } from '@vectorium/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../keys/index.ts';
-import type { App } from './app.ts';
+import type { App, PersonCaller } from './app.ts';
 import { ApiError } from './errors.ts';
 import { limitExceeded, limitHeaders } from './limits.ts';
 
@@ -17,12 +17,14 @@ interface Exchange {
 }
 
 /** The caller, once key or session are known to be good for the route and the limits let it in. */
-export async function admit(app: App, { route, request, reply }: Exchange): Promise<Caller> {
+export async function admit(app: App, { route, request, reply }: Exchange): Promise<Caller | PersonCaller> {
   const bearer = bearerOf(request);
   const caller =
     route.auth === 'session' || (bearer === '' && sessionTokenOf(request) !== '')
       ? await admitPerson(app, route, request)
       : await admitKey(app, bearer);
+  // Only on routes that are about the person: no plan has limits for them.
+  if (caller.account === null) return caller;
   request.accountId = caller.account.id;
   const { key } = caller;
   if (route.auth === 'admin' && !key.admin)
@@ -57,11 +59,23 @@ export function sessionTokenOf(request: Pick<FastifyRequest, 'headers'>): string
 /** Throws ORIGIN_NOT_ALLOWED unless the page that asks is of this server. */
 export function checkOrigin(app: Pick<App, 'publicUrl'>, request: FastifyRequest): void {
   const { origin } = request.headers;
-  const own = `${request.protocol}://${request.host}`;
+  const own = originOf(request);
   if (origin !== undefined && (origin === own || origin === app.publicUrl)) return;
   throw new ApiError('ORIGIN_NOT_ALLOWED', {
     message: `The Origin must be ${app.publicUrl ?? own}, not ${origin ?? 'absent'}; behind a proxy, VECTORIUM_PUBLIC_URL says what it is`,
   });
+}
+
+/** The origin that the request came to. Its host is the client's own text: one that is more than a host would choose another address. Throws BAD_REQUEST. */
+export function originOf(request: Pick<FastifyRequest, 'protocol' | 'host'>): string {
+  const text = `${request.protocol}://${request.host}`;
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const plain = url !== null && /^https?:$/.test(url.protocol) && `${url.origin}/` === url.href;
+  const port = request.protocol === 'https' ? ':443' : ':80';
+  const host = request.host.toLowerCase();
+  if (!plain || (url.host !== host && url.host + port !== host))
+    throw new ApiError('BAD_REQUEST', { message: 'The Host, or what a proxy says that it was, is no name of a host' });
+  return url.origin;
 }
 
 async function admitKey(app: App, secret: string): Promise<Caller> {
@@ -72,14 +86,15 @@ async function admitKey(app: App, secret: string): Promise<Caller> {
   return caller;
 }
 
-async function admitPerson(app: App, route: Route, request: FastifyRequest): Promise<Caller> {
+async function admitPerson(app: App, route: Route, request: FastifyRequest): Promise<PersonCaller> {
   const token = sessionTokenOf(request);
   const accountId = request.headers['x-vectorium-account'];
   const caller = token === '' ? null : await app.sessions.authenticate(token, accountId?.toString());
   if (!caller) throw new ApiError('SIGN_IN_REQUIRED', { message: 'Nobody is signed in, or the session has ended' });
   const safe = route.method === 'GET' || route.method === 'HEAD' || route.method === 'OPTIONS';
   if (!safe) checkOrigin(app, request);
-  if (caller === 'no-account') {
+  if (caller.account === null) {
+    if (route.accountless) return caller;
     const named = accountId === undefined ? 'You are in no account' : `You are in no account ${String(accountId)}`;
     throw new ApiError('NOT_FOUND', { message: named });
   }

@@ -35,10 +35,15 @@ declare module 'fastify' {
 /** Sessions of people in the console, as far as requests need them. */
 export interface Sessions {
   /** Whom a cookie's session stands for in an account (the person's first when none is named); null when there is no such session. */
-  authenticate(token: string, accountId: string | undefined): Promise<SessionCaller | 'no-account' | null>;
+  authenticate(token: string, accountId: string | undefined): Promise<PersonCaller | null>;
 }
 
 export type SessionCaller = Caller & { person: NonNullable<Caller['person']> };
+
+/** A person who is in an account, or in none: there he can do what is about himself alone. */
+export type PersonCaller =
+  | SessionCaller
+  | { account: null; key: null; person: Omit<SessionCaller['person'], 'role'> & { role: null } };
 
 export interface AppOptions {
   log: Logger;

@@ -2,6 +2,7 @@
 //
 // The stored answer may hold a new key's secret. It is sealed with the caller's own secret, of which the database has only
 // a hash: nobody who reads the database can open it, and the caller who asks again can.
+// A person who has signed in again is another secret with the same key: his answer of before can't be opened, and is refused likewise.
 // A request that broke off with its process leaves an entry without answer: whether it took effect is not known, so the
 // same key is refused (409) until the entry is a day old, rather than risk doing it twice.
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
@@ -93,5 +94,11 @@ function open(sealed: string, secret: string, key: string): string {
   const bytes = Buffer.from(sealed, 'base64');
   const decipher = createDecipheriv('aes-256-gcm', sealingKey(secret, key), bytes.subarray(0, 12));
   decipher.setAuthTag(bytes.subarray(12, 28));
-  return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString('utf8');
+  try {
+    return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString('utf8');
+  } catch (error) {
+    const message =
+      'A request with this Idempotency-Key was made in another session; look what it did, and take another key for more';
+    throw new ApiError('IDEMPOTENCY_UNFINISHED', { message, cause: error });
+  }
 }

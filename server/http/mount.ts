@@ -6,14 +6,20 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Caller } from '../keys/index.ts';
 import { admit, secretOf } from './admit.ts';
-import type { App, SessionCaller } from './app.ts';
+import type { App, PersonCaller, SessionCaller } from './app.ts';
 import { accept } from './body.ts';
 import { ApiError } from './errors.ts';
 import { once } from './idempotency.ts';
 
 export interface Context<R extends Route> {
   /** Null only on routes that need no key; with a person on those of sessions. */
-  caller: R['auth'] extends 'none' ? null : R['auth'] extends 'session' ? SessionCaller : Caller;
+  caller: R['auth'] extends 'none'
+    ? null
+    : R['auth'] extends 'session'
+      ? R extends { accountless: true }
+        ? PersonCaller
+        : SessionCaller
+      : Caller;
   body: BodyOf<R>;
   query: QueryOf<R>;
   params: ParamsOf<R>;
@@ -78,7 +84,7 @@ async function serve<R extends Route>(
   const body = route.body && !route.streamed ? await app.bodies.read(request.raw, route) : undefined;
   const key = request.headers['idempotency-key'];
   const repeatable = <Answer>(content: unknown, work: () => Promise<Answer>): Promise<Answer> =>
-    route.idempotent && caller && key !== undefined
+    route.idempotent && caller?.key && key !== undefined
       ? once(app.database, { route, caller, secret, key: String(key), content, reply }, work)
       : work();
   const context = {

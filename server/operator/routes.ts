@@ -165,7 +165,13 @@ function mountInvitations(app: App, { people, accounts }: OperatorParts): void {
     const account = accountId === null ? null : await accounts.get(accountId);
     if (accountId !== null && !account) throw noAccount(accountId);
     const role = accountId === null ? null : ('owner' as const);
-    const { invitation, token, mailToken } = await members.invite({ accountId, email, role, plan });
+    const { invitation, token, mailToken } = await members.invite({
+      accountId,
+      email,
+      role,
+      plan,
+      invitedBy: caller.person?.id ?? null,
+    });
     const link = people.link('/console/invitation', token);
     const by = caller.person?.name ?? 'The operator';
     const mailed = await people.tell(

@@ -2,8 +2,8 @@
 // in the cookie.
 import { type AnswerOf, type ErrorCode, errorKinds, routes } from '@vectorium/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ApiError, type App, checkOrigin, mount } from '../http/index.ts';
-import type { AttemptRule } from './attempts.ts';
+import { ApiError, type App, checkOrigin, mount, originOf } from '../http/index.ts';
+import { type AttemptRule, byAddress, countAttempts } from './attempts.ts';
 import { movedMail } from './mails.ts';
 import { type People, handedOver } from './people.ts';
 import { addressHeader, authPath } from './tokens.ts';
@@ -15,15 +15,7 @@ const done = { done: true } as const;
 export function mountAuthRoutes(app: App, people: People): void {
   const { auth, attempts } = people;
 
-  /** Throws TOO_MANY_ATTEMPTS. */
-  async function count(...rules: AttemptRule[]): Promise<void> {
-    for (const rule of rules) {
-      const seconds = await attempts.count(rule);
-      if (seconds === null) continue;
-      const message = `Too many attempts; try again in ${seconds} seconds`;
-      throw new ApiError('TOO_MANY_ATTEMPTS', { message, retryAfterSeconds: seconds });
-    }
-  }
+  const count = (...rules: AttemptRule[]): Promise<void> => countAttempts(attempts, rules);
 
   async function call(reply: FastifyReply, path: string, body: object): Promise<unknown> {
     const response = await callAuth(auth, reply, { path, body });
@@ -32,7 +24,7 @@ export function mountAuthRoutes(app: App, people: People): void {
 
   mount(app, routes.signUp, async ({ body, reply }) => {
     checkOrigin(app, reply.request);
-    await count(byAddress(reply.request, 'sign-up', 20, hour));
+    await count(byAddress(reply.request, { name: 'sign-up', most: 20, windowSeconds: hour }));
     const { invitation, ...fields } = body;
     await call(reply, '/sign-up/email', { ...fields, ...(invitation !== undefined && { invitation }) });
     return done;
@@ -41,7 +33,7 @@ export function mountAuthRoutes(app: App, people: People): void {
   mount(app, routes.signIn, async ({ body: { email, password, rememberMe }, reply }) => {
     checkOrigin(app, reply.request);
     const byEmail = { name: 'sign-in', subject: email, most: 10, windowSeconds: 15 * minute };
-    await count(byAddress(reply.request, 'sign-in', 50, 10 * minute), byEmail);
+    await count(byAddress(reply.request, { name: 'sign-in', most: 50, windowSeconds: 10 * minute }), byEmail);
     await call(reply, '/sign-in/email', { email, password, rememberMe });
     await attempts.forget(byEmail);
     return done;
@@ -55,7 +47,7 @@ export function mountAuthRoutes(app: App, people: People): void {
 
   mount(app, routes.requestReset, async ({ body: { email }, reply }) => {
     checkOrigin(app, reply.request);
-    await count(byAddress(reply.request, 'reset', 20, hour), {
+    await count(byAddress(reply.request, { name: 'reset', most: 20, windowSeconds: hour }), {
       name: 'reset',
       subject: email,
       most: 5,
@@ -67,7 +59,7 @@ export function mountAuthRoutes(app: App, people: People): void {
 
   mount(app, routes.resetPassword, async ({ body: { token, newPassword }, reply }) => {
     checkOrigin(app, reply.request);
-    await count(byAddress(reply.request, 'new-password', 20, hour));
+    await count(byAddress(reply.request, { name: 'new-password', most: 20, windowSeconds: hour }));
     // Who has a link that went by mail has the address.
     const mailed = people.mailer.sends && !token.startsWith(handedOver);
     const { internalAdapter } = await (await auth()).$context;
@@ -81,6 +73,7 @@ export function mountAuthRoutes(app: App, people: People): void {
     const rule = { name: 'change-password', subject: caller.person.id, most: 10, windowSeconds: 15 * minute };
     await count(rule);
     await call(reply, '/change-password', { ...body, revokeOtherSessions: true });
+    await people.dropResetLinks(caller.person.id);
     await attempts.forget(rule);
     return done;
   });
@@ -90,7 +83,7 @@ export function mountAuthRoutes(app: App, people: People): void {
   mount(app, routes.startOidc, async ({ reply }): Promise<AnswerOf<typeof routes.startOidc>> => {
     checkOrigin(app, reply.request);
     if (!people.oidc) throw new ApiError('NOT_FOUND', { message: 'OpenID Connect is not set up on this server' });
-    await count(byAddress(reply.request, 'oidc', 60, 10 * minute));
+    await count(byAddress(reply.request, { name: 'oidc', most: 60, windowSeconds: 10 * minute }));
     await people.oidc.check();
     const answer = await call(reply, '/sign-in/social', {
       provider: 'oidc',
@@ -103,9 +96,11 @@ export function mountAuthRoutes(app: App, people: People): void {
 
   // Where the provider sends the browser back to: a page, and so no route of the contract.
   if (people.oidc) {
-    app.fastify.get(`${authPath}/callback/oidc`, async (request, reply) => {
+    const path = '/callback/oidc';
+    app.fastify.get(`${authPath}${path}`, async (request, reply) => {
       const { handler } = await auth();
-      const response = await handler(requestFor(request, { path: request.url.slice(authPath.length) }));
+      const [, query = ''] = request.url.split('?', 2);
+      const response = await handler(requestFor(request, { path: `${path}?${query}` }));
       passCookies(response, reply);
       return reply.redirect(response.headers.get('location') ?? '/console/sign-in');
     });
@@ -149,7 +144,7 @@ function mountEmailRoutes(app: App, people: People, count: (...rules: AttemptRul
     await audit.write({
       action: 'person.moved',
       target: person.id,
-      accountId: account.id,
+      accountId: account?.id ?? null,
       personId: person.id,
       address: reply.request.ip,
     });
@@ -158,7 +153,7 @@ function mountEmailRoutes(app: App, people: People, count: (...rules: AttemptRul
 
   mount(app, routes.sendConfirmation, async ({ reply, caller: { person } }) => {
     if (!mailer.sends) throw new ApiError('CONFLICT', { message: 'This server sends no mail' });
-    await count(byAddress(reply.request, 'confirmation', 20, hour), {
+    await count(byAddress(reply.request, { name: 'confirmation', most: 20, windowSeconds: hour }), {
       name: 'confirmation',
       subject: person.id,
       most: 5,
@@ -174,7 +169,7 @@ function mountEmailRoutes(app: App, people: People, count: (...rules: AttemptRul
 
   mount(app, routes.confirmEmail, async ({ body: { token }, reply }) => {
     checkOrigin(app, reply.request);
-    await count(byAddress(reply.request, 'confirm', 60, hour));
+    await count(byAddress(reply.request, { name: 'confirm', most: 60, windowSeconds: hour }));
     const { personId, email, before } = await confirmations.confirm(token);
     const moved = before.email !== email;
     await audit.write({
@@ -218,7 +213,7 @@ function requestFor(request: FastifyRequest, { path, body }: { path: string; bod
     const value = request.headers[name];
     if (value !== undefined) headers.set(name, value);
   }
-  const url = `${request.protocol}://${request.host}${authPath}${path}`;
+  const url = `${originOf(request)}${authPath}${path}`;
   if (body === undefined) return new Request(url, { headers });
   headers.set('content-type', 'application/json');
   return new Request(url, { method: 'POST', headers, body: JSON.stringify(body) });
@@ -246,8 +241,4 @@ async function refusalOf(response: Response): Promise<ApiError> {
   if (response.status >= 500) return new ApiError('INTERNAL_ERROR', { message: 'Something failed inside the server' });
   const known = codes[code] ?? (Object.hasOwn(errorKinds, code) ? (code as ErrorCode) : 'INVALID_PARAMETER');
   return new ApiError(known, { message });
-}
-
-function byAddress(request: FastifyRequest, name: string, most: number, windowSeconds: number): AttemptRule {
-  return { name: `address/${name}`, subject: request.ip, most, windowSeconds };
 }

@@ -34,11 +34,13 @@ export interface AuthOptions {
   secret: string;
   publicUrl: string | undefined;
   members: Members;
-  /** Called when a person gets in, after there is an account to get into. */
+  /** Called when a person gets in. */
   entered(personId: string): Promise<void>;
   /** Throws ApiError when a person with this address may not sign up. */
   checkSignUp(check: SignUpCheck): Promise<void>;
   sendReset(person: { name: string; email: string; language: string }, token: string): Promise<void>;
+  /** Called when the password was changed by one of the links. */
+  dropResetLinks(personId: string): Promise<void>;
   oidc: OidcSettings | undefined;
   log: (event: string, fields: object) => void;
 }
@@ -49,7 +51,7 @@ const sessionSeconds = 30 * 86_400;
 const resetSeconds = 3600;
 
 export function createAuth(options: AuthOptions) {
-  const { database, secret, publicUrl, members, checkSignUp, sendReset, entered, oidc, log } = options;
+  const { database, secret, publicUrl, members, checkSignUp, sendReset, dropResetLinks, entered, oidc, log } = options;
 
   return betterAuth({
     appName: 'Vectorium',
@@ -118,6 +120,7 @@ export function createAuth(options: AuthOptions) {
       maxPasswordLength: 128,
       resetPasswordTokenExpiresIn: resetSeconds,
       revokeSessionsOnPasswordReset: true,
+      onPasswordReset: ({ user }) => dropResetLinks(user.id),
       sendResetPassword: ({ user, token }) =>
         sendReset({ name: user.name, email: user.email, language: languageOf(user) }, token),
     },
@@ -129,18 +132,10 @@ export function createAuth(options: AuthOptions) {
     databaseHooks: {
       session: {
         create: {
-          // Before a person gets in, there is an account to get into.
+          // Before a person gets in for the first time, there is an account to get into.
           async before(session, context) {
-            const [person] = await database.query<{ id: string; email: string; name: string }>(
-              'SELECT id, email, name FROM people WHERE id = $1',
-              [session.userId],
-            );
-            if (!person) return;
-            const invitation = invitationOf(context);
-            await (invitation === undefined ? members.settle(person) : members.accept(invitation, person)).catch(
-              refuse,
-            );
-            await entered(person.id);
+            await members.settle(session.userId, invitationOf(context)).catch(refuse);
+            await entered(session.userId);
           },
         },
       },

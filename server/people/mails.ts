@@ -48,8 +48,8 @@ export function movedMail(to: { email: string; language: string }, newEmail: str
 
 export function invitationMail({
   email,
-  account,
-  by,
+  account: named,
+  by: inviter,
   link,
   language,
 }: {
@@ -60,6 +60,8 @@ export function invitationMail({
   link: string;
   language: string;
 }): Mail {
+  const account = named === null ? null : plain(named);
+  const by = plain(inviter);
   const texts = {
     en: {
       subject: account === null ? 'You are invited to Vectorium' : `You are invited to ${account}`,
@@ -71,6 +73,11 @@ export function invitationMail({
     },
   };
   return { to: email, ...texts[languageOf(language)] };
+}
+
+/** A name that came from elsewhere than the console, such as an OpenID provider, is no text of its own either. */
+function plain(name: string): string {
+  return name.replaceAll(/[\p{Cc}\u2028\u2029]+|:\/\//gu, ' ');
 }
 
 function languageOf(language: string): Language {

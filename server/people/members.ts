@@ -1,14 +1,16 @@
 // Which people belong to which accounts, and the invitations by which they get there.
 //
 // 1. An account that has people has an owner: the last one can neither leave nor become less.
-// 2. An invitation is good once, for a week, and for the address that it was made for. Its token is kept as a hash.
-// 3. Who signs up without an invitation into an account gets an account of his own, once.
+// 2. An invitation is good once, for a week, for the address that it was made for, and as long as the one who made it is an owner, or an
+//    operator. Its token is kept as a hash.
+// 3. Who signs up without an invitation into an account gets an account of his own, once: who leaves his last account is in none.
 import type { Role } from '@vectorium/contract';
 import { randomBytes, createHash } from 'node:crypto';
 import { AccountError, type Accounts } from '../accounts/index.ts';
 import { newId } from '../database/index.ts';
 import type { Database, Row, Statement } from '../database/index.ts';
 import { ApiError } from '../http/index.ts';
+import { administratorEmail } from '../keys/index.ts';
 import type { Plans } from '../plans/index.ts';
 import type { Confirmations } from './confirmations.ts';
 
@@ -40,6 +42,8 @@ export interface NewInvitation {
   email: string | null;
   role: Role | null;
   plan?: string | null;
+  /** The id of the person who makes it; null: the server, or a key. */
+  invitedBy: string | null;
 }
 
 export interface Membership {
@@ -47,6 +51,12 @@ export interface Membership {
   name: string;
   role: Role;
   plan: string;
+}
+
+interface Entering {
+  id: string;
+  email: string;
+  name: string;
 }
 
 export interface Members {
@@ -63,17 +73,24 @@ export interface Members {
   uninvite(accountId: string | null, id: string): Promise<boolean>;
   /** Null when the token is unknown, used or too old. */
   invitation(token: string): Promise<Invitation | null>;
+  /**
+   * For a person whose address an OpenID provider vouches for: one to an account of his own first, else one into the account that was made
+   * for him, and, where nobody signs up without, into any. Elsewhere a stranger's account must not be where somebody finds himself.
+   */
+  invitationOf(email: string): Promise<Invitation | null>;
   /** Throws NOT_FOUND when the invitation isn't the person's. Answers the account that he is in now. */
-  accept(token: string, person: { id: string; email: string; name: string }): Promise<string>;
+  accept(token: string, person: Entering): Promise<string>;
   /** Another account for a person. Throws CONFLICT when he has made as many as he may. */
   add(person: { id: string; email: string }, name: string): Promise<Membership>;
-  /** An account of his own for a person who is in none. */
-  settle(person: { id: string; email: string; name: string }, plan?: string | null): Promise<void>;
+  /** Brings a person who has signed up into the account of the invitation, or into one of his own; never again afterwards. */
+  settle(personId: string, token: string | undefined): Promise<void>;
 }
 
 export const invitationDays = 7;
 /** Beside the first; each has limits of its own, so there is an end to them. */
 const mostAdded = 10;
+/** Invitations of an account. */
+const mostOpen = 100;
 const lastOwner = 'The account needs an owner: make somebody else one first, or delete the account';
 
 export function createMembers({
@@ -81,11 +98,14 @@ export function createMembers({
   accounts,
   plans,
   confirmations,
+  invitedOnly,
 }: {
   database: Database;
   accounts: Pick<Accounts, 'create'>;
   plans: Plans;
   confirmations: Pick<Confirmations, 'vouch'>;
+  /** Whether nobody signs up without an invitation. */
+  invitedOnly: boolean;
 }): Members {
   async function isMember(accountId: string, personId: string): Promise<boolean> {
     const rows = await database.query('SELECT 1 FROM members WHERE account_id = $1 AND person_id = $2', [
@@ -115,9 +135,12 @@ export function createMembers({
       const [, rows] = await database.transaction([
         locked(accountId),
         {
-          sql: `UPDATE members SET role = $3 WHERE account_id = $1 AND person_id = $2 AND ($3 = 'owner' OR ${anotherOwner})
-                RETURNING person_id`,
-          values: [accountId, personId, role],
+          sql: `WITH changed AS (
+                  UPDATE members SET role = $3 WHERE account_id = $1 AND person_id = $2 AND ($3 = 'owner' OR ${anotherOwner})
+                  RETURNING person_id, role),
+                uninvited AS (DELETE FROM invitations i USING changed WHERE changed.role <> 'owner' AND ${invitedByThem('changed')})
+                SELECT person_id FROM changed`,
+          values: [accountId, personId, role, administratorEmail],
         },
       ]);
       if (rows?.length === 0) {
@@ -132,8 +155,12 @@ export function createMembers({
       const [, rows] = await database.transaction([
         locked(accountId),
         {
-          sql: `DELETE FROM members WHERE account_id = $1 AND person_id = $2 AND ${anotherOwner} RETURNING person_id`,
-          values: [accountId, personId],
+          sql: `WITH gone AS (
+                  DELETE FROM members WHERE account_id = $1 AND person_id = $2 AND ${anotherOwner} RETURNING person_id),
+                uninvited AS (DELETE FROM invitations i USING gone WHERE ${invitedByThem('gone')})
+                UPDATE people SET updated_at = $3 FROM gone WHERE id = gone.person_id RETURNING person_id`,
+          // Who is in no account is forgotten some time later (retention.ts), counted from here.
+          values: [accountId, personId, new Date(), administratorEmail],
         },
       ]);
       if (rows?.length === 0) {
@@ -144,7 +171,7 @@ export function createMembers({
       return true;
     },
 
-    async invite({ accountId, email, role, plan = null }) {
+    async invite({ accountId, email, role, plan = null, invitedBy }) {
       const address = email?.trim().toLowerCase() ?? null;
       if (plan !== null && plans.get(plan)?.retired !== false)
         throw new ApiError('INVALID_PARAMETER', { message: `There is no plan "${plan}"`, param: 'plan' });
@@ -157,17 +184,22 @@ export function createMembers({
         throw new ApiError('CONFLICT', {
           message: `${address} ${accountId === null ? 'has signed up' : 'is in the account'} already`,
         });
+      await checkOpen(accountId);
       const token = randomBytes(24).toString('base64url');
       const mailToken = randomBytes(24).toString('base64url');
       const at = new Date();
       const results = await database.transaction([
+        ...(accountId === null ? [] : [locked(accountId)]),
         {
           sql: `DELETE FROM invitations WHERE coalesce(account_id, '') = coalesce($1, '') AND email IS NOT DISTINCT FROM $2`,
           values: [accountId, address],
         },
         {
-          sql: `INSERT INTO invitations (id, account_id, email, role, plan, token_hash, created_at, expires_at, mailed_hash)
-                VALUES ($1, $2, $3, $4, $5, $6::bytea, $7, $8, $9::bytea)`,
+          sql: `INSERT INTO invitations (id, account_id, email, role, plan, token_hash, created_at, expires_at, mailed_hash, invited_by)
+                SELECT $1, $2, $3, $4, $5, $6::bytea, $7::timestamptz, $8::timestamptz, $9::bytea, $10
+                WHERE $10::text IS NULL OR EXISTS (
+                  SELECT 1 FROM members m JOIN accounts a ON a.id = m.account_id
+                  WHERE m.person_id = $10 AND m.role = 'owner' AND (a.id = $2 OR a.email = $11))`,
           values: [
             `inv_${newId().replaceAll('-', '')}`,
             accountId,
@@ -178,12 +210,14 @@ export function createMembers({
             at,
             new Date(at.getTime() + invitationDays * 86_400_000),
             hashOf(mailToken),
+            invitedBy,
+            administratorEmail,
           ],
         },
         { sql: `${invitationSelect} WHERE token_hash = $1::bytea`, values: [hashOf(token)] },
       ]);
-      const row = results[2]?.[0];
-      if (!row) throw new Error('The database gave no row back');
+      const row = results.at(-1)?.[0];
+      if (!row) throw new ApiError('ROLE_NOT_ALLOWED', { message: 'Only an owner of the account invites people' });
       return { invitation: invitationFrom(row), token, mailToken };
     },
 
@@ -205,25 +239,26 @@ export function createMembers({
 
     invitation,
 
+    invitationOf,
+
     async accept(token, person) {
       const found = await invitation(token);
       if (!found) throw unknownInvitation();
-      if (found.email !== null && found.email !== person.email)
-        throw new ApiError('NOT_FOUND', { message: 'The invitation is for another e-mail address' });
-      if (found.accountId === null) await settle(person, found.plan);
-      const taken = await database.query(
-        `WITH taken AS (DELETE FROM invitations WHERE id = $1 RETURNING account_id, role),
-         joined AS (
-           INSERT INTO members (account_id, person_id, role, created_at)
-           SELECT account_id, $2, coalesce(role, 'member'), $3::timestamptz FROM taken WHERE account_id IS NOT NULL
-           ON CONFLICT (account_id, person_id) DO NOTHING)
-         SELECT 1 FROM taken`,
-        [found.id, person.id, new Date()],
+      return take(found, person);
+    },
+
+    async settle(personId, token) {
+      const [person] = await database.query<Entering & { email_verified: boolean }>(
+        'SELECT id, email, name, email_verified FROM people WHERE id = $1 AND NOT settled',
+        [personId],
       );
-      if (taken.length === 0) throw unknownInvitation();
-      if (found.mailed) await confirmations.vouch(person.id, person.email);
-      await database.announce('callers');
-      return found.accountId ?? (await accountsOf(person.id))[0]?.id ?? '';
+      if (!person) return;
+      const byAddress = token === undefined && person.email_verified ? await invitationOf(person.email) : null;
+      const found = token === undefined ? byAddress : await invitation(token);
+      if (token !== undefined && !found) throw unknownInvitation();
+      if (found) await take(found, person);
+      else await ownAccount(person);
+      await database.query('UPDATE people SET settled = true WHERE id = $1', [personId]);
     },
 
     async add({ id: ownerId, email }, name) {
@@ -238,9 +273,27 @@ export function createMembers({
       await database.announce('callers');
       return { id, name, role: 'owner', plan: plan.name };
     },
-
-    settle,
   };
+
+  async function invitationOf(email: string): Promise<(Invitation & { mailed: boolean }) | null> {
+    const [row] = await database.query(
+      `${invitationSelect} WHERE i.email = $1 AND i.expires_at > $2::timestamptz
+         AND (i.account_id IS NULL OR $3 OR (a.email = $1 AND NOT a.added))
+       ORDER BY i.account_id IS NOT NULL, i.id DESC LIMIT 1`,
+      [email, new Date(), invitedOnly],
+    );
+    return row ? { ...invitationFrom(row), mailed: false } : null;
+  }
+
+  async function checkOpen(accountId: string | null): Promise<void> {
+    if (accountId === null) return;
+    const [row] = await database.query(
+      'SELECT count(*)::integer AS count FROM invitations WHERE account_id = $1 AND expires_at > $2::timestamptz',
+      [accountId, new Date()],
+    );
+    if (Number(row?.['count']) >= mostOpen)
+      throw new ApiError('CONFLICT', { message: `The account has ${mostOpen} open invitations, and can have no more` });
+  }
 
   async function invitation(token: string): Promise<(Invitation & { mailed: boolean }) | null> {
     const [row] = await database.query(
@@ -266,7 +319,27 @@ export function createMembers({
     }));
   }
 
-  async function settle(person: { id: string; email: string; name: string }, plan: string | null = null) {
+  async function take(found: Invitation & { mailed: boolean }, person: Entering): Promise<string> {
+    if (found.email !== null && found.email !== person.email)
+      throw new ApiError('NOT_FOUND', { message: 'The invitation is for another e-mail address' });
+    if (found.accountId === null) await ownAccount(person, found.plan);
+    const taken = await database.query(
+      `WITH taken AS (DELETE FROM invitations WHERE id = $1 RETURNING account_id, role),
+       joined AS (
+         INSERT INTO members (account_id, person_id, role, created_at)
+         SELECT account_id, $2, coalesce(role, 'member'), $3::timestamptz FROM taken WHERE account_id IS NOT NULL
+         ON CONFLICT (account_id, person_id) DO NOTHING)
+       SELECT 1 FROM taken`,
+      [found.id, person.id, new Date()],
+    );
+    if (taken.length === 0) throw unknownInvitation();
+    if (found.mailed) await confirmations.vouch(person.id, person.email);
+    await database.announce('callers');
+    return found.accountId ?? (await accountsOf(person.id))[0]?.id ?? '';
+  }
+
+  /** An account of his own for a person who is in none. */
+  async function ownAccount(person: Entering, plan: string | null = null): Promise<void> {
     const rows = await database.query('SELECT 1 FROM members WHERE person_id = $1 LIMIT 1', [person.id]);
     if (rows.length > 0) return;
     try {
@@ -299,6 +372,12 @@ export function unknownInvitation(): ApiError {
 /** Whether the account keeps an owner without this member. */
 const anotherOwner = `(role <> 'owner' OR EXISTS (
   SELECT 1 FROM members o WHERE o.account_id = $1 AND o.role = 'owner' AND o.person_id <> $2))`;
+
+/** Of an account's former owner, whom the rows of `gone` name; of a former operator all. $1 is the account, $4 the administrator's e-mail address. */
+function invitedByThem(gone: string): string {
+  return `i.invited_by = ${gone}.person_id
+    AND (i.account_id = $1 OR EXISTS (SELECT 1 FROM accounts WHERE id = $1 AND email = $4))`;
+}
 
 const invitationSelect = `SELECT i.*, a.name AS account_name FROM invitations i LEFT JOIN accounts a ON a.id = i.account_id`;
 

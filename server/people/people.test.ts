@@ -251,6 +251,7 @@ test('an address that has an account, made by the operator, is not taken over by
     accountId: account.id,
     email: 'taken@example.com',
     role: 'owner',
+    invitedBy: null,
   });
   expect((await it.signedUp('taken', { invitation: token })).accountId).toBe(account.id);
 });

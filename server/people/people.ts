@@ -53,8 +53,12 @@ export interface People {
   tell(mail: Mail): Promise<boolean>;
   /** Sends a person the link that confirms an address, of now or to be; false when the mail server doesn't take it. */
   sendConfirmation(person: { id: string; name: string; language: string }, email: string): Promise<boolean>;
+  /** Links by which the person would choose a new password: there is one, which they must not undo. */
+  dropResetLinks(personId: string): Promise<void>;
   /** A link by which a person chooses a new password, for whoever may hand it over. */
   resetLink(personId: string): Promise<{ link: string; expiresAt: Date } | null>;
+  /** Resolves when no mail is under way any more. */
+  close(): Promise<void>;
   /** A link for the first administrator, while the administrator's account has no people and no such link is open. */
   firstLink(administrator: Account): Promise<string | null>;
 }
@@ -62,7 +66,13 @@ export interface People {
 export async function createPeople(options: PeopleOptions): Promise<People> {
   const { database, accounts, keys, plans, audit, mailer, signUp, oidc, publicUrl, ownUrl, log = () => {} } = options;
   const confirmations = createConfirmations(database);
-  const members = createMembers({ database, accounts, plans, confirmations });
+  const members = createMembers({
+    database,
+    accounts,
+    plans,
+    confirmations,
+    invitedOnly: signUp !== 'open',
+  });
   const attempts = createAttempts(database);
   const link = (page: string, token?: string): string =>
     `${publicUrl ?? ownUrl()}${page}${token === undefined ? '' : `#token=${token}`}`;
@@ -78,19 +88,32 @@ export async function createPeople(options: PeopleOptions): Promise<People> {
     );
   }
 
+  const underWay = new Set<Promise<boolean>>();
+
+  /** Nobody waits for the mail server who could learn from the time that it takes whether there was a mail. */
+  function inBackground(sending: Promise<boolean>): void {
+    const ended = sending.catch((error: unknown) => {
+      log('people.mail_failed', { message: error instanceof Error ? error.message : String(error) });
+      return false;
+    });
+    underWay.add(ended);
+    void ended.then(() => underWay.delete(ended));
+  }
+
   async function sendConfirmation(person: { id: string; name: string; language: string }, email: string) {
     const token = await confirmations.make(person.id, email);
     return tell(confirmationMail({ ...person, email }, link('/console/confirm', token)));
   }
 
   async function checkSignUp({ email, invitation: token, vouched }: SignUpCheck): Promise<void> {
-    const invitation = token === undefined ? null : await members.invitation(token);
+    const byAddress = token === undefined && vouched ? await members.invitationOf(email) : null;
+    const invitation = token === undefined ? byAddress : await members.invitation(token);
     if (token !== undefined && !invitation) throw unknownInvitation();
     if (invitation && invitation.email !== null && invitation.email !== email)
       throw new ApiError('NOT_FOUND', { message: 'The invitation is for another e-mail address' });
     if (!invitation && signUp === 'closed')
       throw new ApiError('SIGN_UP_NOT_ALLOWED', { message: 'Nobody can sign up on this server' });
-    if (!invitation && signUp === 'invitation' && !(vouched && (await isInvited(email))))
+    if (!invitation && signUp === 'invitation')
       throw new ApiError('SIGN_UP_NOT_ALLOWED', { message: 'An invitation is needed to sign up on this server' });
     if (!invitation?.accountId && (await accounts.byEmail(email)))
       throw new ApiError('CONFLICT', {
@@ -98,13 +121,8 @@ export async function createPeople(options: PeopleOptions): Promise<People> {
       });
   }
 
-  /** By their address: for those whose address an OpenID provider vouches for. */
-  async function isInvited(email: string): Promise<boolean> {
-    const rows = await database.query(
-      'SELECT 1 FROM invitations WHERE email = $1 AND expires_at > $2::timestamptz LIMIT 1',
-      [email, new Date()],
-    );
-    return rows.length > 0;
+  async function dropResetLinks(personId: string): Promise<void> {
+    await database.query('DELETE FROM verifications WHERE value = $1', [personId]);
   }
 
   const authOptions: AuthOptions = {
@@ -113,6 +131,7 @@ export async function createPeople(options: PeopleOptions): Promise<People> {
     publicUrl,
     members,
     checkSignUp,
+    dropResetLinks,
     oidc,
     log,
     async entered(personId) {
@@ -122,17 +141,11 @@ export async function createPeople(options: PeopleOptions): Promise<People> {
         [personId],
       );
       if (!person || (await confirmations.open(personId)) !== null) return;
-      // Whoever signs in doesn't wait for the mail server.
-      sendConfirmation(person, person.email).catch((error: unknown) => {
-        log('people.mail_failed', {
-          to: person.email,
-          message: error instanceof Error ? error.message : String(error),
-        });
-      });
+      inBackground(sendConfirmation(person, person.email));
     },
     async sendReset(person, token) {
       const address = link('/console/reset-password', token);
-      if (mailer.sends) await tell(resetMail(person, address));
+      if (mailer.sends) inBackground(tell(resetMail(person, address)));
       // Without mail, the operator hands it over: the one secret that the log may have, good for an hour.
       else log('people.reset_link', { email: person.email, link: address });
     },
@@ -154,6 +167,7 @@ export async function createPeople(options: PeopleOptions): Promise<People> {
     link,
     tell,
     sendConfirmation,
+    dropResetLinks,
 
     async resetLink(personId) {
       const rows = await database.query('SELECT 1 FROM people WHERE id = $1', [personId]);
@@ -169,6 +183,10 @@ export async function createPeople(options: PeopleOptions): Promise<People> {
       return { link: link('/console/reset-password', token), expiresAt };
     },
 
+    async close() {
+      await Promise.all(underWay);
+    },
+
     async firstLink({ id: accountId }) {
       const [row] = await database.query<{ people: boolean; open: boolean }>(
         `SELECT EXISTS (SELECT 1 FROM members WHERE account_id = $1) AS people,
@@ -176,7 +194,10 @@ export async function createPeople(options: PeopleOptions): Promise<People> {
         [accountId, new Date()],
       );
       if (row?.people || row?.open) return null;
-      return link('/console/invitation', (await members.invite({ accountId, email: null, role: 'owner' })).token);
+      return link(
+        '/console/invitation',
+        (await members.invite({ accountId, email: null, role: 'owner', invitedBy: null })).token,
+      );
     },
   };
 }

@@ -1,12 +1,14 @@
 // The console's routes about people: who is signed in, members and invitations.
 import { type AnswerOf, routes } from '@vectorium/contract';
 import { ApiError, type App, type SessionCaller, mount, sessionTokenOf } from '../http/index.ts';
+import { byAddress, countAttempts } from './attempts.ts';
 import { callAuth, mountAuthRoutes } from './auth-routes.ts';
 import { invitationMail } from './mails.ts';
 import type { Invitation, Member } from './members.ts';
 import type { People } from './people.ts';
 
 const done = { done: true } as const;
+const day = 86_400;
 type ShownPerson = AnswerOf<typeof routes.changePerson>;
 
 export function mountPeopleRoutes(
@@ -37,15 +39,14 @@ function mountSessionRoutes(
     }
     const accountId = headers['x-vectorium-account']?.toString();
     const caller = token === '' ? null : await sessions.authenticate(token, accountId);
-    const person = caller === null ? null : await personOfSession(token);
-    const inside = caller === null || caller === 'no-account' ? null : caller;
-    const operator = inside?.key.admin ?? false;
-    const mustConfirm = inside?.person.mustConfirm ?? false;
+    const person = caller === null ? null : await shownPerson(caller.person.id);
+    const operator = caller?.key?.admin ?? false;
+    const mustConfirm = caller?.person.mustConfirm ?? false;
     return {
       person,
       accounts: person ? await members.accountsOf(person.id) : [],
-      account_id: inside?.account.id ?? null,
-      role: inside?.person.role ?? null,
+      account_id: caller?.account?.id ?? null,
+      role: caller?.person.role ?? null,
       operator,
       must_confirm: mustConfirm,
       may_add_account: person !== null && !mustConfirm && (operator || people.signUp !== 'closed'),
@@ -70,7 +71,7 @@ function mountSessionRoutes(
   mount(app, routes.createOwnAccount, async ({ caller: { person, key }, body: { name }, reply }) => {
     if (person.mustConfirm)
       throw new ApiError('EMAIL_NOT_CONFIRMED', { message: `Confirm your e-mail address first: ${person.email}` });
-    if (people.signUp === 'closed' && !key.admin)
+    if (people.signUp === 'closed' && !key?.admin)
       throw new ApiError('SIGN_UP_NOT_ALLOWED', { message: 'No accounts can be made on this server' });
     const made = await members.add(person, name);
     await audit.write({
@@ -111,10 +112,8 @@ function mountSessionRoutes(
     return done;
   });
 
-  async function personOfSession(token: string): Promise<ShownPerson | null> {
-    const caller = await sessions.authenticate(token, undefined);
-    const id = caller === null || caller === 'no-account' ? null : caller.person.id;
-    const [row] = id === null ? [] : await database.query(`${personSelect} WHERE p.id = $1`, [id]);
+  async function shownPerson(id: string): Promise<ShownPerson | null> {
+    const [row] = await database.query(`${personSelect} WHERE p.id = $1`, [id]);
     return row ? personFrom(row) : null;
   }
 }
@@ -154,7 +153,18 @@ function mountMemberRoutes(app: App, people: People): void {
 
   mount(app, routes.createInvitation, async ({ caller, body: { email, role }, reply }) => {
     const { account, person } = caller;
-    const { invitation, token, mailToken } = await members.invite({ accountId: account.id, email, role });
+    // Each is a mail to somebody who didn't ask for it.
+    await countAttempts(people.attempts, [
+      byAddress(reply.request, { name: 'invite', most: 100, windowSeconds: day }),
+      { name: 'invite/account', subject: account.id, most: 50, windowSeconds: day },
+      { name: 'invite/email', subject: email, most: 5, windowSeconds: day },
+    ]);
+    const { invitation, token, mailToken } = await members.invite({
+      accountId: account.id,
+      email,
+      role,
+      invitedBy: person.id,
+    });
     const link = people.link('/console/invitation', token);
     const mailed = await people.tell(
       invitationMail({

@@ -3,7 +3,7 @@
 // A person in an account has a key of the account that nobody can present: what a session does is counted, charged and reported by it.
 import { accountFrom } from '../accounts/index.ts';
 import type { Database } from '../database/index.ts';
-import type { SessionCaller, Sessions } from '../http/index.ts';
+import type { PersonCaller, Sessions } from '../http/index.ts';
 import { administratorEmail, type Keys } from '../keys/index.ts';
 import type { Plans } from '../plans/index.ts';
 import type { Role } from '@vectorium/contract';
@@ -21,8 +21,10 @@ export interface SessionsOptions {
 /** What others change is announced; should that get lost, what is known of a session is read again after so long. */
 const rememberMs = { pglite: 10_000, postgresql: 2000 };
 const mostRemembered = 20_000;
+/** Tokens and ids of accounts are shorter; a header may have many times as much, from anybody. */
+const mostCharacters = 100;
 
-type Known = (SessionCaller & { expiresAt: Date }) | 'no-account' | null;
+type Known = (PersonCaller & { expiresAt: Date }) | null;
 
 interface Remembered {
   caller: Promise<Known>;
@@ -34,26 +36,26 @@ export function createSessions({ database, keys, plans, confirms, now = Date.now
   database.onAnnouncement('callers', () => remembered.clear());
   plans.onChange(() => remembered.clear());
 
-  async function load(token: string, accountId: string | undefined): Promise<Known> {
+  async function load(tokenHash: string, accountId: string | undefined): Promise<Known> {
     const [row] = await database.query(sessionStatement, [
-      hashToken(token),
+      tokenHash,
       accountId ?? null,
       new Date(now()),
       administratorEmail,
     ]);
     if (!row) return null;
-    if (row['id'] === null) return 'no-account';
-    await plans.settled();
-    const account = accountFrom(row, plans);
+    const expiresAt = row['expires_at'] as Date;
     const person = {
       id: String(row['person_id']),
       name: String(row['person_name']),
       email: String(row['person_email']),
-      role: row['role'] as Role,
       sessionId: String(row['session_id']),
       // An operator has to get in also when the mail server is what is broken.
       mustConfirm: confirms && row['email_verified'] !== true && row['operator'] !== true,
     };
+    if (row['id'] === null) return { account: null, key: null, person: { ...person, role: null }, expiresAt };
+    await plans.settled();
+    const account = accountFrom(row, plans);
     const key = {
       id: await keys.ofSession(account.id, person.id),
       name: person.name,
@@ -63,15 +65,21 @@ export function createSessions({ database, keys, plans, confirms, now = Date.now
       budgetPicodollars: null,
       expiresAt: null,
     };
-    return { account, key, person, expiresAt: row['expires_at'] as Date };
+    return { account, key, person: { ...person, role: row['role'] as Role }, expiresAt };
   }
 
   function remember(token: string, accountId: string | undefined): Promise<Known> {
-    const name = `${token} ${accountId ?? ''}`;
+    const tokenHash = hashToken(token);
+    const name = `${tokenHash} ${accountId ?? ''}`;
     const known = remembered.get(name);
     if (known && known.untilMs > now()) return known.caller;
-    const caller = load(token, accountId);
+    const caller = load(tokenHash, accountId);
     remembered.delete(name);
+    // Oldest first.
+    for (const [old, { untilMs }] of remembered) {
+      if (untilMs > now()) break;
+      remembered.delete(old);
+    }
     if (remembered.size >= mostRemembered) remembered.delete(remembered.keys().next().value ?? '');
     remembered.set(name, { caller, untilMs: now() + rememberMs[database.kind] });
     caller.catch(() => remembered.delete(name));
@@ -80,9 +88,11 @@ export function createSessions({ database, keys, plans, confirms, now = Date.now
 
   return {
     async authenticate(token, accountId) {
-      const caller = await remember(token, accountId);
-      if (caller === null || caller === 'no-account') return caller;
-      return caller.expiresAt.getTime() > now() ? caller : null;
+      if (token.length > mostCharacters) return null;
+      // What is no account's id stands for one that the person isn't in.
+      const named = accountId !== undefined && accountId.length > mostCharacters ? '' : accountId;
+      const caller = await remember(token, named);
+      return caller && caller.expiresAt.getTime() > now() ? caller : null;
     },
   };
 }

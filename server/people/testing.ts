@@ -120,6 +120,7 @@ export async function openPeople(
     },
     async close() {
       await started.close();
+      await people.close();
       await parts.close();
     },
   };

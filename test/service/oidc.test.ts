@@ -44,6 +44,7 @@ async function refused(visitor: Visitor, url: URL): Promise<string | null> {
 
 interface Session {
   person: { id: string; email: string; email_verified: boolean; has_password: boolean; name: string } | null;
+  accounts: object[];
 }
 
 async function sessionOf(visitor: Visitor, url = it.server.url): Promise<Session> {
@@ -146,6 +147,21 @@ test('a person with a password is joined when both sides know the address, and n
 test('an address that the provider doesn’t vouch for is not confirmed', async () => {
   claims['carol'] = { email: 'carol@example.com', email_verified: false, name: 'Carol' };
   expect((await signIn('carol')).session.person).toMatchObject({ email: 'carol@example.com', email_verified: false });
+});
+
+test('somebody who is invited gets what he was invited to, but is not taken into a stranger’s account', async () => {
+  claims['dan'] = { email: 'dan@example.com', email_verified: true, name: 'Dan' };
+  claims['dora'] = { email: 'dora@example.com', email_verified: false, name: 'Dora' };
+  const stranger = await it.signedUp('stranger');
+  const { members } = it.people;
+  for (const email of ['dan@example.com', 'dora@example.com']) {
+    await members.invite({ accountId: null, email, role: null, plan: 'starter', invitedBy: null });
+    await members.invite({ accountId: stranger.accountId, email, role: 'member', invitedBy: stranger.personId });
+  }
+  expect((await signIn('dan')).session.accounts).toMatchObject([{ name: 'Dan', plan: 'starter' }]);
+  expect((await members.invitations(null)).map(({ email }) => email)).toEqual(['dora@example.com']);
+  // Whose address nobody vouches for.
+  expect((await signIn('dora')).session.accounts).toMatchObject([{ name: 'Dora', plan: 'free' }]);
 });
 
 test('a provider that calls itself by another name than the operator does is not asked', async () => {
