@@ -123,11 +123,13 @@ const addCredit = defineRoute({
   id: 'addCredit',
   method: 'POST',
   path: '/admin/accounts/{id}/credit',
-  summary: 'Add to the balance of an account',
+  summary: 'Add to the balance of an account, or take back',
+  description:
+    'A negative amount corrects: a refund, a payment that was called back. It needs a note, and the balance may go below 0.',
   idempotent: true,
   params: identity,
   body: z.strictObject({
-    amount_usd: dollars.gt(0),
+    amount_usd: z.number().min(-1_000_000).max(1_000_000),
     note: optional(line(500)),
   }),
   answer: balance,

@@ -59,7 +59,7 @@ const createOwnKey = defineRoute({
     expires_at: optional(instant),
   }),
   answer: madeKey,
-  errors: ['KEY_LIMIT_REACHED'],
+  errors: ['KEY_LIMIT_REACHED', 'TOO_MANY_ATTEMPTS'],
 });
 
 const changeOwnKey = defineRoute({
@@ -98,7 +98,7 @@ const rotateOwnKey = defineRoute({
     }),
   }),
   answer: madeKey,
-  errors: ['NOT_FOUND', 'KEY_LIMIT_REACHED'],
+  errors: ['NOT_FOUND', 'KEY_LIMIT_REACHED', 'TOO_MANY_ATTEMPTS'],
 });
 
 const revokeOwnKey = defineRoute({

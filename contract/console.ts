@@ -179,7 +179,7 @@ const exportAccount = defineRoute({
     'JSON for what is in the database, CSV of single requests, Parquet of every version, the files of models.',
   contentType: 'application/zip',
   answer: z.string(),
-  errors: [],
+  errors: ['CONFLICT'],
 });
 
 const deleteOwnAccount = defineRoute({

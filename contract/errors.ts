@@ -177,7 +177,8 @@ const kinds = {
   TOO_MANY_ATTEMPTS: {
     status: 429,
     type: 'rate_limit_error',
-    about: 'Somebody tried to sign in or to sign up too often; `Retry-After` says when the next try counts.',
+    about:
+      'Somebody tried to sign in, to sign up or to make keys too often; `Retry-After` says when the next try counts.',
   },
   HEADERS_TOO_LARGE: {
     status: 431,

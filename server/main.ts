@@ -212,16 +212,20 @@ export async function startServer(
       each => each.close(),
     );
 
-    const deletion = createDeletion({
-      database,
-      jobs,
-      storage,
-      forget(id) {
-        predictions.changed();
-        letGo(id);
-      },
-      log,
-    });
+    const deletion = closing(
+      createDeletion({
+        database,
+        jobs,
+        storage,
+        uploads,
+        forget(id) {
+          predictions.changed();
+          letGo(id);
+        },
+        log,
+      }),
+      each => each.close(),
+    );
     const series = closing(await createSeries({ engine, machine: telemetry.machine, database, log }), each =>
       each.close(),
     );
@@ -282,6 +286,7 @@ export async function startServer(
       payments,
       seller: settings.invoiceFrom,
       link: page => people.link(page),
+      log,
     });
     mountOperatorRoutes(app, { database, accounts, people, plans, models, engine, deletion, series, log });
     await mountConsole(app, settings.consoleFolder);

@@ -74,10 +74,16 @@ export interface Accounts {
   list(page?: { limit?: number; after?: string | undefined }): Promise<Account[]>;
   /** Undefined when there is no such account. Throws AccountError. */
   patch(id: string, patch: AccountPatch): Promise<Account | undefined>;
-  /** Adds money. Undefined when there is no such account. Throws AccountError. */
+  /** Adds money, or, with a negative amount, takes it back: the balance may go below 0. Undefined when there is no such account. Throws AccountError. */
   credit(id: string, credit: { amountPicodollars: bigint; note: string }): Promise<Account | undefined>;
-  /** Adds money that was paid; once for each `paymentId`, however often it is told. False when it was told before. */
-  pay(id: string, payment: { paymentId: string; amountPicodollars: bigint; note: string }): Promise<boolean>;
+  /**
+   * Adds money that was paid; once for each `paymentId`, however often it is told. Where the account is deleted or was never there, the
+   * payment stands in the ledger under its id all the same.
+   */
+  pay(
+    id: string,
+    payment: { paymentId: string; amountPicodollars: bigint; note: string },
+  ): Promise<'paid' | 'told before' | 'no account'>;
   /** Called with the id of an account whose row has changed in this process. */
   onChange(listener: (accountId: string) => void): void;
 }
@@ -226,7 +232,7 @@ export async function createAccounts(options: AccountsOptions): Promise<Accounts
     },
 
     async credit(id, { amountPicodollars, note }) {
-      checkAmount(amountPicodollars, 1n);
+      checkAmount(amountPicodollars < 0n ? -amountPicodollars : amountPicodollars, 1n);
       const account = await one('id', id);
       if (!account) return undefined;
       if (!account.billed) throw new AccountError('UNBILLED', 'This account is not billed: it needs no credit');
@@ -248,17 +254,20 @@ export async function createAccounts(options: AccountsOptions): Promise<Accounts
 
     async pay(id, { paymentId, amountPicodollars, note }) {
       checkAmount(amountPicodollars, 1n);
-      const rows = await database.query(
+      const [row] = await database.query<{ entries: number; accounts: number }>(
         `WITH entry AS (
            INSERT INTO ledger (id, at, account_id, kind, amount_picodollars, note)
-           SELECT $2::uuid, $3::timestamptz, id, 'payment', $4::bigint, $5 FROM accounts WHERE id = $1
-           ON CONFLICT (id) DO NOTHING RETURNING amount_picodollars AS amount)
-         UPDATE accounts SET balance_picodollars = balance_picodollars + entry.amount FROM entry WHERE accounts.id = $1
-         RETURNING accounts.id`,
+           VALUES ($2::uuid, $3::timestamptz, $1, 'payment', $4::bigint, $5)
+           ON CONFLICT (id) DO NOTHING RETURNING amount_picodollars AS amount),
+         paid AS (
+           UPDATE accounts SET balance_picodollars = balance_picodollars + entry.amount FROM entry
+           WHERE accounts.id = $1 AND accounts.deleting_since IS NULL RETURNING accounts.id)
+         SELECT (SELECT count(*) FROM entry)::integer AS entries, (SELECT count(*) FROM paid)::integer AS accounts`,
         [id, derivedId('payment', paymentId), now(), amountPicodollars, note],
       );
       await changed(id);
-      return rows.length > 0;
+      if (row?.entries !== 1) return 'told before';
+      return row.accounts === 1 ? 'paid' : 'no account';
     },
 
     onChange(listener) {

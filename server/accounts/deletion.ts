@@ -16,25 +16,52 @@ export interface DeletionParts {
   database: Database;
   jobs: Pick<Jobs, 'open' | 'cancel'>;
   storage: Pick<Storage, 'remove'>;
-  /** Lets what is in memory of a trained model go. */
+  uploads: { forget(accountId: string): Promise<void> };
+  /** Lets go what a trained model has in memory and in files beside the storage. */
   forget(modelId: string): void;
   log?: (event: string, fields: object) => void;
 }
 
 export interface Deletion {
-  /** Resolves when nothing is left. */
+  /** Resolves when nothing is left. Throws SERVICE_UNAVAILABLE when something is, which is then tried again until it is gone. */
   delete(accountId: string, by: { personId: string | null; address: string | null }): Promise<void>;
-  /** Goes on with what a killed process has left. */
+  /** Goes on with what a killed process, or one that failed, has left; so does a timer. */
   resume(): Promise<void>;
+  close(): Promise<void>;
 }
 
 const jobsMayTakeMs = 30_000;
+const resumeEveryMs = 600_000;
 
-export function createDeletion({ database, jobs, storage, forget, log = () => {} }: DeletionParts): Deletion {
+export function createDeletion(parts: DeletionParts): Deletion {
+  const { database, jobs, storage, uploads, forget, log = () => {} } = parts;
+  /** Accounts whose deletion this process is at. */
+  const underWay = new Set<string>();
+  let resuming: Promise<void> = Promise.resolve();
+
   async function endJobs(accountId: string): Promise<void> {
     for (const { id } of await jobs.open(accountId)) await jobs.cancel(accountId, id);
     const deadlineMs = Date.now() + jobsMayTakeMs;
     while (Date.now() < deadlineMs && (await jobs.open(accountId)).length > 0) await sleep(200);
+  }
+
+  /** False when something is left. One that fails keeps no other from its end. */
+  async function tried(accountId: string): Promise<boolean> {
+    underWay.add(accountId);
+    try {
+      await finish(accountId);
+      return true;
+    } catch (error) {
+      log('accounts.not_deleted', { account_id: accountId, message: messageOf(error) });
+      return false;
+    } finally {
+      underWay.delete(accountId);
+    }
+  }
+
+  async function resume(): Promise<void> {
+    const rows = await database.query<{ id: string }>('SELECT id FROM accounts WHERE deleting_since IS NOT NULL');
+    for (const { id } of rows) if (!underWay.has(id)) await tried(id);
   }
 
   async function finish(accountId: string): Promise<void> {
@@ -44,11 +71,19 @@ export function createDeletion({ database, jobs, storage, forget, log = () => {}
     ]);
     await database.transaction(dataTables.map(sql => ({ sql, values: [accountId] })));
     for (const { id } of models) forget(id);
+    await uploads.forget(accountId);
     for (const root of ['datasets', 'models']) await storage.remove(`${root}/${accountId}/`);
     await database.transaction(lastRows.map(sql => ({ sql, values: [accountId] })));
     await database.announce('callers');
     log('accounts.deleted', { account_id: accountId });
   }
+
+  const timer = setInterval(() => {
+    resuming = resuming
+      .then(resume)
+      .catch((error: unknown) => log('accounts.not_deleted', { message: messageOf(error) }));
+  }, resumeEveryMs);
+  timer.unref();
 
   return {
     async delete(accountId, by) {
@@ -65,24 +100,23 @@ export function createDeletion({ database, jobs, storage, forget, log = () => {}
         deedStatement({ action: 'account.deleted', target: accountId, accountId: null, ...by }),
       ]);
       await database.announce('callers');
-      await finish(accountId);
+      if (!(await tried(accountId)))
+        throw new ApiError('SERVICE_UNAVAILABLE', {
+          message: 'The account is closed, but not all of it could be removed yet: that goes on by itself',
+        });
     },
 
-    async resume() {
-      const rows = await database.query<{ id: string }>('SELECT id FROM accounts WHERE deleting_since IS NOT NULL');
-      for (const { id } of rows) {
-        try {
-          await finish(id);
-        } catch (error) {
-          // One that fails keeps no other from its end; the next start tries it again.
-          log('accounts.not_deleted', {
-            account_id: id,
-            message: error instanceof Error ? error.message : String(error),
-          });
-        }
-      }
+    resume,
+
+    async close() {
+      clearInterval(timer);
+      await resuming;
     },
   };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Throws CONFLICT for what isn't meant, and for the administrator's account. */
@@ -112,6 +146,13 @@ const peopleAlone = `SELECT person_id FROM members m WHERE account_id = $1
   AND NOT EXISTS (SELECT 1 FROM members o WHERE o.person_id = m.person_id AND o.account_id <> $1)`;
 
 const lastRows = [
+  // Single charges become one entry a day, as those of others do when their usage rows go.
+  `WITH charges AS (
+     DELETE FROM ledger WHERE account_id = $1 AND kind = 'usage' RETURNING date_trunc('day', at, 'UTC') AS day, amount_picodollars)
+   INSERT INTO ledger AS days (id, at, account_id, kind, amount_picodollars)
+   SELECT gen_random_uuid(), day, $1, 'usage_of_day', sum(amount_picodollars) FROM charges GROUP BY day
+   ON CONFLICT (account_id, at) WHERE kind = 'usage_of_day'
+   DO UPDATE SET amount_picodollars = days.amount_picodollars + excluded.amount_picodollars`,
   'DELETE FROM usage WHERE account_id = $1',
   'DELETE FROM usage_hours WHERE account_id = $1',
   'DELETE FROM audit WHERE account_id = $1',

@@ -18,6 +18,8 @@ export interface OwnAccountParts extends ExportParts {
 
 export function mountOwnAccountRoutes(app: App, parts: OwnAccountParts): void {
   const { accounts, models, quota, audit, deletion } = parts;
+  /** Accounts that are being exported by this process. */
+  const exporting = new Set<string>();
 
   async function shown(account: Account): Promise<AnswerOf<typeof routes.getOwnAccount>> {
     return {
@@ -53,6 +55,10 @@ export function mountOwnAccountRoutes(app: App, parts: OwnAccountParts): void {
 
   mount(app, routes.exportAccount, async ({ caller: { account, person }, reply }) => {
     const { id } = account;
+    if (exporting.has(id))
+      throw new ApiError('CONFLICT', { message: 'An export of this account is under way: wait for its end' });
+    exporting.add(id);
+    reply.raw.once('close', () => exporting.delete(id));
     await audit.write({
       action: 'account.exported',
       target: id,

@@ -141,7 +141,16 @@ test('credit is added exactly', async () => {
     account_id: id,
     balance_usd: 0.3,
   });
-  for (const amount of [0, -1, 1e-13, 1e7]) expect((await call('POST', path, { amount_usd: amount })).status).toBe(400);
+  expect((await call('POST', path, { amount_usd: -0.5, note: 'called back by the bank' })).body).toEqual({
+    account_id: id,
+    balance_usd: -0.2,
+  });
+  expect(await call('POST', path, { amount_usd: -1 })).toMatchObject({
+    status: 400,
+    body: { detail: 'What is taken back needs a note that says why' },
+  });
+  for (const amount of [0, -1e-13, 1e-13, 1e7])
+    expect((await call('POST', path, { amount_usd: amount })).status).toBe(400);
   expect((await call('POST', '/admin/accounts/acc_none/credit', { amount_usd: 1 })).status).toBe(404);
 });
 

@@ -63,6 +63,11 @@ export function mountAccountRoutes(app: App, { accounts, keys, models, audit }: 
   });
 
   mount(app, routes.addCredit, async ({ caller, reply, params, body: { amount_usd: amountUsd, note: why = '' } }) => {
+    if (amountUsd < 0 && why === '')
+      throw new ApiError('INVALID_PARAMETER', {
+        message: 'What is taken back needs a note that says why',
+        param: 'note',
+      });
     const amountPicodollars = usdToPicodollars(amountUsd);
     const account = await accounts.credit(params.id, { amountPicodollars, note: why }).catch(refuse);
     const credited = balanceOf(account ?? missing(params.id));

@@ -1,7 +1,7 @@
 // Tells owners when 50, 80 and 95 % of a month's budget are spent: by mail, and by the account's webhook.
 //
 // What was passed is a row, so it is told once, also by several server processes and across restarts. Of parts that are passed together
-// the largest is told. A mail that isn't taken is tried again.
+// the largest is told. A mail that isn't taken is tried again, for the owners who have not had it.
 import { alertPercents } from '@vectorium/contract';
 import { monthOf } from '../accounts/index.ts';
 import type { Database, Row } from '../database/index.ts';
@@ -48,25 +48,33 @@ export function createBudgetAlerts(options: BudgetAlertsOptions): BudgetAlerts {
       `UPDATE budget_alerts b SET tries = tries + 1, mail_at = $1::timestamptz + tries * interval '5 minutes' + interval '5 minutes'
        FROM accounts a WHERE a.id = b.account_id AND (b.account_id, b.month, b.percent) = (
          SELECT account_id, month, percent FROM budget_alerts WHERE mail_at <= $1::timestamptz ORDER BY mail_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-       RETURNING b.account_id, b.month, b.percent, b.tries, a.name, a.spent_picodollars, a.budget_picodollars, a.budget_hard`,
+       RETURNING b.account_id, b.month, b.percent, b.tries, b.mailed, a.name, a.spent_picodollars, a.budget_picodollars, a.budget_hard`,
       [now()],
     );
     if (!row) return false;
     const owners = await database.query<{ email: string; language: string }>(
-      `SELECT p.email, p.language FROM members m JOIN people p ON p.id = m.person_id WHERE m.account_id = $1 AND m.role = 'owner'`,
-      [row['account_id']],
+      `SELECT p.email, p.language FROM members m JOIN people p ON p.id = m.person_id
+       WHERE m.account_id = $1 AND m.role = 'owner' AND NOT $2::jsonb ? p.email`,
+      [row['account_id'], JSON.stringify(row['mailed'])],
     );
-    try {
-      for (const owner of owners)
+    const alert = [row['account_id'], row['month'], row['percent']];
+    const which = 'account_id = $1 AND month = $2::date AND percent = $3';
+    let refused = false;
+    for (const owner of owners) {
+      try {
         await mailer.send({ to: owner.email, ...textOf(row, owner.language, link('/console/usage')) });
-    } catch (error) {
-      log('billing.alert_not_mailed', { account_id: row['account_id'], message: messageOf(error) });
-      if (Number(row['tries']) < mostTries) return true;
+        await database.query(`UPDATE budget_alerts SET mailed = mailed || to_jsonb($4::text) WHERE ${which}`, [
+          ...alert,
+          owner.email,
+        ]);
+      } catch (error) {
+        // One who can't be reached keeps the others from nothing.
+        refused = true;
+        log('billing.alert_not_mailed', { account_id: row['account_id'], message: messageOf(error) });
+      }
     }
-    await database.query(
-      'UPDATE budget_alerts SET mail_at = NULL WHERE account_id = $1 AND month = $2::date AND percent = $3',
-      [row['account_id'], row['month'], row['percent']],
-    );
+    if (!refused || Number(row['tries']) >= mostTries)
+      await database.query(`UPDATE budget_alerts SET mail_at = NULL WHERE ${which}`, alert);
     return true;
   }
 

@@ -194,6 +194,42 @@ test('owners are told of 50, 80 and 95 % once each, and of what is passed togeth
   expect(events).toHaveLength(2);
 });
 
+test('an owner whose address is refused keeps the others neither from their mail nor mailed again', async () => {
+  const browser = await person('reachable');
+  const unreachable = await it.signedUp('unreachable');
+  await it.parts.database.query(
+    `INSERT INTO members (account_id, person_id, role, created_at) VALUES ($1, $2, 'owner', '2000-01-01')`,
+    [browser.accountId, unreachable.personId],
+  );
+  await browser.call('PUT', '/console/api/billing/budget', { monthly_usd: 2 });
+  await spend(browser.accountId, '1');
+  const { database } = it.parts;
+  const sent: string[] = [];
+  const refusedAt: number[] = [];
+  let nowMs = Date.now();
+  const own = createBudgetAlerts({
+    database,
+    mailer: {
+      sends: true,
+      async send({ to }) {
+        if (to.startsWith('unreachable')) throw new Error('no such mailbox');
+        sent.push(to);
+      },
+      close() {},
+    },
+    link: page => page,
+    webhooks: { wake() {} },
+    log: () => void refusedAt.push(nowMs),
+    now: () => new Date(nowMs),
+  });
+  for (let time = 0; time < 8; time++) {
+    await own.look();
+    nowMs += 3_600_000;
+  }
+  await own.close();
+  expect([sent, refusedAt.length]).toEqual([['reachable@example.com'], 6]);
+});
+
 test('credit is bought on the provider’s page, and a payment that is told twice counts once', async () => {
   const browser = await person('payer');
   const started = await browser.call('POST', '/console/api/billing/checkout', { amount_usd: 25 });
@@ -260,10 +296,43 @@ test('what is not signed by the provider, or was long ago, counts nothing; what 
   expect(await tell('checkout.session.completed', { ...paid, client_reference_id: 'acc_gone' })).toBe(200);
   const [entry] = await it.people.audit.list({ limit: 1 });
   expect(entry).toMatchObject({
-    action: 'payment.unassigned',
+    action: 'payment.without_account',
     target: 'stripe/cs_forged',
     details: { amount_usd: 10 },
   });
+});
+
+test('a payment for an account that is gone stands in the books, and the operator is told once', async () => {
+  const payment = { paymentId: 'stripe/cs_late', amountPicodollars: usdToPicodollars(10), note: 'Stripe cs_late' };
+  const object = {
+    id: 'cs_late',
+    object: 'checkout.session',
+    payment_status: 'paid',
+    client_reference_id: 'acc_deleted',
+    amount_total: 1000,
+    currency: 'usd',
+  };
+  const payload = JSON.stringify({
+    id: 'evt_2',
+    object: 'event',
+    type: 'checkout.session.completed',
+    data: { object },
+  });
+  const signature = new Stripe('sk_test_x').webhooks.generateTestHeaderString({ payload, secret: webhookSecret });
+  for (let time = 0; time < 2; time++) {
+    const headers = { 'content-type': 'application/json', 'stripe-signature': signature };
+    const told = await fetch(`${it.server.url}/console/payments`, { method: 'POST', headers, body: payload });
+    expect(told.status).toBe(200);
+  }
+  expect(
+    await it.parts.database.query('SELECT kind, amount_picodollars, note FROM ledger WHERE account_id = $1', [
+      'acc_deleted',
+    ]),
+  ).toEqual([{ kind: 'payment', amount_picodollars: payment.amountPicodollars, note: payment.note }]);
+  const entries = (await it.people.audit.list({ limit: 100 })).filter(({ target }) => target === payment.paymentId);
+  expect(entries).toMatchObject([
+    { action: 'payment.without_account', accountId: null, details: { account_id: 'acc_deleted', amount_usd: 10 } },
+  ]);
 });
 
 /** Answers as Stripe's API does to a checkout that is begun. */

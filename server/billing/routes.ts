@@ -24,6 +24,7 @@ export interface BillingParts {
   seller: readonly string[];
   /** A page of the console. */
   link(page: string): string;
+  log?: (event: string, fields: object) => void;
 }
 
 const dayMs = 86_400_000;
@@ -32,7 +33,7 @@ const paymentAmountsUsd = [10, 25, 50, 100, 250];
 const mostPaymentBytes = 256 * 1024;
 
 export function mountBillingRoutes(app: App, parts: BillingParts): void {
-  const { database, accounts, plans, ledger, audit, payments, link } = parts;
+  const { database, accounts, plans, ledger, audit, payments, link, log = () => {} } = parts;
   const store = createBillingStore(database);
   mountInvoiceRoutes(app, { store, database, seller: parts.seller });
 
@@ -152,12 +153,15 @@ export function mountBillingRoutes(app: App, parts: BillingParts): void {
     const payment = received(payments, await buffer(request), headers);
     if (!payment) return { received: true };
     const { accountId, ...rest } = payment;
+    const outcome = await accounts.pay(accountId, rest);
     const details = { amount_usd: picodollarsToUsd(payment.amountPicodollars) };
-    if (!(await accounts.get(accountId))) {
-      // Somebody paid for an account that was deleted meanwhile: the operator gives it back.
-      await audit.write({ action: 'payment.unassigned', target: payment.paymentId, accountId: null, details });
-    } else if (await accounts.pay(accountId, rest)) {
+    if (outcome === 'paid')
       await audit.write({ action: 'payment.received', target: payment.paymentId, accountId, details });
+    // Under no account, so that the operator finds it and pays it back.
+    if (outcome === 'no account') {
+      const deed = { target: payment.paymentId, accountId: null, details: { ...details, account_id: accountId } };
+      await audit.write({ action: 'payment.without_account', ...deed });
+      log('billing.payment_without_account', { payment: payment.paymentId, account_id: accountId, ...details });
     }
     return { received: true };
   });

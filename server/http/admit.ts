@@ -18,19 +18,10 @@ interface Exchange {
 
 /** The caller, once key or session are known to be good for the route and the limits let it in. */
 export async function admit(app: App, { route, request, reply }: Exchange): Promise<Caller | PersonCaller> {
-  const bearer = bearerOf(request);
-  const caller =
-    route.auth === 'session' || (bearer === '' && sessionTokenOf(request) !== '')
-      ? await admitPerson(app, route, request)
-      : await admitKey(app, bearer);
+  const caller = await allowed(app, route, request);
   // Only on routes that are about the person: no plan has limits for them.
   if (caller.account === null) return caller;
   request.accountId = caller.account.id;
-  const { key } = caller;
-  if (route.auth === 'admin' && !key.admin)
-    throw new ApiError('ADMIN_REQUIRED', { message: 'This route needs the key of an administrator' });
-  if (route.scope && key.scopes && !key.scopes.includes(route.scope))
-    throw new ApiError('SCOPE_NOT_ALLOWED', { message: `The key does not have the scope "${route.scope}"` });
   // A page reads much more than a program does, and must not use up what the plan has for programs.
   const family = caller.person && route.family === 'read' ? 'console' : route.family;
   if (family !== 'none') {
@@ -39,6 +30,36 @@ export async function admit(app: App, { route, request, reply }: Exchange): Prom
     reply.headers(limitHeaders(counters, now));
     if (!admitted) throw refusedBy ? limitExceeded(refusedBy, now) : new Error('refused by no counter');
   }
+  return caller;
+}
+
+/** Whether a caller who was admitted would be so now, but for the limits: for answers that go on for long. */
+export async function stillAdmitted(
+  app: App,
+  { route, request }: Pick<Exchange, 'route' | 'request'>,
+): Promise<boolean> {
+  try {
+    await allowed(app, route, request);
+    return true;
+  } catch (error) {
+    if (error instanceof ApiError) return false;
+    throw error;
+  }
+}
+
+/** The caller, if key or session are good for the route. */
+async function allowed(app: App, route: Route, request: FastifyRequest): Promise<Caller | PersonCaller> {
+  const bearer = bearerOf(request);
+  const caller =
+    route.auth === 'session' || (bearer === '' && sessionTokenOf(request) !== '')
+      ? await admitPerson(app, route, request)
+      : await admitKey(app, bearer);
+  if (caller.account === null) return caller;
+  const { key } = caller;
+  if (route.auth === 'admin' && !key.admin)
+    throw new ApiError('ADMIN_REQUIRED', { message: 'This route needs the key of an administrator' });
+  if (route.scope && key.scopes && !key.scopes.includes(route.scope))
+    throw new ApiError('SCOPE_NOT_ALLOWED', { message: `The key does not have the scope "${route.scope}"` });
   return caller;
 }
 

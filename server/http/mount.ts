@@ -5,7 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Caller } from '../keys/index.ts';
-import { admit, secretOf } from './admit.ts';
+import { admit, secretOf, stillAdmitted } from './admit.ts';
 import type { App, PersonCaller, SessionCaller } from './app.ts';
 import { accept } from './body.ts';
 import { ApiError } from './errors.ts';
@@ -28,6 +28,8 @@ export interface Context<R extends Route> {
   request: IncomingMessage;
   /** Aborted when the client leaves before the answer is out. */
   signal: AbortSignal;
+  /** Whether the caller would be admitted now too; for an answer that goes on for long. */
+  admitted(): Promise<boolean>;
   requestId: string;
   /** For headers and the status of the answer; the answer itself is what the handler returns. */
   reply: FastifyReply;
@@ -95,6 +97,7 @@ async function serve<R extends Route>(
     headers: request.headers,
     request: request.raw,
     signal,
+    admitted: () => stillAdmitted(app, { route, request }),
     requestId: request.id,
     reply,
     once: repeatable,

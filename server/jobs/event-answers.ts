@@ -10,15 +10,16 @@ const heartbeatMs = 15_000;
 /** After a broken connection, clients wait so long before the next. */
 const retryMs = 2000;
 
-type Following = Pick<Context<never>, 'headers' | 'signal' | 'reply'> & {
+type Following = Pick<Context<never>, 'headers' | 'signal' | 'reply' | 'admitted'> & {
   query: { limit: number; after?: number | undefined };
 };
 
 /** Server-sent events from `after` or `Last-Event-ID` on, until the job has ended; a page of JSON for who asks for that. */
 export async function answerWithEvents(
   jobs: Pick<ServedJobs, 'events' | 'follow'>,
-  { query, headers, signal, reply }: Following,
+  { query, headers, signal, reply, admitted }: Following,
   job: Job,
+  everyMs = heartbeatMs,
 ): Promise<Raw> {
   const after = query.after ?? lastEventId(headers['last-event-id']);
   if (wantsJson(headers.accept)) {
@@ -32,8 +33,10 @@ export async function answerWithEvents(
     reply.code(204);
     return new Raw('', 'text/event-stream');
   }
-  const events = jobs.follow(job, after, signal);
-  return new Raw(Readable.from(serverSentEvents(events), { objectMode: false }), 'text/event-stream; charset=utf-8');
+  const over = new AbortController();
+  const events = jobs.follow(job, after, AbortSignal.any([signal, over.signal]));
+  const text = serverSentEvents(events, { everyMs, admitted, end: () => over.abort() });
+  return new Raw(Readable.from(text, { objectMode: false }), 'text/event-stream; charset=utf-8');
 }
 
 function wantsJson(accept = ''): boolean {
@@ -53,17 +56,24 @@ function shownEvent({ number, type, data, at }: JobEvent) {
   return { id: number, event: type, data, created_at: at.toISOString() };
 }
 
-/** The wire format, with a comment every 15 seconds so that nobody on the way takes the connection for dead. */
-async function* serverSentEvents(lists: AsyncGenerator<JobEvent[]>): AsyncGenerator<string> {
+/**
+ * The wire format, with a comment every 15 seconds so that nobody on the way takes the connection for dead. As often it is asked whether
+ * the caller may still read: a key that was revoked, or a session that has ended, ends the stream.
+ */
+async function* serverSentEvents(
+  lists: AsyncGenerator<JobEvent[]>,
+  { everyMs, admitted, end }: { everyMs: number; admitted: () => Promise<boolean>; end: () => void },
+): AsyncGenerator<string> {
   yield `retry: ${retryMs}\n\n`;
   try {
     let next = lists.next();
-    let silence = sleep(heartbeatMs, 'silence' as const, { ref: false });
+    let silence = sleep(everyMs, 'silence' as const, { ref: false });
     for (;;) {
       const result = await Promise.race([next, silence]);
       if (result === 'silence') {
+        if (!(await admitted())) return;
         yield ': still here\n\n';
-        silence = sleep(heartbeatMs, 'silence' as const, { ref: false });
+        silence = sleep(everyMs, 'silence' as const, { ref: false });
         continue;
       }
       if (result.done) return;
@@ -73,6 +83,8 @@ async function* serverSentEvents(lists: AsyncGenerator<JobEvent[]>): AsyncGenera
       next = lists.next();
     }
   } finally {
+    // Or the list that is waited for would have to come before the end.
+    end();
     await lists.return(undefined);
   }
 }

@@ -5,8 +5,11 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Webhook } from 'standardwebhooks';
+import { routes } from '@vectorium/contract';
 import type { Database } from '../database/index.ts';
+import { mount } from '../http/index.ts';
 import { openParts, startServer, type TestParts, type TestServer } from '../http/testing.ts';
+import { answerWithEvents } from './event-answers.ts';
 import { createJobs, type ServedJobs } from './jobs.ts';
 import { mountJobRoutes } from './routes.ts';
 import { mountWebhookRoutes } from './webhook-routes.ts';
@@ -188,6 +191,31 @@ async function queriesOf(followers: number): Promise<number> {
   for (const events of await Promise.all(all)) expect(events.flat()).toHaveLength(1);
   return statements;
 }
+
+test('a stream ends when its key is revoked, though its job goes on', async () => {
+  const { id, finish } = await begin();
+  const own = await parts.keys.make(parts.accountId, { name: 'reader' });
+  const short = await startServer(parts, app => {
+    mount(app, routes.getJobEvents, async ({ caller, params, query, headers, signal, reply, admitted }) => {
+      const job = await jobs.get(caller.account.id, params.id);
+      if (!job) throw new Error('no job');
+      return answerWithEvents(jobs, { query, headers, signal, reply, admitted }, job, 50);
+    });
+  });
+  const response = await short.fetch(`/api/v2/jobs/${id}/events`, { key: own?.secret ?? '' });
+  let text = '';
+  let revoked = false;
+  for await (const piece of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    text += piece;
+    if (text.split(': still here').length < 3 || revoked) continue;
+    revoked = true;
+    await parts.keys.revoke(own?.key.id ?? '');
+  }
+  expect(text).toContain('event: begun');
+  expect((await get(`/v2/jobs/${id}`)).body).toMatchObject({ status: 'running' });
+  finish();
+  await short.close();
+});
 
 test('a cancel answers with the job as it then is', async () => {
   const { id } = await begin();

@@ -33,9 +33,9 @@ export function mountJobRoutes(app: App, jobs: ServedJobs): void {
   // Whoever waits for a job would keep a server that stops waiting for them.
   app.fastify.addHook('preClose', async () => jobs.release());
 
-  mount(app, routes.getJobEvents, async ({ caller, params, query, headers, signal, reply }) => {
+  mount(app, routes.getJobEvents, async ({ caller, params, query, headers, signal, reply, admitted }) => {
     const job = await existing(caller.account.id, params.id);
-    return answerWithEvents(jobs, { query, headers, signal, reply }, job);
+    return answerWithEvents(jobs, { query, headers, signal, reply, admitted }, job);
   });
 }
 

@@ -9,6 +9,7 @@ import type { TestDatabases } from '../database/testing.ts';
 import { loadPlans, usdToPicodollars } from '../plans/index.ts';
 import type { Plans } from '../plans/index.ts';
 import { createKeys, ensureAdministrator, KeyError, makeAdminKey } from './index.ts';
+import { KeysTooFast } from './keys.ts';
 import type { Keys } from './index.ts';
 
 const defaultModelFor = async ({ name }: { name: string }) => (name === 'free' ? 'e5_small' : 'gte_base');
@@ -116,6 +117,63 @@ for (const kind of ['pglite', 'postgresql'] as const) {
       nowMs += 60_000;
       expect(await keys.authenticate(old?.secret ?? '')).toBeNull();
       expect(await keys.authenticate(next?.secret ?? '')).not.toBeNull();
+    });
+
+    it('goes on with the limits of a key that is not used any more, so that making and revoking evades none', async () => {
+      const { id } = await newAccount('churn@example.org', 'starter');
+      const windowsOf = async (secret = '') => {
+        const caller = await keys.authenticate(secret);
+        return caller?.key.countsAs ?? caller?.key.id;
+      };
+      const made = await Promise.all(['a', 'b'].map(name => keys.make(id, { name })));
+      const windows = await Promise.all(made.map(each => windowsOf(each?.secret)));
+      expect(windows).toEqual(made.map(each => each?.key.id));
+      await keys.revoke(made[0]?.key.id ?? '');
+      const third = await keys.make(id, { name: 'c' });
+      expect(await windowsOf(third?.secret)).toBe(windows[0]);
+      // The windows of both are in use now.
+      const fourth = await keys.make(id, { name: 'd' });
+      expect(await windowsOf(fourth?.secret)).toBe(fourth?.key.id);
+      const rotated = await keys.rotate(third?.key.id ?? '', { overlapMs: 60_000 });
+      expect(await windowsOf(rotated?.secret)).toBe(windows[0]);
+      await keys.revoke(third?.key.id ?? '');
+      await keys.revoke(rotated?.key.id ?? '');
+      expect(await windowsOf((await keys.make(id, { name: 'e' }))?.secret)).toBe(windows[0]);
+    });
+
+    it('is made by people so often an hour, and a list has the newest of those that are over', async () => {
+      const { id } = await newAccount('often@example.org', 'starter');
+      const first = await keys.make(id, { name: 'first' });
+      for (let count = 0; count < 30; count++) {
+        const made = await keys.make(id, { name: `${count}`, madeBy: 'ada' });
+        await keys.revoke(made?.key.id ?? '');
+      }
+      await expect(keys.make(id, { name: 'x', madeBy: 'ada' })).rejects.toThrow(KeysTooFast);
+      await expect(keys.rotate(first?.key.id ?? '', { overlapMs: 0, madeBy: 'ada' })).rejects.toThrow(KeysTooFast);
+      expect(await keys.make(id, { name: 'the operator’s' })).toBeDefined();
+      nowMs += 3_600_000;
+      expect(await keys.make(id, { name: 'x', madeBy: 'ada' })).toBeDefined();
+      await database.query(
+        `INSERT INTO keys (id, account_id, hash, hint, name, admin, revoked_at)
+         SELECT 'key_00' || n, $1, sha256(('often' || n)::bytea), '', 'old', false, now() FROM generate_series(1, 100) AS n`,
+        [id],
+      );
+      const names = (await keys.list(id)).map(({ name }) => name);
+      expect(names).toHaveLength(103);
+      expect(names).toEqual(expect.arrayContaining(['first', 'x', '29', '0']));
+      await accounts.patch(id, { plan: 'free' });
+      await expect(keys.make(id, { name: 'y', madeBy: 'ada' })).rejects.toThrow(KeyError);
+    });
+
+    it('leaves what it has spent of the month’s budget to the key that takes its place', async () => {
+      const { id } = await newAccount('budget@example.org');
+      const old = await keys.make(id, { name: 'a', budgetPicodollars: 100n });
+      await database.query(`UPDATE keys SET spent_month = $2::date, spent_picodollars = 90 WHERE id = $1`, [
+        old?.key.id,
+        `${new Date(nowMs).toISOString().slice(0, 7)}-01`,
+      ]);
+      const next = await keys.rotate(old?.key.id ?? '', { overlapMs: 0 });
+      expect(next?.key).toMatchObject({ budgetPicodollars: 100n, spentPicodollars: 90n });
     });
 
     it("follows its account's plan and limits at once", async () => {

@@ -27,13 +27,18 @@ export interface Key {
   lastUsedAt: Date | null;
   /** The person who made it in the console. */
   madeBy: string | null;
+  /** It counts what a person does in the console, and nobody has its secret. */
+  ofSession: boolean;
   /** In this calendar month (UTC), of a key with a budget. */
   spentPicodollars: bigint;
 }
 
 export interface Caller {
   account: Account;
-  key: Pick<Key, 'id' | 'name' | 'admin' | 'scopes' | 'models' | 'budgetPicodollars' | 'expiresAt'>;
+  key: Pick<Key, 'id' | 'name' | 'admin' | 'scopes' | 'models' | 'budgetPicodollars' | 'expiresAt'> & {
+    /** The key whose limit windows it goes on with; absent: its own. */
+    countsAs?: string;
+  };
   /** Set when a session of the console stands for the key. */
   person?: {
     id: string;
@@ -78,7 +83,7 @@ export interface Keys {
     o: { overlapMs: number; madeBy?: string | null },
   ): Promise<{ key: Key; secret: string } | undefined>;
   get(id: string): Promise<Key | undefined>;
-  /** An account's keys, oldest first, revoked ones too, without those of sessions. */
+  /** An account's keys, oldest first, without those of sessions: all that can be used, and the newest that were revoked or have expired. */
   list(accountId: string): Promise<Key[]>;
   /** What is absent stays. Takes effect at once, as `revoke` does. Undefined when there is no such key or it is revoked. Throws KeyError. */
   change(id: string, changes: KeyChanges): Promise<Key | undefined>;
@@ -99,6 +104,14 @@ export class KeyError extends Error {
   }
 }
 
+/** People of the account have made as many keys within an hour as they may: each leaves a row for good. */
+export class KeysTooFast extends Error {
+  override readonly name = 'KeysTooFast';
+  constructor() {
+    super(`People of an account make at most ${mostMadeAnHour} keys an hour; try again later`);
+  }
+}
+
 export interface KeysOptions {
   database: Database;
   commit: GroupCommit;
@@ -110,6 +123,10 @@ export interface KeysOptions {
 /** What others change is announced; should that get lost, what is known of a key is read again after so long. */
 const rememberMs = { pglite: 10_000, postgresql: 2_000 };
 const mostRemembered = 20_000;
+/** By people in the console; what the operator makes is not counted. */
+const mostMadeAnHour = 30;
+/** Keys in a list that can't be used any more. */
+const mostPast = 100;
 /** A key in constant use writes its last use this often. */
 const lastUsedEveryMs = 60_000;
 
@@ -132,7 +149,7 @@ export function createKeys({ database, commit, accounts, plans, now = Date.now }
 
   async function load(hash: Buffer): Promise<Caller | null> {
     const [row] = await database.query(
-      `SELECT a.*, k.id AS key_id, k.name AS key_name, k.admin, k.scopes, k.models, k.budget_picodollars AS key_budget, k.expires_at
+      `SELECT a.*, k.id AS key_id, k.name AS key_name, k.admin, k.scopes, k.models, k.budget_picodollars AS key_budget, k.expires_at, k.counts_as
        FROM keys k JOIN accounts a ON a.id = k.account_id WHERE k.hash = $1 AND k.revoked_at IS NULL AND a.deleting_since IS NULL`,
       [hash],
     );
@@ -144,6 +161,7 @@ export function createKeys({ database, commit, accounts, plans, now = Date.now }
       key: {
         ...rightsFrom({ ...row, name: row['key_name'], budget_picodollars: row['key_budget'] }),
         id: String(row['key_id']),
+        ...(row['counts_as'] !== null && { countsAs: String(row['counts_as']) }),
       },
     };
   }
@@ -177,10 +195,15 @@ export function createKeys({ database, commit, accounts, plans, now = Date.now }
       // Keys that are made at the same time count each other.
       { sql: 'SELECT 1 FROM accounts WHERE id = $1 FOR UPDATE', values: [accountId] },
       {
-        sql: `INSERT INTO keys (id, account_id, hash, hint, name, admin, scopes, models, budget_picodollars, expires_at, created_at, made_by)
-              SELECT $1, $2, $3::bytea, $4, $5, $6::boolean, $7::jsonb, $8::jsonb, $9::bigint, $10::timestamptz, $11::timestamptz, $14
-              WHERE $12::integer IS NULL OR $12 > (SELECT count(*) FROM keys WHERE account_id = $2 AND revoked_at IS NULL
-                AND session_of IS NULL AND (expires_at IS NULL OR expires_at > $11) AND id IS DISTINCT FROM $13::text)
+        sql: `INSERT INTO keys (id, account_id, hash, hint, name, admin, scopes, models, budget_picodollars, expires_at, created_at, made_by,
+                counts_as, spent_month, spent_picodollars)
+              SELECT $1, $2, $3::bytea, $4, $5, $6::boolean, $7::jsonb, $8::jsonb, $9::bigint, $10::timestamptz, $11::timestamptz, $14,
+                coalesce(old.counts_as, old.id, ${freeWindows}), old.spent_month, coalesce(old.spent_picodollars, 0)
+              FROM (SELECT 1) AS one LEFT JOIN keys old ON old.id = $13
+              WHERE ($12::integer IS NULL OR $12 > (SELECT count(*) FROM keys WHERE account_id = $2 AND ${active}
+                  AND session_of IS NULL AND id IS DISTINCT FROM $13::text))
+                AND ($14::text IS NULL OR ${mostMadeAnHour} > (SELECT count(*) FROM keys WHERE account_id = $2
+                  AND session_of IS NULL AND made_by IS NOT NULL AND created_at > $11::timestamptz - interval '1 hour'))
               RETURNING *`,
         values: [
           id,
@@ -210,8 +233,17 @@ export function createKeys({ database, commit, accounts, plans, now = Date.now }
     // A secret that was chosen may be remembered as unknown, whether this process or another stores it now.
     const [, rows] = await database.transaction(statements).finally(() => database.announce('callers'));
     const [row] = rows ?? [];
-    if (!row) throw new KeyError(maxKeys ?? 0);
+    if (!row) throw await refusal(accountId, maxKeys, replaces?.id);
     return { key: keyFrom(row, now()), secret };
+  }
+
+  async function refusal(accountId: string, maxKeys: number | null, replaced: string | undefined): Promise<Error> {
+    const [row] = await database.query(
+      `SELECT count(*)::integer AS count FROM keys WHERE account_id = $1 AND session_of IS NULL AND id IS DISTINCT FROM $2::text
+       AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $3::timestamptz)`,
+      [accountId, replaced ?? null, new Date(now())],
+    );
+    return maxKeys !== null && Number(row?.['count']) >= maxKeys ? new KeyError(maxKeys) : new KeysTooFast();
   }
 
   async function get(id: string): Promise<Key | undefined> {
@@ -240,8 +272,14 @@ export function createKeys({ database, commit, accounts, plans, now = Date.now }
     },
 
     async list(accountId) {
-      const sql = 'SELECT * FROM keys WHERE account_id = $1 AND session_of IS NULL ORDER BY id';
-      return (await database.query(sql, [accountId])).map(row => keyFrom(row, now()));
+      const rows = await database.query(
+        `WITH own AS (SELECT *, revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2::timestamptz) AS active
+           FROM keys WHERE account_id = $1 AND session_of IS NULL)
+         SELECT * FROM (SELECT * FROM own WHERE active UNION ALL
+           (SELECT * FROM own WHERE NOT active ORDER BY id DESC LIMIT ${mostPast})) AS listed ORDER BY id`,
+        [accountId, new Date(now())],
+      );
+      return rows.map(row => keyFrom(row, now()));
     },
 
     async change(id, { name, scopes, models, budgetPicodollars, expiresAt }) {
@@ -320,6 +358,18 @@ export function createKeys({ database, commit, accounts, plans, now = Date.now }
   };
 }
 
+/** Of a row of `keys`, where $11 is now. */
+const active = `revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $11)`;
+
+/**
+ * The windows of a key of the account ($2) that can't be used any more, unless another goes on with them already; those that were in use
+ * last. So an account never has more windows than it may have keys at once, however many it makes and revokes.
+ */
+const freeWindows = `(
+  SELECT coalesce(past.counts_as, past.id) FROM (SELECT * FROM keys WHERE account_id = $2 AND session_of IS NULL AND NOT (${active})) AS past
+  WHERE NOT EXISTS (SELECT 1 FROM keys WHERE account_id = $2 AND coalesce(counts_as, id) = coalesce(past.counts_as, past.id) AND ${active})
+  ORDER BY greatest(past.last_used_at, past.created_at) DESC, past.id DESC LIMIT 1)`;
+
 function newKeyId(): string {
   return `key_${newId().replaceAll('-', '')}`;
 }
@@ -346,6 +396,7 @@ function keyFrom(row: Row, nowMs: number): Key {
     revokedAt: row['revoked_at'] as Date | null,
     lastUsedAt: row['last_used_at'] as Date | null,
     madeBy: row['made_by'] as string | null,
+    ofSession: row['session_of'] !== null,
     spentPicodollars: spentThisMonth ? (row['spent_picodollars'] as bigint) : 0n,
   };
 }

@@ -21,10 +21,10 @@ type ShownKey = AnswerOf<typeof routes.revokeOwnKey>;
 const hourMs = 3_600_000;
 
 export function mountOwnKeyRoutes(app: App, { keys, models, audit, database, budgetChanged }: Parts): void {
-  async function shown(accountId: string, ...list: Key[]): Promise<ShownKey[]> {
+  async function shown(...list: Key[]): Promise<ShownKey[]> {
     const rows = await database.query<{ id: string; name: string }>(
-      'SELECT id, name FROM people WHERE id IN (SELECT made_by FROM keys WHERE account_id = $1)',
-      [accountId],
+      'SELECT id, name FROM people WHERE id IN (SELECT json_array_elements_text($1::json))',
+      [JSON.stringify(list.flatMap(({ madeBy }) => madeBy ?? []))],
     );
     const names = new Map(rows.map(({ id, name }) => [id, name]));
     return list.map(key => shownKey(key, names));
@@ -32,8 +32,10 @@ export function mountOwnKeyRoutes(app: App, { keys, models, audit, database, bud
 
   /** Who is no owner manages what he made. */
   async function managed(caller: SessionCaller, id: string): Promise<Key> {
-    const key = (await keys.list(caller.account.id)).find(each => each.id === id);
-    if (!key) throw new ApiError('NOT_FOUND', { message: `The account has no key ${id}` });
+    const key = await keys.get(id);
+    // Nobody manages the keys by which sessions are counted.
+    if (key?.accountId !== caller.account.id || key.ofSession)
+      throw new ApiError('NOT_FOUND', { message: `The account has no key ${id}` });
     if (caller.person.role !== 'owner' && key.madeBy !== caller.person.id)
       throw new ApiError('ROLE_NOT_ALLOWED', { message: 'The key is another person’s: an owner can do that' });
     return key;
@@ -50,7 +52,7 @@ export function mountOwnKeyRoutes(app: App, { keys, models, audit, database, bud
     });
 
   mount(app, routes.listOwnKeys, async ({ caller: { account } }) => {
-    const data = await shown(account.id, ...(await keys.list(account.id)).toReversed());
+    const data = await shown(...(await keys.list(account.id)).toReversed());
     return { data, active: data.filter(({ state }) => state === 'active').length, max_keys: account.plan.maxKeys };
   });
 
@@ -59,7 +61,7 @@ export function mountOwnKeyRoutes(app: App, { keys, models, audit, database, bud
     const made = await keys.make(account.id, { ...newKeyOf(body, models), madeBy: person.id }).catch(refuseKey);
     if (!made) throw new Error('the account of a session is gone');
     await note(caller, 'key.made', made.key, reply.request.ip);
-    const [key] = await shown(account.id, made.key);
+    const [key] = await shown(made.key);
     if (!key) throw new Error('a key is gone');
     return { key, api_key: made.secret };
   });
@@ -84,7 +86,7 @@ export function mountOwnKeyRoutes(app: App, { keys, models, audit, database, bud
     if (!changed) throw new ApiError('CONFLICT', { message: `The key ${id} was revoked a moment ago` });
     if (budgetUsd !== undefined) await budgetChanged(id);
     await note(caller, 'key.changed', changed, reply.request.ip, body);
-    const [key] = await shown(caller.account.id, changed);
+    const [key] = await shown(changed);
     if (!key) throw new Error('a key is gone');
     return key;
   });
@@ -97,7 +99,7 @@ export function mountOwnKeyRoutes(app: App, { keys, models, audit, database, bud
     const made = await keys.rotate(id, { overlapMs, madeBy: caller.person.id }).catch(refuseKey);
     if (!made) throw new ApiError('NOT_FOUND', { message: `The account has no key ${id}` });
     await note(caller, 'key.rotated', made.key, reply.request.ip);
-    const [key] = await shown(caller.account.id, made.key);
+    const [key] = await shown(made.key);
     if (!key) throw new Error('a key is gone');
     return { key, api_key: made.secret };
   });
@@ -107,7 +109,7 @@ export function mountOwnKeyRoutes(app: App, { keys, models, audit, database, bud
     const revoked = await keys.revoke(id);
     if (!revoked) throw new ApiError('NOT_FOUND', { message: `The account has no key ${id}` });
     await note(caller, 'key.revoked', revoked, reply.request.ip);
-    const [key] = await shown(caller.account.id, revoked);
+    const [key] = await shown(revoked);
     if (!key) throw new Error('a key is gone');
     return key;
   });

@@ -5,7 +5,7 @@ import type { Audit } from '../audit/index.ts';
 import { ApiError, type App, mount } from '../http/index.ts';
 import type { Models } from '../models/index.ts';
 import { picodollarsToUsd, usdToPicodollars } from '../plans/index.ts';
-import { type Caller, type Key, KeyError, type Keys, type NewKey } from './keys.ts';
+import { type Caller, type Key, KeyError, type Keys, KeysTooFast, type NewKey } from './keys.ts';
 
 interface Parts {
   accounts: Pick<Accounts, 'get'>;
@@ -91,5 +91,7 @@ export function checkExpiry(expiresAt: Date | null | undefined): void {
 
 export function refuseKey(error: unknown): never {
   if (error instanceof KeyError) throw new ApiError('KEY_LIMIT_REACHED', { message: error.message });
+  if (error instanceof KeysTooFast)
+    throw new ApiError('TOO_MANY_ATTEMPTS', { message: error.message, retryAfterSeconds: 3600 });
   throw error;
 }

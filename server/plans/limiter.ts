@@ -14,7 +14,7 @@ export interface Limiter {
 }
 
 export interface LimitedCaller {
-  key: { id: string };
+  key: { id: string; countsAs?: string };
   account: { plan: Plan };
 }
 
@@ -37,7 +37,7 @@ export async function createLimiter(options: LimiterOptions): Promise<Limiter> {
     async admit({ key, account }, family, cost = 1) {
       const limits = limitsOf(account.plan, family);
       if (limits.minute === null && limits.long === null) return { admitted: true, counters: [] };
-      return admit({ keyId: key.id, family, limits, cost });
+      return admit({ keyId: key.countsAs ?? key.id, family, limits, cost });
     },
   };
 }

@@ -1,7 +1,6 @@
 // A model's files as one download: a file as it is, or a zip of all.
 import type { Readable } from 'node:stream';
-import { PassThrough, pipeline } from 'node:stream';
-import { ZipFile } from 'yazl';
+import { createZip } from '../files/zip.ts';
 import { ApiError } from '../http/index.ts';
 import { ObjectNotFound, type Storage } from '../storage/index.ts';
 import { noModel } from './errors.ts';
@@ -71,22 +70,8 @@ export interface ZipEntry {
 
 /** Weights don't get smaller by compression, and without it the length is known before. */
 export async function zipOf(entries: readonly ZipEntry[]): Promise<ModelDownload> {
-  const zip = new ZipFile();
-  const stream = new PassThrough();
-  // What goes wrong on the way ends the stream; whoever reads it learns so.
-  zip.on('error', error => stream.destroy(error instanceof Error ? error : new Error(String(error))));
+  const zip = createZip();
   for (const { name, bytes, open } of entries)
-    zip.addReadStreamLazy(name, { compress: false, size: bytes, mtime: new Date(0) }, take => {
-      open().then(
-        content => take(null, content),
-        (error: unknown) => take(error, stream),
-      );
-    });
-  const bytes = await new Promise<number>(resolve => {
-    // Its types leave out that the size is given.
-    const take = (size: number) => resolve(size);
-    zip.end({ forceZip64Format: false, comment: '' }, take as () => void);
-  });
-  pipeline(zip.outputStream, stream, () => {});
-  return { bytes, stream, extension: 'zip', contentType: 'application/zip' };
+    zip.add(name, open, { compress: false, size: bytes, mtime: new Date(0) });
+  return { bytes: await zip.end(), stream: zip.stream, extension: 'zip', contentType: 'application/zip' };
 }

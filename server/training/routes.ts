@@ -71,11 +71,11 @@ export function mountTrainingRoutes(app: App, models: TrainedModels): void {
     return new Raw(stream, contentType);
   });
 
-  mount(app, routes.getModelEvents, async ({ caller, params, query, headers, signal, reply }) => {
+  mount(app, routes.getModelEvents, async ({ caller, params, query, headers, signal, reply, admitted }) => {
     const { model } = await models.get(caller.account.id, params.id);
     const job = await jobs.get(caller.account.id, model.jobId);
     if (!job) throw new ApiError('JOB_NOT_FOUND', { message: `The job of ${params.id} is not kept any more` });
-    return answerWithEvents(jobs, { query, headers, signal, reply }, job);
+    return answerWithEvents(jobs, { query, headers, signal, reply, admitted }, job);
   });
 
   mount(app, routes.cancelTraining, async ({ caller, params, signal }) => {

@@ -69,6 +69,11 @@ export class ResumableFiles {
     return bytes;
   }
 
+  /** All of an account, also those whose bytes still come: their next piece finds nothing. */
+  async removeOf(accountId: string): Promise<void> {
+    for (const id of await this.#ids()) if ((await this.#read(id))?.accountId === accountId) await this.remove(id);
+  }
+
   /** The number of those removed. */
   async removeExpired(): Promise<number> {
     let removed = 0;

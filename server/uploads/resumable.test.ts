@@ -215,6 +215,15 @@ it('removes what expired', async () => {
   expect(await leftovers()).toEqual([]);
 });
 
+it('forgets what an account has begun, and nothing of another', async () => {
+  const place = await begin();
+  await opened.uploads.forget('acc_another');
+  expect(await offsetOf(place)).toBe(0);
+  await opened.uploads.forget(parts.accountId);
+  expect(await offsetOf(place)).toBe(-404);
+  expect(await leftovers()).toEqual([]);
+});
+
 it('drops a file that is refused for what it is, and keeps one that the server could not take', async () => {
   for (const [code, left] of [
     ['INVALID_FILE', -404],

@@ -30,6 +30,7 @@ const sweepEveryMs = 600_000;
 
 export interface Resumable {
   answer(exchange: ResumableRequest, room: Room, onFinished: OnFinished): Promise<ResumableAnswer>;
+  forget(accountId: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -79,6 +80,7 @@ export function createResumable({ folder, storage, limits, idleMs, expiresAfterM
       if (refusal && !isTusError(refusal)) throw refusal;
       return answerOf(response, requestId);
     },
+    forget: accountId => files.removeOf(accountId),
     async close() {
       clearInterval(timer);
     },

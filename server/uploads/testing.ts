@@ -53,6 +53,7 @@ export function mountEcho(app: App, uploads: Uploads, room: Room = roomOf(Infini
 /** The routes on a folder that may have been used before, until they are stopped. */
 export interface Doors {
   server: TestServer;
+  uploads: Uploads;
   stop(): Promise<void>;
 }
 
@@ -66,6 +67,7 @@ export async function openDoors(
   const server = await startServer(parts, app => mountEcho(app, change(uploads), room));
   return {
     server,
+    uploads,
     async stop() {
       await server.close();
       await uploads.close();

@@ -53,6 +53,8 @@ export interface Uploads {
     room: Room,
     onFinished: (upload: ReceivedUpload) => Promise<object>,
   ): Promise<ResumableAnswer>;
+  /** Removes what an account has begun to upload and not finished. */
+  forget(accountId: string): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -34,6 +34,7 @@ export function createUploads({
   const resumable = createResumable({ folder, storage, limits, idleMs, expiresAfterMs });
   return {
     resume: resumable.answer,
+    forget: resumable.forget,
     close: resumable.close,
     async receive(request, room) {
       const announced = Number(request.request.headers['content-length'] ?? 0);

@@ -32,8 +32,10 @@ const deletion = createDeletion({
       await storage.remove(key);
     },
   },
+  uploads: { forget: async () => {} },
   forget() {},
 });
 await deletion.delete(accountId, { personId: null, address: null });
 process.send?.('done');
+await deletion.close();
 await database.close();

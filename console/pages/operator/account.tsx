@@ -95,8 +95,6 @@ function Credit({ id }: { id: string }) {
       <TextField
         label={text('amount')}
         type="number"
-        inputMode="decimal"
-        min="0.01"
         step="0.01"
         required
         value={amount}
