@@ -77,3 +77,16 @@ test('max_seconds ends a run that still computes vectors, with the reason, and a
   });
   expect(asked).toEqual([0]);
 });
+
+test('the seconds of a process that was killed while it prepared count', async () => {
+  const job = shop.job('regression', source, { algorithm: 'linear', epochs: 1 }, encoder);
+  const kill = () => shop.training.processIds.forEach(id => process.kill(id, 'SIGKILL'));
+  const killed = shop.training.train(
+    job,
+    { embed: () => new Promise(() => {}) },
+    { onEvent: () => setTimeout(kill, 4_000) },
+  );
+  await expect(killed).rejects.toMatchObject({ code: 'FAILED' });
+  const card = await shop.training.train(job, { embed: async texts => texts.map(() => null) });
+  expect(card.seconds).toBeGreaterThan(3);
+});

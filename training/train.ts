@@ -35,12 +35,21 @@ export interface TrainContext {
 const shares = { texts: 0.3, rows: 0.1, results: 0.05 };
 
 export async function train(job: TrainJob, context: TrainContext): Promise<Card> {
-  const clock = new Clock(job.config.maxSeconds ?? null);
   const { folder } = job;
   const made = await readCard(job.target);
   // The process was killed after its last stage, before it could say so.
   if (made) return made;
   await mkdir(folder, { recursive: true });
+  const clock = await Clock.open(folder, job.config.maxSeconds ?? null);
+  try {
+    return await trainFor(clock, job, context);
+  } finally {
+    clock.close();
+  }
+}
+
+async function trainFor(clock: Clock, job: TrainJob, context: TrainContext): Promise<Card> {
+  const { folder } = job;
   const reader = await openReader({
     source: job.source,
     scratch: folder,
