@@ -17,6 +17,14 @@ export function importanceSize(features: number): { rows: number; repetitions: n
   return { rows: Math.max(leastRows, Math.min(mostRows, rows)), repetitions };
 }
 
+/** Rows of a part, drawn evenly by the seed, in ascending order: a table may be sorted by its target or by time. */
+export function drawRows(rows: number, wanted: number, seed: number): number[] {
+  const all = Array.from({ length: rows }, (_, row) => row);
+  return shuffle(all, randomNumbers(seed, rows, wanted))
+    .slice(0, wanted)
+    .toSorted((a, b) => a - b);
+}
+
 /** After which what was not measured yet stays unmeasured. */
 const mostSeconds = 60;
 

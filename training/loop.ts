@@ -24,7 +24,7 @@ export interface LoopOptions {
   earlyStopping: boolean;
   maxSeconds: number | null;
   checkpointSeconds: number;
-  /** Seconds since the run began, those of runs before it not counted. */
+  /** Seconds since the run began, over restarts. */
   elapsed: () => number;
   signal: AbortSignal;
   onEpoch: (epoch: TrainEvents['epoch']) => void;
@@ -50,8 +50,9 @@ export async function trainLoop(plan: RunPlan, network: TabularNetwork, options:
   const total = stepsOfEpoch * tabular.epochs;
   const found = await readCheckpoint(checkpointPath(folder));
   let { progress, state, best } = found ?? (await begin(network, plan.threads));
-  const before = progress.seconds;
-  const seconds = () => before + elapsed();
+  // A machine that failed may have forgotten what the checkpoint knows.
+  const forgotten = Math.max(0, progress.seconds - elapsed());
+  const seconds = () => forgotten + elapsed();
   const graph = await openGraph(network.steps(), plan.threads);
   const batches = await Batches.open({
     path: rowsPath(folder, 'training'),

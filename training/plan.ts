@@ -14,6 +14,7 @@ import type { Split } from './split.ts';
 import { countFeatures } from './statistics.ts';
 import { chooseTarget } from './target.ts';
 import type { TargetColumn } from './target.ts';
+import { checkTelling, nothingTells } from './telling.ts';
 import type { ModelKind, TrainConfig, TrainEstimate } from './types.ts';
 
 type Asked = Jobs['check']['input'];
@@ -31,12 +32,13 @@ export interface RunPlan {
   rowsInMemoryBytes: number;
 }
 
-/** What can be said without counting; throws where the run could only fail. */
+/** What can be said without counting values; throws where the run could only fail. */
 export async function estimate(reader: Reader, asked: Asked, limits: Limits): Promise<TrainEstimate> {
   checkConfig(asked.config);
   const { kind, config, encoder } = asked;
   const target = await chooseTarget(reader, kind, config);
   const { features } = await chooseFeatures(reader, { config, target: target.name, encoder });
+  await checkTelling(reader, features, { kind, target });
   const counts = target.classes?.map(({ count }) => count);
   const plan = planned(config, {
     features: features.map(feature => standIn(feature, encoder?.dimension ?? 0)),
@@ -74,12 +76,7 @@ export async function makePlan(reader: Reader, asked: Asked, limits: Limits): Pr
     trainingRows: split.rows.training,
     encoderDimension: encoder?.dimension ?? 0,
   });
-  if (features.length === 0)
-    throw new TrainingError(
-      'NOT_TRAINABLE',
-      `No feature tells rows apart: ${leftOut.map(({ name, reason }) => `${JSON.stringify(name)}: ${reason}`).join('; ')}`,
-      'config.features',
-    );
+  if (features.length === 0) throw nothingTells(leftOut);
   const tabular = planned(config, {
     features: features.map(({ feature }) => feature),
     target: await countTarget(reader, rows([]), target),

@@ -28,6 +28,8 @@ const rows = Array.from({ length: 200 }, (_, i) => ({
 const source = await shop.table(rows);
 const empty = await shop.table([{ a: 1, kind: 'x' }]);
 
+const constant = await shop.table(Array.from({ length: 40 }, (_, i) => ({ k: 1, label: i % 2 })));
+
 const refusals: [string, { kind?: ModelKind; config: TrainConfig; source?: string }, object][] = [
   ['a target that is not there', { config: { target: 'nope' } }, { code: 'UNKNOWN_COLUMN', param: 'config.target' }],
   ['one class', { config: { target: 'constant' } }, { code: 'NOT_TRAINABLE', param: 'config.target' }],
@@ -71,6 +73,21 @@ const refusals: [string, { kind?: ModelKind; config: TrainConfig; source?: strin
     'a text without an encoder',
     { config: { target: 'kind', features: ['text'] } },
     { code: 'WRONG_TYPE', message: expect.stringMatching(/"text"/) },
+  ],
+  [
+    'features that tell no rows apart',
+    { config: { target: 'kind', features: ['constant', 'id'] } },
+    {
+      code: 'NOT_TRAINABLE',
+      message:
+        'No feature tells rows apart: "constant": all rows have the same value; "id": fewer than two values occur twice',
+      param: 'config.features',
+    },
+  ],
+  [
+    'a table of one constant and its target',
+    { config: {}, source: constant },
+    { code: 'NOT_TRAINABLE', message: expect.stringMatching(/No feature .*"k"/), param: 'config.features' },
   ],
   [
     'no rate',

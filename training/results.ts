@@ -1,7 +1,7 @@
 // What the finished model is worth: it is loaded as others will load it, and asked about held-out raw rows.
 import type { Reader } from '@vectorium/tables';
 import { setImmediate as turn } from 'node:timers/promises';
-import { importanceOf, importanceSize } from './importance.ts';
+import { drawRows, importanceOf, importanceSize } from './importance.ts';
 import { accuracyOf, areaUnderCurve, calibrationOf, confusionOf, f1Of, logLossOf, rocOf } from './metrics/classes.ts';
 import { errorsOf, pairsOf, residualsOf } from './metrics/numbers.ts';
 import type { RunPlan } from './plan.ts';
@@ -32,18 +32,20 @@ export async function measure(
   const rows = plan.split.rows[options.part];
   const predicted = new Float64Array(rows * outputs);
   const labels = new Float64Array(rows);
-  const wanted = importanceSize(plan.features.length).rows;
+  const drawn = drawRows(rows, importanceSize(plan.features.length).rows, plan.seed);
   const kept: { columns: RawColumn[]; ys: Float64Array }[] = [];
-  let done = 0;
+  let [done, next] = [0, 0];
   try {
     for await (const raw of rawRows(reader, plan, options)) {
       options.signal.throwIfAborted();
       predicted.set(await predict(graph, raw.columns, { plan, atOnce }), done * outputs);
       labels.set(raw.ys, done);
-      if (done < wanted) {
-        const first = Array.from({ length: Math.min(raw.rows, wanted - done) }, (_, row) => row);
-        kept.push({ columns: raw.columns.map(column => pickRows(column, first)), ys: raw.ys.slice(0, first.length) });
-      }
+      const own: number[] = [];
+      for (let row = drawn[next]; row !== undefined && row < done + raw.rows; row = drawn[++next]) own.push(row - done);
+      kept.push({
+        columns: raw.columns.map(column => pickRows(column, own)),
+        ys: Float64Array.from(own, row => raw.ys[row] ?? NaN),
+      });
       done += raw.rows;
       await turn();
     }

@@ -1,6 +1,7 @@
 // Text columns: their vectors are asked for in parts, none twice, and what they say is learnt.
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import { workshop } from './testing.ts';
 import type { TrainServices } from './types.ts';
@@ -59,4 +60,33 @@ test('vectors of another length are refused', async () => {
   await expect(
     shop.training.train(job, { embed: async texts => texts.map(() => new Float32Array(3)) }),
   ).rejects.toMatchObject({ code: 'EMBEDDING_FAILED' });
+});
+
+test('max_seconds ends a run that still computes vectors, with the reason, and asks for no more', async () => {
+  const job = shop.job('regression', source, { ...config, maxSeconds: 1 }, encoder);
+  const asked: number[] = [];
+  const embed: TrainServices['embed'] = async (texts, part) => {
+    asked.push(part);
+    await sleep(1_100);
+    return texts.map(() => null);
+  };
+  await expect(shop.training.train(job, { embed })).rejects.toMatchObject({
+    code: 'NOT_TRAINABLE',
+    message: expect.stringMatching(/max_seconds \(1\).* vectors/),
+    param: 'config.max_seconds',
+  });
+  expect(asked).toEqual([0]);
+});
+
+test('the seconds of a process that was killed while it prepared count', async () => {
+  const job = shop.job('regression', source, { algorithm: 'linear', epochs: 1 }, encoder);
+  const kill = () => shop.training.processIds.forEach(id => process.kill(id, 'SIGKILL'));
+  const killed = shop.training.train(
+    job,
+    { embed: () => new Promise(() => {}) },
+    { onEvent: () => setTimeout(kill, 4_000) },
+  );
+  await expect(killed).rejects.toMatchObject({ code: 'FAILED' });
+  const card = await shop.training.train(job, { embed: async texts => texts.map(() => null) });
+  expect(card.seconds).toBeGreaterThan(3);
 });

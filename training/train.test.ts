@@ -89,6 +89,19 @@ test('the same seed gives the same model, bit by bit, and another seed another',
   expect(bytes[0]).not.toBe(bytes[2]);
 });
 
+test('importance in a table that is sorted by its target is of all classes', async () => {
+  const rows = Array.from({ length: 16_000 }, (_, i) => ({
+    tells: i < 10_000 ? 0 : 1,
+    noise: (i * 7919) % 101,
+    y: i < 10_000,
+  }));
+  const config = { algorithm: 'linear', epochs: 1, learningRate: 0.05, validationSplit: 0.5 } as const;
+  const card = await shop.training.train(shop.job('classification', await shop.table(rows), config), noServices);
+  expect(card.metrics?.['accuracy']).toBe(1);
+  expect(card.importance[0]).toMatchObject({ feature: 'tells' });
+  expect(card.importance[0]?.importance).toBeGreaterThan(0.2);
+});
+
 test('a cancelled run ends soon and makes no model', async () => {
   const job = shop.job('regression', cars, {
     target: 'Miles_per_Gallon',

@@ -6,6 +6,7 @@ import { createTabular } from '@vectorium/nets';
 import type { TabularNetwork } from '@vectorium/nets';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { Clock } from './clock.ts';
 import { readCard, writeModel } from './model-folder.ts';
 import { encodeRows, isEncoded } from './encode.ts';
 import { openHeldOut } from './evaluate.ts';
@@ -34,12 +35,21 @@ export interface TrainContext {
 const shares = { texts: 0.3, rows: 0.1, results: 0.05 };
 
 export async function train(job: TrainJob, context: TrainContext): Promise<Card> {
-  const began = performance.now();
   const { folder } = job;
   const made = await readCard(job.target);
   // The process was killed after its last stage, before it could say so.
   if (made) return made;
   await mkdir(folder, { recursive: true });
+  const clock = await Clock.open(folder, job.config.maxSeconds ?? null);
+  try {
+    return await trainFor(clock, job, context);
+  } finally {
+    clock.close();
+  }
+}
+
+async function trainFor(clock: Clock, job: TrainJob, context: TrainContext): Promise<Card> {
+  const { folder } = job;
   const reader = await openReader({
     source: job.source,
     scratch: folder,
@@ -57,9 +67,9 @@ export async function train(job: TrainJob, context: TrainContext): Promise<Card>
       algorithm: plan.tabular.algorithm,
       parameters: network.parameters,
     });
-    const before = await prepare(reader, { job, plan, network }, context);
-    const trained = await run({ job, plan, network, began, before }, context);
-    return await finish(reader, { job, plan, network, trained }, context);
+    const before = await prepare(reader, { job, plan, network, clock }, context);
+    const trained = await run({ job, plan, network, clock, before }, context);
+    return await finish(reader, { job, plan, network, clock, trained }, context);
   } finally {
     context.signal.removeEventListener('abort', interrupt);
     reader.close();
@@ -80,31 +90,44 @@ interface Run {
   job: TrainJob;
   plan: RunPlan;
   network: TabularNetwork;
+  clock: Clock;
 }
 
-/** Vectors of texts, then encoded rows. Gives the share of the whole that this was. */
+/** Vectors of texts, then encoded rows. Gives the share of the whole that this was. Throws TrainingError when the time is over before. */
 async function prepare(
   reader: Reader,
-  { job, plan, network }: Run,
+  { job, plan, network, clock }: Run,
   { services, signal, progress }: TrainContext,
 ): Promise<number> {
   const { folder } = job;
   const dimension = job.encoder?.dimension ?? 0;
   const texts = plan.features.some(({ kind }) => kind === 'text') ? shares.texts : 0;
-  if (!(await isEncoded(folder))) {
-    if (texts > 0)
-      await embedTexts(reader, plan, { folder, dimension, services, progress: fraction => progress(texts * fraction) });
-    await encodeRows(
-      reader,
-      { plan, network },
-      { folder, dimension, signal, progress: fraction => progress(texts + shares.rows * fraction) },
-    );
-  }
+  if (await isEncoded(folder)) return texts + shares.rows;
+  const told = (doing: string, from: number, share: number) => {
+    clock.checkPreparing(doing);
+    return (fraction: number) => {
+      progress(from + share * fraction);
+      // What is done is done: the loop ends in its own way.
+      if (fraction < 1) clock.checkPreparing(doing);
+    };
+  };
+  if (texts > 0)
+    await embedTexts(reader, plan, {
+      folder,
+      dimension,
+      services,
+      progress: told('computing vectors of texts', 0, texts),
+    });
+  await encodeRows(
+    reader,
+    { plan, network },
+    { folder, dimension, signal, progress: told('encoding rows', texts, shares.rows) },
+  );
   return texts + shares.rows;
 }
 
 async function run(
-  { job, plan, network, began, before }: Run & { began: number; before: number },
+  { job, plan, network, clock, before }: Run & { before: number },
   { limits, signal, progress, event }: TrainContext,
 ): Promise<Trained & { temperature: number }> {
   const { folder, config } = job;
@@ -124,7 +147,7 @@ async function run(
       earlyStopping: config.earlyStopping ?? true,
       maxSeconds: config.maxSeconds ?? null,
       checkpointSeconds: limits.checkpointSeconds,
-      elapsed: () => (performance.now() - began) / 1000,
+      elapsed: () => clock.seconds(),
       signal,
       onEpoch: epoch => event('epoch', epoch),
       progress: fraction => progress(before + (1 - before - shares.results) * fraction),

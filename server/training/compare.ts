@@ -1,9 +1,10 @@
 // Two models on the same rows that neither was trained on: those of a dataset, or those that both held out in training.
 import { type AnswerOf, type BodyOf, type CellTable, cellTable, type routes } from '@vectorium/contract';
 import type { Row, Tables, Value } from '@vectorium/tables';
-import { metricsOfClasses, metricsOfNumbers } from '@vectorium/training';
 import { type Datasets, versionOf } from '../datasets/index.ts';
 import { ApiError } from '../http/index.ts';
+import type { Comparison } from './measure-thread.ts';
+import { measure } from './measure.ts';
 import type { PredictAsked, Predictions } from './predictions.ts';
 import { scalarMetrics } from './rules.ts';
 import type { ReadyModel } from './store.ts';
@@ -19,6 +20,8 @@ type Answer = AnswerOf<typeof routes.compareModels>;
 
 /** More tell nothing else: the deviation of an accuracy over so many is under 0.2 percent. */
 const mostRows = 100_000;
+/** Of a model's probabilities, which are held in memory: 32 MiB. */
+const mostValues = 2 ** 23;
 const rowsAtOnce = 2000;
 
 export async function compare(
@@ -42,6 +45,7 @@ export async function compare(
 type Both = readonly [ReadyModel, ReadyModel];
 
 const targetOf = ({ ready }: ReadyModel): string => ready.card.target.name;
+const labelsOf = ({ ready }: ReadyModel): Value[] => ready.card.target.labels ?? [];
 const told = (model: ReadyModel): string => `${model.id} is for ${model.type} of ${JSON.stringify(targetOf(model))}`;
 
 /** Which rows are held out follows from the data, the target, the share and the seed. */
@@ -81,10 +85,11 @@ async function onDataset(
     const message = `The dataset has no column ${JSON.stringify(missing)}, which the models need`;
     throw new ApiError('INVALID_PARAMETER', { message, param: 'dataset_id' });
   }
-  const measuring = type === 'classification' ? new Classes(both) : new Numbers(both);
+  const labels = [...new Set(both.flatMap(labelsOf))];
+  const end = Math.min(mostRows, Math.floor(mostValues / (labels.length + 1)), dataset.version.rows);
+  const gathering = type === 'classification' ? new Classes(both, labels, end) : new Numbers(both, end);
   const { path, release } = await datasets.file(dataset, asked.signal);
   try {
-    const end = Math.min(mostRows, dataset.version.rows);
     for (let offset = 0; offset < end; offset += rowsAtOnce) {
       const limit = Math.min(rowsAtOnce, end - offset);
       const read = await tables.rows(path, { offset, limit, columns }, { signal: asked.signal });
@@ -94,7 +99,7 @@ async function onDataset(
       const predicted = await Promise.all(
         both.map(model => predictions.predict(model, table, { ...asked, place: 'rows' })),
       );
-      measuring.add(
+      gathering.add(
         rows.map(row => row[target] ?? null),
         predicted,
       );
@@ -102,12 +107,12 @@ async function onDataset(
   } finally {
     release();
   }
-  if (measuring.rows === 0) {
+  if (gathering.rows === 0) {
     const message = `No row of the dataset has a value of ${JSON.stringify(target)}`;
     throw new ApiError('INVALID_PARAMETER', { message, param: 'dataset_id' });
   }
-  const { measured, agreement } = measuring.result();
-  return answer(both, measured, { type, dataset: versionOf(dataset), rows: measuring.rows, agreement });
+  const { measured, agreement } = await measure(gathering.result(), asked.signal);
+  return answer(both, measured, { type, dataset: versionOf(dataset), rows: gathering.rows, agreement });
 }
 
 function tableOf(rows: readonly Row[]): CellTable {
@@ -116,86 +121,74 @@ function tableOf(rows: readonly Row[]): CellTable {
   return read.table;
 }
 
-interface Measuring {
+/** What is gathered piece by piece, for the thread that measures it. */
+interface Gathering {
   rows: number;
   add(actual: Value[], predicted: { values: Float64Array; probabilities: Float32Array | null }[]): void;
-  result(): { measured: Record<string, number>[]; agreement: Answer['agreement'] };
+  result(): Comparison;
 }
 
-class Classes implements Measuring {
+class Classes implements Gathering {
   rows = 0;
-  readonly #labels: Value[];
+  /** One more than labels: the last is for what neither knows. */
+  readonly #classes: number;
   readonly #places: number[][];
-  readonly #placeOf = new Map<Value, number>();
-  readonly #actual: number[] = [];
-  readonly #probabilities: number[][] = [[], []];
+  readonly #placeOf: Map<Value, number>;
+  readonly #actual: Float64Array<ArrayBuffer>;
+  readonly #probabilities: Float32Array<ArrayBuffer>[];
 
-  /** Over the classes of both, and a last one for what neither knows. */
-  constructor(both: Both) {
-    const known = both.map(({ ready }) => ready.card.target.labels ?? []);
-    this.#labels = [...new Set(known.flat())];
-    for (const [place, label] of this.#labels.entries()) this.#placeOf.set(label, place);
-    this.#places = known.map(labels => labels.map(label => this.#placeOf.get(label) ?? 0));
+  constructor(both: Both, labels: Value[], mostOfThese: number) {
+    this.#classes = labels.length + 1;
+    this.#placeOf = new Map(labels.map((label, place) => [label, place]));
+    this.#places = both.map(model => labelsOf(model).map(label => this.#placeOf.get(label) ?? 0));
+    this.#actual = new Float64Array(mostOfThese);
+    this.#probabilities = both.map(() => new Float32Array(mostOfThese * this.#classes));
   }
 
   add(actual: Value[], predicted: { probabilities: Float32Array | null }[]): void {
-    const classes = this.#labels.length + 1;
     for (const [index, { probabilities }] of predicted.entries()) {
       const places = this.#places[index] ?? [];
-      const all = this.#probabilities[index] ?? [];
+      const all = this.#probabilities[index];
+      if (!all || !probabilities) throw new Error('classes without probabilities');
       for (let row = 0; row < actual.length; row++) {
-        const of = Array<number>(classes).fill(0);
-        for (const [label, place] of places.entries()) of[place] = probabilities?.[row * places.length + label] ?? 0;
-        all.push(...of);
+        const start = (this.rows + row) * this.#classes;
+        for (const [label, place] of places.entries())
+          all[start + place] = probabilities[row * places.length + label] ?? 0;
       }
     }
-    for (const value of actual) this.#actual.push(this.#placeOf.get(value) ?? classes - 1);
-    this.rows += actual.length;
+    for (const value of actual) this.#actual[this.rows++] = this.#placeOf.get(value) ?? this.#classes - 1;
   }
 
-  result(): ReturnType<Measuring['result']> {
-    const classes = this.#labels.length + 1;
-    const actual = Float64Array.from(this.#actual);
-    const measured = this.#probabilities.map(all => metricsOfClasses(Float64Array.from(all), actual, classes));
-    const agreement = { same: 0, both_right: 0, only_first_right: 0, only_second_right: 0 };
-    for (const [row, label] of actual.entries()) {
-      const [one, other] = this.#probabilities.map(all => best(all, row, classes));
-      if (one === other) agreement.same++;
-      if (one === label && other === label) agreement.both_right++;
-      else if (one === label) agreement.only_first_right++;
-      else if (other === label) agreement.only_second_right++;
-    }
-    return { measured, agreement };
+  result(): Comparison {
+    return {
+      classes: this.#classes,
+      actual: this.#actual.subarray(0, this.rows),
+      predicted: this.#probabilities.map(all => all.subarray(0, this.rows * this.#classes)),
+    };
   }
 }
 
-function best(all: readonly number[], row: number, classes: number): number {
-  let found = 0;
-  for (let place = 1; place < classes; place++)
-    if ((all[row * classes + place] ?? 0) > (all[row * classes + found] ?? 0)) found = place;
-  return found;
-}
-
-class Numbers implements Measuring {
+class Numbers implements Gathering {
   rows = 0;
-  readonly #actual: number[] = [];
-  readonly #predicted: number[][];
+  readonly #actual: Float64Array<ArrayBuffer>;
+  readonly #predicted: Float64Array<ArrayBuffer>[];
 
-  constructor(both: Both) {
-    this.#predicted = both.map(() => []);
+  constructor(both: Both, mostOfThese: number) {
+    this.#actual = new Float64Array(mostOfThese);
+    this.#predicted = both.map(() => new Float64Array(mostOfThese));
   }
 
   add(actual: Value[], predicted: { values: Float64Array }[]): void {
-    for (const value of actual) this.#actual.push(Number(value));
-    for (const [index, { values }] of predicted.entries()) this.#predicted[index]?.push(...values);
+    this.#actual.set(actual.map(Number), this.rows);
+    for (const [index, { values }] of predicted.entries()) this.#predicted[index]?.set(values, this.rows);
     this.rows += actual.length;
   }
 
-  result(): ReturnType<Measuring['result']> {
-    const actual = Float64Array.from(this.#actual);
+  result(): Comparison {
     return {
-      measured: this.#predicted.map(values => metricsOfNumbers(Float64Array.from(values), actual)),
-      agreement: null,
+      classes: null,
+      actual: this.#actual.subarray(0, this.rows),
+      predicted: this.#predicted.map(values => values.subarray(0, this.rows)),
     };
   }
 }
