@@ -100,6 +100,7 @@ export default {
   did_plan_made: 'Plan made',
   did_credit_added: 'Credit added',
   did_payment_received: 'Payment received',
+  did_payment_without_account: 'Payment for an account that is gone',
   did_budget_changed: 'Budget changed',
   did_model_pulled: 'Model fetched',
   did_model_removed: 'Model files deleted',

@@ -105,6 +105,7 @@ export default {
   did_plan_made: 'Plan oluşturuldu',
   did_credit_added: 'Kredi eklendi',
   did_payment_received: 'Ödeme alındı',
+  did_payment_without_account: 'Artık olmayan bir hesap için ödeme',
   did_budget_changed: 'Bütçe değiştirildi',
   did_model_pulled: 'Model getirildi',
   did_model_removed: 'Model dosyaları silindi',

@@ -5,8 +5,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
-import { tinyLanguage } from '../../engine/tiny-language.ts';
-import { spawnServer, testData } from '../datasets/testing.ts';
+import { tinyLanguage } from '../engine/tiny-language.ts';
+import { spawnServer, testData } from '../server/datasets/testing.ts';
 
 type Server = Awaited<ReturnType<typeof spawnServer>>;
 
