@@ -121,12 +121,11 @@ export async function trainLanguage(
       await turn();
     }
     const total = parts.reduce((sum, part) => sum + answersOf(part), 0);
-    await network.update(rateOf(plan, network.step), total);
+    const norm = await network.update(rateOf(plan, network.step), total);
     progress.lossSum += progress.partLoss / Math.max(1, total);
     progress = { ...progress, step: progress.step + 1, part: 0, partLoss: 0 };
-    if (!Number.isFinite(progress.lossSum)) {
-      progress.stopped = 'diverged';
-    }
+    // A gradient without a length leaves weights that are no numbers, whatever the loss before it was.
+    if (!Number.isFinite(progress.lossSum + norm)) progress.stopped = 'diverged';
   }
 
   function done(ofStep: number): number {
@@ -167,6 +166,10 @@ export async function trainLanguage(
       await turn();
     }
     const validationLoss = total > 0 ? loss / total : null;
+    if (validationLoss !== null && !Number.isFinite(validationLoss)) {
+      progress.stopped = 'diverged';
+      return;
+    }
     const epoch = progress.epoch + 1;
     const curve = {
       epoch,
