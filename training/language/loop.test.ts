@@ -91,3 +91,14 @@ test('weights that a broken number reached are not the best of anything', async 
   });
   expect(await later.train()).toMatchObject({ stopped: 'diverged', bestEpoch: 1, curves: [{ epoch: 1 }] });
 });
+
+test('the clock is looked at within a step, which is then made of the parts that are done', async () => {
+  const { network, train } = await prepared({ epochs: 1, batchSize: texts.length }, { tokensAtOnce: 64 });
+  const [learn, update] = [vi.spyOn(network, 'learn'), vi.spyOn(network, 'update')];
+  const { stopped, curves } = await train({ maxSeconds: 2, elapsed: () => learn.mock.calls.length });
+  expect(learn).toHaveBeenCalledTimes(2);
+  const learnt = learn.mock.calls.reduce((sum, [part]) => sum + part.places.length, 0);
+  expect(update.mock.calls.map(([, total]) => total)).toEqual([learnt]);
+  expect(stopped).toBe('max_seconds');
+  expect(curves[0]?.training_loss).toBeGreaterThan(0);
+});

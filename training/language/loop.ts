@@ -81,15 +81,18 @@ export async function trainLanguage(
   }
   const before = progress.seconds;
   const seconds = () => before + elapsed();
+  const late = () => maxSeconds !== null && seconds() >= maxSeconds;
+  /** Whether the clock broke off the last step. */
+  let broken = false;
   let [lastCheckpoint, epochBegan, answeringMs] = [performance.now(), performance.now(), 0];
   if (!found) await answer(0);
   while (progress.stopped === null) {
     if (progress.step < steps) await learnStep();
     if (progress.stopped !== null) break;
-    const late = maxSeconds !== null && seconds() >= maxSeconds;
-    if (progress.step === steps || late) {
+    const over = late();
+    if (progress.step === steps || over) {
       if (performance.now() - lastCheckpoint >= checkpointSeconds * 250) await keep();
-      await endEpoch(late);
+      await endEpoch(over);
     }
     if (progress.stopped !== null) await keep();
   }
@@ -119,8 +122,11 @@ export async function trainLanguage(
       options.progress(done(progress.part / parts.length));
       // Messages come in and go out between parts.
       await turn();
+      if (late()) break;
     }
-    const total = parts.reduce((sum, part) => sum + answersOf(part), 0);
+    // A step that the clock breaks off is made of the parts that are done.
+    broken = progress.part < parts.length;
+    const total = parts.slice(0, progress.part).reduce((sum, part) => sum + answersOf(part), 0);
     const norm = await network.update(rateOf(plan, network.step), total);
     progress.lossSum += progress.partLoss / Math.max(1, total);
     progress = { ...progress, step: progress.step + 1, part: 0, partLoss: 0 };
@@ -157,7 +163,7 @@ export async function trainLanguage(
     answeringMs = performance.now() - answerBegan;
   }
 
-  async function endEpoch(late: boolean): Promise<void> {
+  async function endEpoch(over: boolean): Promise<void> {
     let [loss, total] = [0, 0];
     for (const part of heldOut) {
       signal.throwIfAborted();
@@ -184,9 +190,10 @@ export async function trainLanguage(
       progress.bestEpoch = epoch;
       progress.bestLoss = validationLoss;
     }
+    const whole = progress.step === steps && !broken;
     progress = { ...progress, epoch, step: 0, lossSum: 0, curves: [...progress.curves, curve] };
-    if (epoch === plan.epochs) progress.stopped = 'epochs';
-    else if (late) progress.stopped = 'max_seconds';
+    if (epoch === plan.epochs && whole) progress.stopped = 'epochs';
+    else if (over) progress.stopped = 'max_seconds';
     else if (validationLoss !== null && plan.earlyStopping && epoch - progress.bestEpoch >= plan.patience)
       progress.stopped = 'early_stopping';
     const sinceEpoch = performance.now() - epochBegan;
