@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { shuffle } from '../random.ts';
 import type { Row } from './columns.ts';
 import { type LoopOptions, trainLanguage } from './loop.ts';
 import { Network } from './network.ts';
@@ -11,6 +12,7 @@ import { samplesOf } from './samples.ts';
 import type { LanguageConfig } from './types.ts';
 import { learntVocabulary } from './vocabulary.ts';
 
+vi.mock('../random.ts', { spy: true });
 vi.setConfig({ testTimeout: 60_000 });
 
 const texts = Array.from({ length: 12 }, (_, i) => `${i} ships sail to the ${i % 3} islands behind ${i * 7} waves`);
@@ -101,4 +103,13 @@ test('the clock is looked at within a step, which is then made of the parts that
   expect(update.mock.calls.map(([, total]) => total)).toEqual([learnt]);
   expect(stopped).toBe('max_seconds');
   expect(curves[0]?.training_loss).toBeGreaterThan(0);
+});
+
+test('samples are put in order once an epoch, not once a step', async () => {
+  const { plan, train } = await prepared({ epochs: 2, batchSize: 2, validationSplit: 0.25 });
+  expect(plan.training / plan.batch).toBeGreaterThan(3);
+  vi.mocked(shuffle).mockClear();
+  await train();
+  // Once what is held out, and each epoch.
+  expect(shuffle).toHaveBeenCalledTimes(3);
 });

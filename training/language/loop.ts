@@ -57,6 +57,9 @@ export async function trainLanguage(
     .flatMap(index => data.asked[index] ?? [])
     .slice(0, answeredSamples);
 
+  /** Of the training samples in an epoch. */
+  let order = { epoch: -1, indices: training };
+
   const found = await readCheckpoint<Extra>(checkpoint);
   let best: Float32Array | null = null;
   let progress: LanguageProgress = {
@@ -107,8 +110,12 @@ export async function trainLanguage(
   return progress;
 
   async function learnStep(): Promise<void> {
-    const indices = shuffle([...training], randomNumbers(plan.seed, progress.epoch, 1));
-    const chosen = indices.slice(progress.step * plan.batch, (progress.step + 1) * plan.batch);
+    if (order.epoch !== progress.epoch)
+      order = {
+        epoch: progress.epoch,
+        indices: shuffle([...training], randomNumbers(plan.seed, progress.epoch, 1)),
+      };
+    const chosen = order.indices.slice(progress.step * plan.batch, (progress.step + 1) * plan.batch);
     const parts = packed(chosen.map(at), shape);
     for (let part = parts[progress.part]; part; part = parts[progress.part]) {
       if (signal.aborted) {
