@@ -6,6 +6,8 @@ import type { Sample } from './packing.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 export interface Samples {
+  /** Rows that were read. */
+  read: number;
   samples: Sample[];
   /** For samples that are answered during the run: what is asked, and the answer that the data has. */
   asked: ({ prompt: string; expected: string } | null)[];
@@ -14,16 +16,19 @@ export interface Samples {
   empty: number;
 }
 
-/** At most `limit` rows. A plain text that is longer than `maxLength` becomes several samples, a conversation is cut at its end. */
+/**
+ * Of `enough` rows, or as many more as it takes to find what can be trained with. A plain text that is longer than `maxLength` becomes
+ * several samples, a conversation is cut at its end.
+ */
 export async function samplesOf(
   rows: AsyncIterable<Row>,
   { tokenizer, write, end, before }: Vocabulary,
-  { maxLength, limit = Infinity }: { maxLength: number; limit?: number },
+  { maxLength, enough = Infinity }: { maxLength: number; enough?: number },
 ): Promise<Samples> {
-  const found: Samples = { samples: [], asked: [], longer: 0, withoutAnswer: 0, empty: 0 };
-  let count = 0;
+  const found: Samples = { read: 0, samples: [], asked: [], longer: 0, withoutAnswer: 0, empty: 0 };
   for await (const row of rows) {
-    if (++count > limit) break;
+    if (found.read >= enough && found.samples.length >= leastSamples) break;
+    found.read++;
     if (row === null) found.empty++;
     else if ('text' in row) addText(row.text);
     else addConversation(row.messages);

@@ -132,3 +132,11 @@ test('an estimate before the start, and refusals with their place', async () => 
   expect(await refused(pairs, { lora: { rank: 8 } })).toMatch(/^config.lora: /);
   expect(await refused(pairs, { maxLength: 3 })).toMatch(/^config.max_length: /);
 });
+
+test('a table that begins with many rows of nothing is read on', async () => {
+  const nothing = Array.from({ length: 2100 }, () => ({ prompt: 'a', completion: '' }));
+  expect(await check(await shop.table([...nothing, ...pairs]), {})).toMatchObject({ samples: 4, longer: 0 });
+  await expect(check(await shop.table([...nothing, ...pairs.slice(0, 3)]), {})).rejects.toMatchObject({
+    message: expect.stringMatching(/There are 3 samples .*2100 rows are empty/),
+  });
+});

@@ -54,9 +54,9 @@ export async function estimateLanguage(
     folder: scratch,
     characters,
   });
-  const data = await samplesOf(rowsOf(reader, columns), vocabulary, { maxLength, limit: checkedRows });
+  const data = await samplesOf(rowsOf(reader, columns), vocabulary, { maxLength, enough: checkedRows });
   checkSamples(data, maxLength);
-  const scale = Math.max(1, total / checkedRows);
+  const scale = total / data.read;
   const samples = Math.round(data.samples.length * scale);
   const precision = base?.precision ?? null;
   const plan = planLanguage(config, { samples, maxLength, decoder: decoder.config, precision, limits });
