@@ -9,6 +9,7 @@ import { randomNumbers, shuffle } from '../random.ts';
 import type { State } from '../session.ts';
 import type { TrainEvents } from '../types.ts';
 import { answersTo } from './answer.ts';
+import { divided } from './division.ts';
 import type { Network } from './network.ts';
 import { answersOf, packed, type Sample } from './packing.ts';
 import { type LanguagePlan, rateOf, stepsOfEpoch } from './plan.ts';
@@ -48,14 +49,13 @@ export async function trainLanguage(
   options: LoopOptions,
 ): Promise<LanguageProgress> {
   const { checkpoint, checkpointSeconds, maxSeconds, elapsed, signal } = options;
-  const { training, validation } = divided(data.samples.length, plan);
+  const { training, validation } = divided(Uint32Array.from(data.rows), plan);
   const steps = stepsOfEpoch(plan);
   const shape = { longestRow: plan.longestRow, tokensAtOnce: plan.tokensAtOnce };
   const at = (index: number): Sample => data.samples[index] ?? { ids: new Int32Array(), learnt: new Uint8Array() };
-  const heldOut = packed(validation.map(at), shape);
-  const asked = (validation.length > 0 ? validation : training)
-    .flatMap(index => data.asked[index] ?? [])
-    .slice(0, answeredSamples);
+  const heldOut = packed(Array.from(validation, at), shape);
+  const answered = (validation.length > 0 ? validation : training).slice(0, answeredSamples);
+  const asked = Array.from(answered).flatMap(index => data.asked[index] ?? []);
 
   /** Of the training samples in an epoch. */
   let order = { epoch: -1, indices: training };
@@ -113,10 +113,10 @@ export async function trainLanguage(
     if (order.epoch !== progress.epoch)
       order = {
         epoch: progress.epoch,
-        indices: shuffle([...training], randomNumbers(plan.seed, progress.epoch, 1)),
+        indices: shuffle(training.slice(), randomNumbers(plan.seed, progress.epoch, 1)),
       };
     const chosen = order.indices.slice(progress.step * plan.batch, (progress.step + 1) * plan.batch);
-    const parts = packed(chosen.map(at), shape);
+    const parts = packed(Array.from(chosen, at), shape);
     for (let part = parts[progress.part]; part; part = parts[progress.part]) {
       if (signal.aborted) {
         // A server that stops in order goes on here.
@@ -211,12 +211,3 @@ export async function trainLanguage(
 }
 
 const named = (values: Float32Array) => ({ shape: [values.length], data: values });
-
-/** Indices of samples. */
-function divided(count: number, plan: LanguagePlan): { training: number[]; validation: number[] } {
-  const order = shuffle(
-    Array.from({ length: count }, (_, i) => i),
-    randomNumbers(plan.seed, 0, 2),
-  );
-  return { training: order.slice(0, plan.training), validation: order.slice(plan.training) };
-}

@@ -20,7 +20,7 @@ export interface LanguagePlan {
   /** Rows are filled up to so many tokens, and so many go through at once. */
   longestRow: number;
   tokensAtOnce: number;
-  /** Samples; the last of an order that follows from the seed are held out. */
+  /** Samples: which of them are held out follows from how many and from the seed. */
   training: number;
   validation: number;
   weightDecay: number;

@@ -9,6 +9,8 @@ export interface Samples {
   /** Rows that were read. */
   read: number;
   samples: Sample[];
+  /** Of each sample, the row that it is from. */
+  rows: number[];
   /** For samples that are answered during the run: what is asked, and the answer that the data has. */
   asked: ({ prompt: string; expected: string } | null)[];
   longer: number;
@@ -25,7 +27,7 @@ export async function samplesOf(
   { tokenizer, write, end, before }: Vocabulary,
   { maxLength, enough = Infinity }: { maxLength: number; enough?: number },
 ): Promise<Samples> {
-  const found: Samples = { read: 0, samples: [], asked: [], longer: 0, withoutAnswer: 0, empty: 0 };
+  const found: Samples = { read: 0, samples: [], rows: [], asked: [], longer: 0, withoutAnswer: 0, empty: 0 };
   for await (const row of rows) {
     if (found.read >= enough && found.samples.length >= leastSamples) break;
     found.read++;
@@ -40,6 +42,7 @@ export async function samplesOf(
     if (ids.length > maxLength) found.longer++;
     for (let from = 0; from < ids.length - 1; from += maxLength) {
       const piece = Int32Array.from(ids.slice(from, from + maxLength));
+      found.rows.push(found.read);
       found.samples.push({ ids: piece, learnt: new Uint8Array(piece.length).fill(1) });
       const head = tokenizer.decode(piece.subarray(0, Math.ceil(piece.length / 3)));
       found.asked.push({ prompt: head, expected: tokenizer.decode(piece.subarray(Math.ceil(piece.length / 3))) });
@@ -71,6 +74,7 @@ export async function samplesOf(
       found.withoutAnswer++;
       return;
     }
+    found.rows.push(found.read);
     found.samples.push(cut);
     const last = messages.findLastIndex(({ role }) => role === 'assistant');
     found.asked.push({ prompt: write(messages.slice(0, last), true), expected: messages[last]?.content ?? '' });

@@ -12,6 +12,7 @@ import { randomNumbers } from '../random.ts';
 import type { TrainContext } from '../train.ts';
 import type { Card } from '../types.ts';
 import { chooseColumns, columnNames, type Columns, rowsOf } from './columns.ts';
+import { divided } from './division.ts';
 import { trainLanguage } from './loop.ts';
 import { writeLanguageModel } from './model-folder.ts';
 import { Network } from './network.ts';
@@ -99,15 +100,17 @@ export async function trainLanguageModel(job: LanguageJob, context: TrainContext
   }
   const { decoder, vocabulary, maxLength } = started;
   checkSamples(data, maxLength);
-  const plan = await planOf(folder, () =>
-    planLanguage(config, {
+  const plan = await planOf(folder, () => {
+    const wanted = planLanguage(config, {
       samples: data.samples.length,
       maxLength,
       decoder: decoder.config,
       precision: base?.precision ?? null,
       limits,
-    }),
-  );
+    });
+    const { training, validation } = divided(Uint32Array.from(data.rows), wanted);
+    return { ...wanted, training: training.length, validation: validation.length };
+  });
   signal.throwIfAborted();
   const network = await Network.open({
     config: decoder.config,
