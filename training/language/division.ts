@@ -1,6 +1,11 @@
 // Which samples are held out. Pieces of one text are alike, so a row is held out with all its samples wherever that is possible.
 import { randomNumbers, shuffle } from '../random.ts';
 
+export interface Division {
+  training: Uint32Array;
+  validation: Uint32Array;
+}
+
 /** Below this share of what is wanted, whole rows are too few to measure anything with. */
 const leastShare = 0.5;
 
@@ -9,10 +14,7 @@ const leastShare = 0.5;
  * most `validation` are held out: whole rows, or single samples where rows have so many that whole ones are not half of that. From
  * as many as were held out it follows again what was.
  */
-export function divided(
-  rows: Uint32Array,
-  { seed, validation }: { seed: number; validation: number },
-): { training: Uint32Array; validation: Uint32Array } {
+export function divided(rows: Uint32Array, { seed, validation }: { seed: number; validation: number }): Division {
   const starts = rows.map((_, sample) => sample).filter(sample => sample === 0 || rows[sample] !== rows[sample - 1]);
   const order = shuffle(
     starts.map((_, i) => i),

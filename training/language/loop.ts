@@ -9,11 +9,12 @@ import { randomNumbers, shuffle } from '../random.ts';
 import type { State } from '../session.ts';
 import type { TrainEvents } from '../types.ts';
 import { answersTo } from './answer.ts';
-import { divided } from './division.ts';
+import type { Division } from './division.ts';
 import type { Network } from './network.ts';
-import { answersOf, packed, type Sample } from './packing.ts';
+import { answersOf, packed } from './packing.ts';
 import { type LanguagePlan, rateOf, stepsOfEpoch } from './plan.ts';
-import type { Samples } from './samples.ts';
+import type { SampleList } from './sample-list.ts';
+import type { Question } from './samples.ts';
 import type { SampleAnswer } from './types.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
@@ -38,24 +39,29 @@ interface Extra {
 
 export type LanguageProgress = Checkpoint<Extra>['progress'];
 
-const answeredSamples = 3;
 /** Samples are answered after an epoch where that takes less than this share of it; before the first step and at the end always. */
 const answeringShare = 0.1;
+
+export interface LoopInput {
+  plan: LanguagePlan;
+  samples: SampleList;
+  division: Division;
+  /** Are answered during the run. */
+  questions: readonly Question[];
+  vocabulary: Vocabulary;
+}
 
 /** Leaves the values of the best epoch in the network. */
 export async function trainLanguage(
   network: Network,
-  { plan, data, vocabulary }: { plan: LanguagePlan; data: Samples; vocabulary: Vocabulary },
+  { plan, samples, division: { training, validation }, questions, vocabulary }: LoopInput,
   options: LoopOptions,
 ): Promise<LanguageProgress> {
   const { checkpoint, checkpointSeconds, maxSeconds, elapsed, signal } = options;
-  const { training, validation } = divided(Uint32Array.from(data.rows), plan);
   const steps = stepsOfEpoch(plan);
   const shape = { longestRow: plan.longestRow, tokensAtOnce: plan.tokensAtOnce };
-  const at = (index: number): Sample => data.samples[index] ?? { ids: new Int32Array(), learnt: new Uint8Array() };
+  const at = (index: number) => samples.at(index);
   const heldOut = packed(Array.from(validation, at), shape);
-  const answered = (validation.length > 0 ? validation : training).slice(0, answeredSamples);
-  const asked = Array.from(answered).flatMap(index => data.asked[index] ?? []);
 
   /** Of the training samples in an epoch. */
   let order = { epoch: -1, indices: training };
@@ -161,8 +167,8 @@ export async function trainLanguage(
 
   async function answer(epoch: number): Promise<void> {
     const answerBegan = performance.now();
-    const said = await answersTo(network, vocabulary, { prompts: asked.map(({ prompt }) => prompt), signal });
-    for (const [i, { prompt, expected }] of asked.entries()) {
+    const said = await answersTo(network, vocabulary, { prompts: questions.map(({ prompt }) => prompt), signal });
+    for (const [i, { prompt, expected }] of questions.entries()) {
       const made = { epoch, prompt, expected, answer: said[i] ?? '' };
       progress.answers.push(made);
       options.onAnswer(made);
