@@ -140,3 +140,13 @@ test('a table that begins with many rows of nothing is read on', async () => {
     message: expect.stringMatching(/There are 3 samples .*2100 rows are empty/),
   });
 });
+
+test('of plain texts whole rows are held out, with all their pieces', async () => {
+  const text = 'one fox and two dogs, three birds and a cat. '.repeat(20);
+  const texts = Array.from({ length: 8 }, () => ({ text }));
+  const job = jobOf(await shop.table(texts), { epochs: 1, maxLength: 64, validationSplit: 0.3 });
+  const { rows } = await shop.training.trainLanguage(job);
+  const pieces = rows.total / texts.length;
+  expect(pieces).toBeGreaterThan(2);
+  expect(rows).toMatchObject({ training: 6 * pieces, validation: 2 * pieces });
+});
