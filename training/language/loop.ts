@@ -9,10 +9,12 @@ import { randomNumbers, shuffle } from '../random.ts';
 import type { State } from '../session.ts';
 import type { TrainEvents } from '../types.ts';
 import { answersTo } from './answer.ts';
+import type { Division } from './division.ts';
 import type { Network } from './network.ts';
-import { answersOf, packed, type Sample } from './packing.ts';
+import { answersOf, packed } from './packing.ts';
 import { type LanguagePlan, rateOf, stepsOfEpoch } from './plan.ts';
-import type { Samples } from './samples.ts';
+import type { SampleList } from './sample-list.ts';
+import type { Question } from './samples.ts';
 import type { SampleAnswer } from './types.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
@@ -37,25 +39,32 @@ interface Extra {
 
 export type LanguageProgress = Checkpoint<Extra>['progress'];
 
-const answeredSamples = 3;
 /** Samples are answered after an epoch where that takes less than this share of it; before the first step and at the end always. */
 const answeringShare = 0.1;
+
+export interface LoopInput {
+  plan: LanguagePlan;
+  samples: SampleList;
+  division: Division;
+  /** Are answered during the run. */
+  questions: readonly Question[];
+  vocabulary: Vocabulary;
+}
 
 /** Leaves the values of the best epoch in the network. */
 export async function trainLanguage(
   network: Network,
-  { plan, data, vocabulary }: { plan: LanguagePlan; data: Samples; vocabulary: Vocabulary },
+  { plan, samples, division: { training, validation }, questions, vocabulary }: LoopInput,
   options: LoopOptions,
 ): Promise<LanguageProgress> {
   const { checkpoint, checkpointSeconds, maxSeconds, elapsed, signal } = options;
-  const { training, validation } = divided(data.samples.length, plan);
   const steps = stepsOfEpoch(plan);
   const shape = { longestRow: plan.longestRow, tokensAtOnce: plan.tokensAtOnce };
-  const at = (index: number): Sample => data.samples[index] ?? { ids: new Int32Array(), learnt: new Uint8Array() };
-  const heldOut = packed(validation.map(at), shape);
-  const asked = (validation.length > 0 ? validation : training)
-    .flatMap(index => data.asked[index] ?? [])
-    .slice(0, answeredSamples);
+  const at = (index: number) => samples.at(index);
+  const heldOut = packed(Array.from(validation, at), shape);
+
+  /** Of the training samples in an epoch. */
+  let order = { epoch: -1, indices: training };
 
   const found = await readCheckpoint<Extra>(checkpoint);
   let best: Float32Array | null = null;
@@ -81,15 +90,18 @@ export async function trainLanguage(
   }
   const before = progress.seconds;
   const seconds = () => before + elapsed();
+  const late = () => maxSeconds !== null && seconds() >= maxSeconds;
+  /** Whether the clock broke off the last step. */
+  let broken = false;
   let [lastCheckpoint, epochBegan, answeringMs] = [performance.now(), performance.now(), 0];
   if (!found) await answer(0);
   while (progress.stopped === null) {
     if (progress.step < steps) await learnStep();
     if (progress.stopped !== null) break;
-    const late = maxSeconds !== null && seconds() >= maxSeconds;
-    if (progress.step === steps || late) {
+    const over = late();
+    if (progress.step === steps || over) {
       if (performance.now() - lastCheckpoint >= checkpointSeconds * 250) await keep();
-      await endEpoch(late);
+      await endEpoch(over);
     }
     if (progress.stopped !== null) await keep();
   }
@@ -104,9 +116,13 @@ export async function trainLanguage(
   return progress;
 
   async function learnStep(): Promise<void> {
-    const indices = shuffle([...training], randomNumbers(plan.seed, progress.epoch, 1));
-    const chosen = indices.slice(progress.step * plan.batch, (progress.step + 1) * plan.batch);
-    const parts = packed(chosen.map(at), shape);
+    if (order.epoch !== progress.epoch)
+      order = {
+        epoch: progress.epoch,
+        indices: shuffle(training.slice(), randomNumbers(plan.seed, progress.epoch, 1)),
+      };
+    const chosen = order.indices.slice(progress.step * plan.batch, (progress.step + 1) * plan.batch);
+    const parts = packed(Array.from(chosen, at), shape);
     for (let part = parts[progress.part]; part; part = parts[progress.part]) {
       if (signal.aborted) {
         // A server that stops in order goes on here.
@@ -119,14 +135,16 @@ export async function trainLanguage(
       options.progress(done(progress.part / parts.length));
       // Messages come in and go out between parts.
       await turn();
+      if (late()) break;
     }
-    const total = parts.reduce((sum, part) => sum + answersOf(part), 0);
-    await network.update(rateOf(plan, network.step), total);
+    // A step that the clock breaks off is made of the parts that are done.
+    broken = progress.part < parts.length;
+    const total = parts.slice(0, progress.part).reduce((sum, part) => sum + answersOf(part), 0);
+    const norm = await network.update(rateOf(plan, network.step), total);
     progress.lossSum += progress.partLoss / Math.max(1, total);
     progress = { ...progress, step: progress.step + 1, part: 0, partLoss: 0 };
-    if (!Number.isFinite(progress.lossSum)) {
-      progress.stopped = 'diverged';
-    }
+    // A gradient without a length leaves weights that are no numbers, whatever the loss before it was.
+    if (!Number.isFinite(progress.lossSum + norm)) progress.stopped = 'diverged';
   }
 
   function done(ofStep: number): number {
@@ -149,8 +167,8 @@ export async function trainLanguage(
 
   async function answer(epoch: number): Promise<void> {
     const answerBegan = performance.now();
-    const said = await answersTo(network, vocabulary, { prompts: asked.map(({ prompt }) => prompt), signal });
-    for (const [i, { prompt, expected }] of asked.entries()) {
+    const said = await answersTo(network, vocabulary, { prompts: questions.map(({ prompt }) => prompt), signal });
+    for (const [i, { prompt, expected }] of questions.entries()) {
       const made = { epoch, prompt, expected, answer: said[i] ?? '' };
       progress.answers.push(made);
       options.onAnswer(made);
@@ -158,7 +176,7 @@ export async function trainLanguage(
     answeringMs = performance.now() - answerBegan;
   }
 
-  async function endEpoch(late: boolean): Promise<void> {
+  async function endEpoch(over: boolean): Promise<void> {
     let [loss, total] = [0, 0];
     for (const part of heldOut) {
       signal.throwIfAborted();
@@ -167,6 +185,10 @@ export async function trainLanguage(
       await turn();
     }
     const validationLoss = total > 0 ? loss / total : null;
+    if (validationLoss !== null && !Number.isFinite(validationLoss)) {
+      progress.stopped = 'diverged';
+      return;
+    }
     const epoch = progress.epoch + 1;
     const curve = {
       epoch,
@@ -181,9 +203,10 @@ export async function trainLanguage(
       progress.bestEpoch = epoch;
       progress.bestLoss = validationLoss;
     }
+    const whole = progress.step === steps && !broken;
     progress = { ...progress, epoch, step: 0, lossSum: 0, curves: [...progress.curves, curve] };
-    if (epoch === plan.epochs) progress.stopped = 'epochs';
-    else if (late) progress.stopped = 'max_seconds';
+    if (epoch === plan.epochs && whole) progress.stopped = 'epochs';
+    else if (over) progress.stopped = 'max_seconds';
     else if (validationLoss !== null && plan.earlyStopping && epoch - progress.bestEpoch >= plan.patience)
       progress.stopped = 'early_stopping';
     const sinceEpoch = performance.now() - epochBegan;
@@ -194,12 +217,3 @@ export async function trainLanguage(
 }
 
 const named = (values: Float32Array) => ({ shape: [values.length], data: values });
-
-/** Indices of samples. */
-function divided(count: number, plan: LanguagePlan): { training: number[]; validation: number[] } {
-  const order = shuffle(
-    Array.from({ length: count }, (_, i) => i),
-    randomNumbers(plan.seed, 0, 2),
-  );
-  return { training: order.slice(0, plan.training), validation: order.slice(plan.training) };
-}

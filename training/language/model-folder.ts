@@ -8,7 +8,7 @@ import type { Card } from '../types.ts';
 import { columnNames, type Columns } from './columns.ts';
 import type { LanguageProgress } from './loop.ts';
 import type { Network } from './network.ts';
-import { type LanguagePlan, tokensOf } from './plan.ts';
+import type { LanguagePlan } from './plan.ts';
 import { languageReadme } from './readme.ts';
 import type { Samples } from './samples.ts';
 import type { LanguageJob } from './types.ts';
@@ -114,7 +114,7 @@ function describe({ job, plan, columns, data, network, progress }: Finished): De
       columns: names,
       lora: plan.lora && { rank: plan.lora.rank, alpha: plan.lora.alpha, layers: [...plan.lora.layers] },
       max_length: plan.maxLength,
-      tokens: tokensOf(data),
+      tokens: data.samples.tokens,
       samples: { longer: data.longer, without_answer: data.withoutAnswer, empty: data.empty },
       answers: progress.answers,
     },

@@ -3,7 +3,7 @@
 import { ADAPTABLE, type Adaptable, configOfJson, type DecoderConfig, type Lora } from '@vectorium/nets';
 import { TrainingError } from '../errors.ts';
 import type { Limits } from '../protocol.ts';
-import type { Samples } from './samples.ts';
+import { sampleListBytes } from './sample-list.ts';
 import type { LanguageConfig } from './types.ts';
 
 export interface LanguagePlan {
@@ -20,9 +20,11 @@ export interface LanguagePlan {
   /** Rows are filled up to so many tokens, and so many go through at once. */
   longestRow: number;
   tokensAtOnce: number;
-  /** Samples; the last of an order that follows from the seed are held out. */
+  /** Samples: which of them are held out follows from how many and from the seed. */
   training: number;
   validation: number;
+  /** Of all samples. */
+  tokens: number;
   weightDecay: number;
   clip: number;
   /** Whether the products of all layers are kept for the way back; where memory is short they are computed again. */
@@ -57,6 +59,7 @@ function whole(name: string, value: number | undefined, [least, most]: readonly 
 
 export interface Planned {
   samples: number;
+  tokens: number;
   maxLength: number;
   decoder: DecoderConfig;
   /** Of the base; null without one. */
@@ -67,7 +70,7 @@ export interface Planned {
 /** Of few samples, small steps: each epoch has some dozen of them. */
 export function planLanguage(
   config: LanguageConfig,
-  { samples, maxLength, decoder, precision, limits }: Planned,
+  { samples, tokens, maxLength, decoder, precision, limits }: Planned,
 ): LanguagePlan {
   const base = precision !== null;
   const share = config.validationSplit ?? (samples < leastValidated ? 0 : 0.15);
@@ -88,6 +91,7 @@ export function planLanguage(
     tokensAtOnce: Math.max(maxLength, 2 * defaultRowTokens),
     training,
     validation,
+    tokens,
     weightDecay: 0.01,
     clip: 1,
     threads: limits.threads,
@@ -182,7 +186,8 @@ export function memoryOf(
   const head = precision
     ? 12 * 4 * answers * Math.min(vocabulary, 4096)
     : 4 * 4 * answers * vocabulary + 3 * 4 * vocabulary * hidden;
-  return Math.round(processBytes + base + state + kept + inner + head);
+  const data = sampleListBytes({ samples: plan.training + plan.validation, tokens: plan.tokens });
+  return Math.round(processBytes + base + state + kept + inner + head + data);
 }
 
 /** What a core computes in a second, in a training; a guess that is right within a factor of two. */
@@ -199,19 +204,9 @@ export function checkMemory(memoryBytes: number, limits: Limits): void {
   if (memoryBytes <= limits.memoryBytes) return;
   throw new TrainingError(
     'NOT_ENOUGH_MEMORY',
-    `The training needs about ${megabytes(memoryBytes)} of memory and may have ${megabytes(limits.memoryBytes)}: choose a smaller base_model or max_length`,
+    `The training needs about ${megabytes(memoryBytes)} of memory and may have ${megabytes(limits.memoryBytes)}: choose a smaller base_model or max_length, or fewer rows`,
     'config',
   );
 }
 
 const megabytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20).toLocaleString('en')} MB`;
-
-/** Tokens of all samples, and those that are learnt. */
-export function tokensOf({ samples }: Pick<Samples, 'samples'>): { all: number; learnt: number } {
-  let [all, learnt] = [0, 0];
-  for (const sample of samples) {
-    all += sample.ids.length;
-    for (const each of sample.learnt) learnt += each;
-  }
-  return { all, learnt };
-}

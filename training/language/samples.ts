@@ -2,28 +2,31 @@
 import type { Message } from '@vectorium/nets';
 import { TrainingError } from '../errors.ts';
 import type { Row } from './columns.ts';
-import type { Sample } from './packing.ts';
+import { SampleList } from './sample-list.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 export interface Samples {
-  samples: Sample[];
-  /** For samples that are answered during the run: what is asked, and the answer that the data has. */
-  asked: ({ prompt: string; expected: string } | null)[];
+  /** Rows that were read. */
+  read: number;
+  samples: SampleList;
   longer: number;
   withoutAnswer: number;
   empty: number;
 }
 
-/** At most `limit` rows. A plain text that is longer than `maxLength` becomes several samples, a conversation is cut at its end. */
+/**
+ * Of `enough` rows, or as many more as it takes to find what can be trained with. A plain text that is longer than `maxLength` becomes
+ * several samples, a conversation is cut at its end.
+ */
 export async function samplesOf(
   rows: AsyncIterable<Row>,
   { tokenizer, write, end, before }: Vocabulary,
-  { maxLength, limit = Infinity }: { maxLength: number; limit?: number },
+  { maxLength, enough = Infinity }: { maxLength: number; enough?: number },
 ): Promise<Samples> {
-  const found: Samples = { samples: [], asked: [], longer: 0, withoutAnswer: 0, empty: 0 };
-  let count = 0;
+  const found: Samples = { read: 0, samples: new SampleList(), longer: 0, withoutAnswer: 0, empty: 0 };
   for await (const row of rows) {
-    if (++count > limit) break;
+    if (found.read >= enough && found.samples.length >= leastSamples) break;
+    found.read++;
     if (row === null) found.empty++;
     else if ('text' in row) addText(row.text);
     else addConversation(row.messages);
@@ -31,13 +34,15 @@ export async function samplesOf(
   return found;
 
   function addText(text: string): void {
-    const ids = [...before, ...tokenizer.encode(text).ids, end];
+    const own = tokenizer.encode(text).ids;
+    const ids = new Int32Array(before.length + own.length + 1);
+    ids.set(before);
+    ids.set(own, before.length);
+    ids[ids.length - 1] = end;
     if (ids.length > maxLength) found.longer++;
     for (let from = 0; from < ids.length - 1; from += maxLength) {
-      const piece = Int32Array.from(ids.slice(from, from + maxLength));
-      found.samples.push({ ids: piece, learnt: new Uint8Array(piece.length).fill(1) });
-      const head = tokenizer.decode(piece.subarray(0, Math.ceil(piece.length / 3)));
-      found.asked.push({ prompt: head, expected: tokenizer.decode(piece.subarray(Math.ceil(piece.length / 3))) });
+      const piece = ids.subarray(from, from + maxLength);
+      found.samples.push({ ids: piece, learnt: new Uint8Array(piece.length).fill(1) }, found.read);
     }
   }
 
@@ -61,14 +66,44 @@ export async function samplesOf(
       }
     }
     if (ids.length > maxLength) found.longer++;
-    const cut = { ids: ids.slice(0, maxLength), learnt: learnt.slice(0, maxLength) };
-    if (!cut.learnt.some(Boolean)) {
-      found.withoutAnswer++;
-      return;
-    }
-    found.samples.push(cut);
+    const cut = { ids: ids.subarray(0, maxLength), learnt: learnt.subarray(0, maxLength) };
+    if (cut.learnt.some(Boolean)) found.samples.push(cut, found.read);
+    else found.withoutAnswer++;
+  }
+}
+
+export interface Question {
+  prompt: string;
+  /** The answer that the data has. */
+  expected: string;
+}
+
+/** What is asked of each chosen sample: the beginning of a text, or a conversation up to its last answer. Reads the rows once more. */
+export async function questionsOf(
+  rows: AsyncIterable<Row>,
+  { tokenizer, write }: Vocabulary,
+  { samples, chosen }: { samples: SampleList; chosen: readonly number[] },
+): Promise<Question[]> {
+  const found = new Map<number, Question>();
+  const rowOf = samples.rows;
+  let read = 0;
+  for await (const row of rows) {
+    read++;
+    for (const index of chosen)
+      if (row && rowOf[index] === read) found.set(index, 'text' in row ? ofText(index) : ofMessages(row.messages));
+    if (chosen.every(index => found.has(index))) break;
+  }
+  return chosen.flatMap(index => found.get(index) ?? []);
+
+  function ofText(index: number): Question {
+    const { ids } = samples.at(index);
+    const head = Math.ceil(ids.length / 3);
+    return { prompt: tokenizer.decode(ids.subarray(0, head)), expected: tokenizer.decode(ids.subarray(head)) };
+  }
+
+  function ofMessages(messages: readonly Message[]): Question {
     const last = messages.findLastIndex(({ role }) => role === 'assistant');
-    found.asked.push({ prompt: write(messages.slice(0, last), true), expected: messages[last]?.content ?? '' });
+    return { prompt: write?.(messages.slice(0, last), true) ?? '', expected: messages[last]?.content ?? '' };
   }
 }
 

@@ -132,3 +132,21 @@ test('an estimate before the start, and refusals with their place', async () => 
   expect(await refused(pairs, { lora: { rank: 8 } })).toMatch(/^config.lora: /);
   expect(await refused(pairs, { maxLength: 3 })).toMatch(/^config.max_length: /);
 });
+
+test('a table that begins with many rows of nothing is read on', async () => {
+  const nothing = Array.from({ length: 2100 }, () => ({ prompt: 'a', completion: '' }));
+  expect(await check(await shop.table([...nothing, ...pairs]), {})).toMatchObject({ samples: 4, longer: 0 });
+  await expect(check(await shop.table([...nothing, ...pairs.slice(0, 3)]), {})).rejects.toMatchObject({
+    message: expect.stringMatching(/There are 3 samples .*2100 rows are empty/),
+  });
+});
+
+test('of plain texts whole rows are held out, with all their pieces', async () => {
+  const text = 'one fox and two dogs, three birds and a cat. '.repeat(20);
+  const texts = Array.from({ length: 8 }, () => ({ text }));
+  const job = jobOf(await shop.table(texts), { epochs: 1, maxLength: 64, validationSplit: 0.3 });
+  const { rows } = await shop.training.trainLanguage(job);
+  const pieces = rows.total / texts.length;
+  expect(pieces).toBeGreaterThan(2);
+  expect(rows).toMatchObject({ training: 6 * pieces, validation: 2 * pieces });
+});

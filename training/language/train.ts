@@ -12,6 +12,7 @@ import { randomNumbers } from '../random.ts';
 import type { TrainContext } from '../train.ts';
 import type { Card } from '../types.ts';
 import { chooseColumns, columnNames, type Columns, rowsOf } from './columns.ts';
+import { type Division, divided } from './division.ts';
 import { trainLanguage } from './loop.ts';
 import { writeLanguageModel } from './model-folder.ts';
 import { Network } from './network.ts';
@@ -25,9 +26,8 @@ import {
   planLanguage,
   scratchConfig,
   secondsOf,
-  tokensOf,
 } from './plan.ts';
-import { checkSamples, type Samples, samplesOf } from './samples.ts';
+import { checkSamples, type Question, questionsOf, type Samples, samplesOf } from './samples.ts';
 import type { BaseModel, LanguageConfig, LanguageEstimate, LanguageJob } from './types.ts';
 import { learntVocabulary, type Vocabulary, vocabularyOf } from './vocabulary.ts';
 
@@ -37,6 +37,7 @@ type Asked = Pick<LanguageJob, 'source' | 'config' | 'base'>;
 const checkedRows = 2000;
 /** A token of a small tokenizer of one's own has about so many characters. */
 const charactersOfToken = 2.5;
+const answeredSamples = 3;
 
 export async function estimateLanguage(
   reader: Reader,
@@ -54,15 +55,15 @@ export async function estimateLanguage(
     folder: scratch,
     characters,
   });
-  const data = await samplesOf(rowsOf(reader, columns), vocabulary, { maxLength, limit: checkedRows });
+  const data = await samplesOf(rowsOf(reader, columns), vocabulary, { maxLength, enough: checkedRows });
   checkSamples(data, maxLength);
-  const scale = Math.max(1, total / checkedRows);
+  const scale = total / data.read;
   const samples = Math.round(data.samples.length * scale);
   const precision = base?.precision ?? null;
-  const plan = planLanguage(config, { samples, maxLength, decoder: decoder.config, precision, limits });
+  const tokens = base ? Math.round(data.samples.tokens.all * scale) : Math.round(characters / charactersOfToken);
+  const plan = planLanguage(config, { samples, tokens, maxLength, decoder: decoder.config, precision, limits });
   const memoryBytes = memoryOf(decoder.config, plan, precision);
   checkMemory(memoryBytes, limits);
-  const tokens = base ? Math.round(tokensOf(data).all * scale) : Math.round(characters / charactersOfToken);
   return {
     samples,
     tokens,
@@ -86,28 +87,13 @@ export async function trainLanguageModel(job: LanguageJob, context: TrainContext
     memoryBytes: readerBytes(limits),
     maxSpillBytes: 16 * 2 ** 30,
   });
-  let columns: Columns;
-  let data: Samples;
-  let started: Beginning;
+  let gathered: Gathered;
   try {
-    columns = checked(reader, config, base !== null);
-    const characters = await charactersOf(reader, columns);
-    started = await beginning({ reader, columns, config, base, folder, characters });
-    data = await samplesOf(rowsOf(reader, columns), started.vocabulary, { maxLength: started.maxLength });
+    gathered = await gather(reader, job, limits);
   } finally {
     reader.close();
   }
-  const { decoder, vocabulary, maxLength } = started;
-  checkSamples(data, maxLength);
-  const plan = await planOf(folder, () =>
-    planLanguage(config, {
-      samples: data.samples.length,
-      maxLength,
-      decoder: decoder.config,
-      precision: base?.precision ?? null,
-      limits,
-    }),
-  );
+  const { columns, decoder, vocabulary, data, plan, division, questions } = gathered;
   signal.throwIfAborted();
   const network = await Network.open({
     config: decoder.config,
@@ -126,7 +112,7 @@ export async function trainLanguageModel(job: LanguageJob, context: TrainContext
     });
     const ended = await trainLanguage(
       network,
-      { plan, data, vocabulary },
+      { plan, samples: data.samples, division, questions, vocabulary },
       {
         checkpoint: join(folder, 'checkpoint'),
         checkpointSeconds: limits.checkpointSeconds,
@@ -157,6 +143,42 @@ export async function trainLanguageModel(job: LanguageJob, context: TrainContext
   } finally {
     await network.release();
   }
+}
+
+interface Gathered extends Beginning {
+  columns: Columns;
+  data: Samples;
+  plan: LanguagePlan;
+  division: Division;
+  questions: Question[];
+}
+
+/** All that a run takes from its table. */
+async function gather(reader: Reader, { folder, config, base }: LanguageJob, limits: Limits): Promise<Gathered> {
+  const columns = checked(reader, config, base !== null);
+  const characters = await charactersOf(reader, columns);
+  const started = await beginning({ reader, columns, config, base, folder, characters });
+  const { decoder, vocabulary, maxLength } = started;
+  const data = await samplesOf(rowsOf(reader, columns), vocabulary, { maxLength });
+  checkSamples(data, maxLength);
+  const { samples } = data;
+  const plan = await planOf(folder, () => {
+    const wanted = planLanguage(config, {
+      samples: samples.length,
+      tokens: samples.tokens.all,
+      maxLength,
+      decoder: decoder.config,
+      precision: base?.precision ?? null,
+      limits,
+    });
+    const { training, validation } = divided(samples.rows, wanted);
+    return { ...wanted, training: training.length, validation: validation.length };
+  });
+  const division = divided(samples.rows, plan);
+  const { training, validation } = division;
+  const chosen = Array.from((validation.length > 0 ? validation : training).slice(0, answeredSamples));
+  const questions = await questionsOf(rowsOf(reader, columns), vocabulary, { samples, chosen });
+  return { ...started, columns, data, plan, division, questions };
 }
 
 function checked(reader: Reader, config: LanguageConfig, hasBase: boolean): Columns {

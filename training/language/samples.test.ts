@@ -1,0 +1,87 @@
+// What samples hold and what they need of memory.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { expect, onTestFinished, test } from 'vitest';
+import type { Row } from './columns.ts';
+import { decoderOf, memoryOf, planLanguage, scratchConfig } from './plan.ts';
+import { SampleList } from './sample-list.ts';
+import { questionsOf, samplesOf } from './samples.ts';
+import { learntVocabulary } from './vocabulary.ts';
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+const heap = () => {
+  collect();
+  return process.memoryUsage().heapUsed;
+};
+
+async function* each<Value>(values: Iterable<Value>): AsyncGenerator<Value> {
+  yield* values;
+}
+
+function* conversations(count: number): Generator<Row> {
+  for (let i = 0; i < count; i++)
+    yield {
+      messages: [
+        { role: 'user', content: `${i % 10} boats` },
+        { role: 'assistant', content: `${i % 10} sails` },
+      ],
+    };
+}
+
+async function learnt() {
+  const folder = await mkdtemp(join(tmpdir(), 'vectorium-samples-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  return learntVocabulary(folder, () => each(['boats and sails', 'user assistant']), 300);
+}
+
+test('a sample takes nothing of the heap', async () => {
+  const vocabulary = await learnt();
+  await samplesOf(each(conversations(100)), vocabulary, { maxLength: 64 });
+  const before = heap();
+  const { samples } = await samplesOf(each(conversations(10_000)), vocabulary, { maxLength: 64 });
+  expect((heap() - before) / 10_000).toBeLessThan(100);
+  expect(samples.length).toBe(10_000);
+});
+
+test('the memory of a run counts its samples', () => {
+  const decoder = decoderOf(scratchConfig(0, 64));
+  const memory = (tokens: number) => {
+    const limits = { memoryBytes: 2 ** 30, threads: 1 };
+    const plan = planLanguage({}, { samples: tokens / 50, tokens, maxLength: 64, decoder, precision: null, limits });
+    return memoryOf(decoder, { ...plan, keep: true }, null);
+  };
+  expect(memory(1e9) - memory(1e6)).toBeGreaterThan(5 * (1e9 - 1e6));
+});
+
+const sampleOf = (i: number) => ({
+  ids: Int32Array.from({ length: 40_000 - i }, (_, at) => i * at),
+  learnt: new Uint8Array(40_000 - i).fill(i % 2),
+});
+
+test('samples come back as they were, over blocks too', () => {
+  const list = new SampleList();
+  for (let i = 0; i < 60; i++) list.push(sampleOf(i), i >> 1);
+  for (const i of [0, 25, 26, 27, 59]) expect(list.at(i)).toEqual(sampleOf(i));
+  expect(list.rows).toEqual(Uint32Array.from({ length: 60 }, (_, i) => i >> 1));
+  expect(list.tokens.all).toBe(60 * 40_000 - (59 * 60) / 2);
+  expect(() => list.at(60)).toThrow('no sample 60');
+});
+
+test('chosen samples are asked what their rows ask, in the order of the choice', async () => {
+  const vocabulary = await learnt();
+  const rows: Row[] = [null, ...conversations(9)];
+  const { samples } = await samplesOf(each(rows), vocabulary, { maxLength: 64 });
+  const found = await questionsOf(each(rows), vocabulary, { samples, chosen: [7, 2] });
+  expect(found.map(({ expected }) => expected)).toEqual(['7 sails', '2 sails']);
+  expect(found[0]?.prompt).toBe('<|im_start|>user\n7 boats<|im_end|>\n<|im_start|>assistant\n');
+
+  const text = 'boats and sails and boats and more sails';
+  const pieces = await samplesOf(each([{ text }]), vocabulary, { maxLength: 12 });
+  const asked = await questionsOf(each([{ text }]), vocabulary, { samples: pieces.samples, chosen: [0, 1] });
+  expect(text.startsWith(asked.map(({ prompt, expected }) => prompt + expected).join(''))).toBe(true);
+  expect(asked).toHaveLength(2);
+});
