@@ -184,8 +184,13 @@ export function inOrder(
   return ordered;
 }
 
-/** What a tensor is computed from. */
-export const computedFrom = ({ op, of }: Tensor): readonly Tensor[] => (op === 'recalled' ? of.slice(1) : of);
+/** What a tensor is computed from: some operands are there for the gradient alone. */
+export function computedFrom({ op, of }: Tensor): readonly Tensor[] {
+  if (op === 'recalled') return of.slice(1);
+  return op === 'matmulInt8' ? of.filter((_, i) => i !== MATMUL_INT8_TRANSPOSED) : of;
+}
+
+const MATMUL_INT8_TRANSPOSED = 2;
 
 /** What `roots` take from outside: the largest expressions in them that don't depend on any of `variables`. */
 export function outside(roots: readonly Tensor[], variables: readonly Tensor[]): Tensor[] {

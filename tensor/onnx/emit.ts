@@ -379,7 +379,7 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
       domain: 'com.microsoft',
     });
   },
-  matmulInt8: (scope, { of: [, values], shape, attributes: { parts } }, [x = '', whole = '', , scales = '']) => {
+  matmulInt8: (scope, { of: [, values], shape, attributes: { parts } }, [x = '', whole = '', scales = '']) => {
     const [inner = 0, rows = 0] = (values?.shape ?? []).map(Number);
     // ONNX Runtime computes it once for each product that takes it, if it is written more than once.
     const [scale = '', ...quantised] = scope.once(`${x} in ${parts} parts`, () =>
