@@ -12,8 +12,8 @@ import { type TestServer, ask, startTestServer } from '../server.ts';
 import { type Person, filesOf, password, prepareModel, rowsOf, signUp, until } from './setup.ts';
 
 const program = fileURLToPath(new URL('delete-until-killed.ts', import.meta.url));
-/** Mark, rows of the data, files of datasets, files of models, last rows. */
-const steps = 5;
+/** Of mark, rows of the data, files of datasets, files of models, last rows: the first, the middle and the last. */
+const steps = [1, 3, 5];
 vi.setConfig({ testTimeout: 180_000 });
 
 let models: string;
@@ -132,7 +132,7 @@ test('there is something of everything to delete', async () => {
   expect(found.some(each => /^storage\/objects\/models\/./.test(each))).toBe(true);
 });
 
-test.each(Array.from({ length: steps }, (_, index) => index + 1))(
+test.each(steps)(
   'killed before step %i, the next start ends the deletion, and only the books stay',
   async step => {
     const folder = await mkdtemp(join(tmpdir(), 'vectorium-killed-'));

@@ -94,7 +94,7 @@ export function PlanDialog({ plan, isNew, onClose }: { plan: Plan; isNew: boolea
               hint={text('planNameHint')}
               required
               mono
-              pattern="[a-z][a-z0-9_\\-]{0,31}"
+              pattern="[a-z][a-z0-9_\-]{0,31}"
               value={name}
               onChange={event => setName(event.target.value)}
             />
