@@ -132,39 +132,36 @@ test('there is something of everything to delete', async () => {
   expect(found.some(each => /^storage\/objects\/models\/./.test(each))).toBe(true);
 });
 
-test.each(steps)(
-  'killed before step %i, the next start ends the deletion, and only the books stay',
-  async step => {
-    const folder = await mkdtemp(join(tmpdir(), 'vectorium-killed-'));
-    await copied(template, folder);
-    const child = fork(program, [folder, leaver.accountId, String(step)], { stdio: 'inherit' });
-    const [message] = (await once(child, 'message')) as [unknown];
-    expect(message).toBe('reached');
-    child.kill('SIGKILL');
-    await once(child, 'exit');
+test.each(steps)('killed before step %i, the next start ends the deletion, and only the books stay', async step => {
+  const folder = await mkdtemp(join(tmpdir(), 'vectorium-killed-'));
+  await copied(template, folder);
+  const child = fork(program, [folder, leaver.accountId, String(step)], { stdio: 'inherit' });
+  const [message] = (await once(child, 'message')) as [unknown];
+  expect(message).toBe('reached');
+  child.kill('SIGKILL');
+  await once(child, 'exit');
 
-    const server = await start(to => copied(folder, to));
-    await rm(folder, { recursive: true });
-    if (step === 1) {
-      // Killed before it was marked: nothing has happened, and the owner asks again.
-      await leaver.call('GET', '/console/api/account').catch(() => null);
-      const again = await signInAgain(server);
-      await again('POST', '/console/api/account/delete', { confirm: leaver.accountId });
-    }
-    await expect
-      .poll(async () => (await left(server)).some(each => each.startsWith('public.accounts ')), {
-        timeout: 30_000,
-        interval: 100,
-      })
-      .toBe(false);
-    expectBooksOnly(await left(server));
-    const database: Database = await openDatabase({ folder: server.dataFolder, join: true });
-    const rows = await rowsOf(database);
-    await database.close();
-    expect(rows.some(each => each.startsWith('public.people ') && each.includes(stays.email))).toBe(true);
-    await server.end();
-  },
-);
+  const server = await start(to => copied(folder, to));
+  await rm(folder, { recursive: true });
+  if (step === 1) {
+    // Killed before it was marked: nothing has happened, and the owner asks again.
+    await leaver.call('GET', '/console/api/account').catch(() => null);
+    const again = await signInAgain(server);
+    await again('POST', '/console/api/account/delete', { confirm: leaver.accountId });
+  }
+  await expect
+    .poll(async () => (await left(server)).some(each => each.startsWith('public.accounts ')), {
+      timeout: 30_000,
+      interval: 100,
+    })
+    .toBe(false);
+  expectBooksOnly(await left(server));
+  const database: Database = await openDatabase({ folder: server.dataFolder, join: true });
+  const rows = await rowsOf(database);
+  await database.close();
+  expect(rows.some(each => each.startsWith('public.people ') && each.includes(stays.email))).toBe(true);
+  await server.end();
+});
 
 async function signInAgain({ url }: TestServer): Promise<Person['call']> {
   const { call } = await signUp(url, `visitor${Date.now()}`);
