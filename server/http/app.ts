@@ -107,6 +107,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     clientErrorHandler: refuseBrokenHttp,
   });
   const thread = createJsonThread();
+  const closeIdle = idleConnections(fastify);
   const app: App = {
     fastify,
     keys: options.keys,
@@ -121,7 +122,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     async close(graceMs = 30_000) {
       app.closing = true;
       // Connections that were busy when the close began become idle later; nobody else would close those.
-      const sweep = setInterval(() => fastify.server.closeIdleConnections(), 50);
+      const sweep = setInterval(closeIdle, 50);
       const deadline = setTimeout(() => fastify.server.closeAllConnections(), graceMs);
       await fastify.close();
       clearInterval(sweep);
@@ -162,6 +163,19 @@ export async function createApp(options: AppOptions): Promise<App> {
     zlibOptions: { level: 2 },
   });
   return app;
+}
+
+/** Closes the connections on which nothing is under way, also those that clients opened in advance: Node takes these for busy. */
+function idleConnections({ server }: FastifyInstance): () => void {
+  const connections = new Set<Socket>();
+  server.on('connection', socket => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
+  return () => {
+    server.closeIdleConnections();
+    for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
+  };
 }
 
 function saneId(given: string | string[] | undefined): string | null {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AnswerOf, routes } from '@vectorium/contract';
@@ -320,6 +321,15 @@ test('closing finishes what is in flight and takes nothing new', async () => {
   expect((await running).status).toBe(200);
   await closed;
   expect(performance.now() - startedAt).toBeLessThan(1000);
+});
+
+test('closing does not wait for a connection that a client opened in advance', async () => {
+  const { app, url } = await start(each => mount(each, routes.vectorize, () => answer));
+  const unused = connect(Number(new URL(url).port), '127.0.0.1');
+  await once(unused, 'connect');
+  const left = once(unused.resume(), 'close');
+  await Promise.race([app.close(), sleep(5000).then(() => Promise.reject(new Error('it waits')))]);
+  await left;
 });
 
 test('/readyz is 503 while the server cannot take work', async () => {
