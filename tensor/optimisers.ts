@@ -23,7 +23,7 @@ import { mapTree, tensorsOf, type Tree, zipTrees } from './tree.ts';
 /** A number now, or f32 [] when the graph runs. */
 export type Setting = Tensor | number;
 
-/** Steps done (f32 []), and running means of the gradients and of their squares. */
+/** Steps done (f32 []), and fading sums of the gradients and of their squares: the running means over 1 − beta. */
 export type Adam<T extends Tree> = { readonly step: Tensor; readonly mean: T; readonly square: T };
 
 /** The state of `adamW` before the first step. */
@@ -37,8 +37,8 @@ export interface AdamWSettings {
   rate: Setting;
   /** What gradients are multiplied by first: the factor of `clipByNorm`, or one over the parts of a batch. */
   scale?: Setting;
-  /** How much of the running means remains at each step. */
-  betas?: readonly [Setting, Setting];
+  /** How much of the sums remains at each step. */
+  betas?: readonly [number, number];
   epsilon?: Setting;
   weightDecay?: Setting;
   /** Which parameters decay, by path: all of them unless given. */
@@ -61,18 +61,18 @@ export function adamW<T extends Tree>(
   }: AdamWSettings,
 ): { parameters: T; state: Adam<T> } {
   const step = add(state.step, 1);
-  // rate / u1 · mean / (√(square / u2) + epsilon) with u = 1 − beta^step, scalars multiplied first.
-  const root = sqrt(remainder(beta2, step));
-  const change = mul(div(rate, remainder(beta1, step)), root);
-  const floor = mul(epsilon, root);
+  // rate · mean / u1 / (√(square / u2) + epsilon) with u = 1 − beta^step. What is kept are sums, the means over 1 − beta, so that one
+  // pass less goes over all parameters; and scalars are multiplied first.
+  const [part1, part2] = [div(1 - beta1, remainder(beta1, step)), sqrt(div(1 - beta2, remainder(beta2, step)))];
+  const change = mul(rate, div(part1, part2));
+  const floor = div(epsilon, part2);
   const decay = times(rate, weightDecay);
-  const share1 = times(scale, oneMinus(beta1));
-  const share2 = times(times(scale, scale), oneMinus(beta2));
   const [updated, mean, squared] = zipTrees(
     [parameters, gradients, state.mean, state.square],
     ([weight, gradient, oldMean, oldSquare], path) => {
-      const m = add(mul(oldMean, beta1), mul(gradient, share1));
-      const v = add(mul(oldSquare, beta2), mul(square(gradient), share2));
+      const scaled = times(gradient, scale);
+      const m = add(mul(oldMean, beta1), scaled);
+      const v = add(mul(oldSquare, beta2), square(scaled));
       const factor = rates(path, weight);
       const decayed = decays(path, weight) && weightDecay !== 0 ? mul(weight, oneMinus(times(decay, factor))) : weight;
       return [sub(decayed, mul(div(m, add(sqrt(v), floor)), times(change, factor))), m, v] as const;
@@ -135,7 +135,6 @@ const times = (a: Setting, b: Setting): Setting => {
 };
 
 /** 1 − beta^step; in f64, since it may be as small as 0.001. */
-function remainder(beta: Setting, step: Tensor): Tensor {
-  const base = typeof beta === 'number' ? scalar(beta, 'f64') : cast(beta, 'f64');
-  return cast(sub(1, pow(base, cast(step, 'f64'))), 'f32');
+function remainder(beta: number, step: Tensor): Tensor {
+  return cast(sub(1, pow(scalar(beta, 'f64'), cast(step, 'f64'))), 'f32');
 }
