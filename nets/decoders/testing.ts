@@ -1,7 +1,8 @@
 // What the tests of decoders share: a cache in plain arrays, and runs of the graphs on it.
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { DecoderConfig } from './config.ts';
-import { attentionBias, cacheNames } from './inference.ts';
+import { cacheNames } from './inference.ts';
+import { attentionBias } from './prompt.ts';
 
 /** Keys and values of one text, layer by layer. */
 export class Cache {
