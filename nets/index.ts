@@ -16,7 +16,6 @@ export {
 export type { DecoderConfig } from './decoders/config.ts';
 export { exportPortable, type PortableOptions } from './decoders/export.ts';
 export { cacheNames } from './decoders/inference.ts';
-export { attentionBias } from './decoders/prompt.ts';
 export { type DecoderSource, openDecoder } from './decoders/source.ts';
 export {
   ADAPTABLE,

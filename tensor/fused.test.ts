@@ -170,6 +170,49 @@ describe('multiHeadAttention', () => {
   });
 });
 
+test.each([
+  [0, null],
+  [4, null],
+  [4, 3],
+])('groupQueryAttention behind %i rows sees what came before (window: %s)', async (before, window) => {
+  const [tokens, heads, keyValueHeads, size] = [3, 4, 2, 8];
+  const query = noise(1, tokens, heads * size);
+  const [key, value] = [noise(1, tokens, keyValueHeads * size), noise(1, tokens, keyValueHeads * size)];
+  const [pastKey, pastValue] = [noise(1, keyValueHeads, before, size), noise(1, keyValueHeads, before, size)];
+  const past = (name: string) => f32(name, [1, keyValueHeads, 'past', size]);
+  const whole = fused.groupQueryAttention(
+    {
+      query: f32('query', [1, 'tokens', heads * size]),
+      key: f32('key', [1, 'tokens', keyValueHeads * size]),
+      value: f32('value', [1, 'tokens', keyValueHeads * size]),
+      pastKey: past('pastKey'),
+      pastValue: past('pastValue'),
+    },
+    { heads, keyValueHeads, scale: 0.5, window },
+  );
+  const row = (old: Values, fresh: Values, [head, at, i]: readonly [number, number, number]) =>
+    at < before ? pick(old, [0, head, at, i]) : pick(fresh, [0, at - before, head * size + i]);
+  const expected = build(query.shape, ([, token = 0, place = 0]) => {
+    const [head, own] = [Math.floor(place / size), before + token];
+    const shared = Math.floor(head / (heads / keyValueHeads));
+    const seen = Array.from({ length: own + 1 }, (_, at) => at).filter(at => window === null || own - at < window);
+    const shares = seen.map(at =>
+      Math.exp(
+        0.5 *
+          Array.from({ length: size }, (_, i) => {
+            return pick(query, [0, token, head * size + i]) * row(pastKey, key, [shared, at, i]);
+          }).reduce((a, b) => a + b, 0),
+      ),
+    );
+    const total = shares.reduce((a, b) => a + b, 0);
+    return seen.reduce(
+      (sum, at, i) => sum + ((shares[i] ?? 0) / total) * row(pastValue, value, [shared, at, place % size]),
+      0,
+    );
+  });
+  expectClose(await evaluate(whole, { query, key, value, pastKey, pastValue }), expected);
+});
+
 test.each([false, true])(
   'rotaryEmbedding turns pairs by the angle of their position (interleaved: %s)',
   async interleaved => {

@@ -120,6 +120,34 @@ export function multiHeadAttention(
   );
 }
 
+/** Attention of new tokens to those before them and to themselves, each to none that comes later and, with a `window`, to no
+ *  more than so many. query is [1, tokens, heads · size], key and value [1, tokens, keyValueHeads · size], those of the past
+ *  [1, keyValueHeads, past, size]; `heads / keyValueHeads` heads that lie together share keys and values. */
+export function groupQueryAttention(
+  { query, key, value, pastKey, pastValue }: Record<'query' | 'key' | 'value' | 'pastKey' | 'pastValue', Tensor>,
+  {
+    heads,
+    keyValueHeads,
+    scale,
+    window = null,
+  }: { heads: number; keyValueHeads: number; scale: number; window?: number | null },
+): Tensor {
+  const name = 'groupQueryAttention';
+  const [tokens, hidden] = [at(name, query.shape, 1), at(name, query.shape, 2)];
+  const size = Number(hidden) / heads;
+  const past = at(name, pastKey.shape, 2);
+  require(size % 8 === 0 &&
+    heads % keyValueHeads === 0, `${name}: ${show(query.shape)} has not ${heads} heads of a size that eight divides`);
+  exactly(name, query, { shape: [1, tokens, hidden], dtype: 'f32' });
+  for (const rows of [key, value]) exactly(name, rows, { shape: [1, tokens, keyValueHeads * size], dtype: 'f32' });
+  for (const rows of [pastKey, pastValue]) exactly(name, rows, { shape: [1, keyValueHeads, past, size], dtype: 'f32' });
+  return expression(name, [query, key, value, pastKey, pastValue], {
+    shape: query.shape,
+    dtype: query.dtype,
+    attributes: { heads, keyValueHeads, scale, window: window ?? -1 },
+  });
+}
+
 /** Rotates x [batch, tokens, hidden] head by head by the angles of `positions` [batch, tokens] or [1] (the first one) i64.
  *  `cosines` and `sines` are [longest, hidden/heads/2]. Pairs are (i, i + half), or neighbours when `interleaved`. */
 export function rotaryEmbedding(

@@ -442,6 +442,27 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
       domain: 'com.microsoft',
     });
   },
+  groupQueryAttention: (scope, { of: [query, , , past], attributes }, of) => {
+    const { heads, keyValueHeads, scale, window } = attributes;
+    const [tokens, before] = [scope.size(query?.shape[1] ?? 0), scope.size(past?.shape[2] ?? 0)];
+    const [last = '', total = ''] = scope.once(`rows of ${tokens} behind ${before}`, () => {
+      const rows = scope.value('Add', [tokens, before]);
+      return [scope.value('Sub', [rows, scope.integers([1])]), rows].map(each =>
+        scope.value('Cast', [each], { attributes: { to: ONNX_TYPE.i32 } }),
+      );
+    });
+    // A sink for nothing. Without one ONNX Runtime 1.30 works in blocks, which takes twice the time: it computes what is hidden
+    // too, with shares that are too small for f32.
+    const [sink = ''] = scope.once(`a sink of ${heads} heads`, () => {
+      const data = floats(Array.from({ length: heads }, () => -1e30));
+      return [scope.initializer({ name: scope.fresh('sink'), dtype: 'f32', shape: [heads], data })];
+    });
+    return scope.node('GroupQueryAttention', [...of, last, total, '', '', '', '', sink], {
+      attributes: { num_heads: heads, kv_num_heads: keyValueHeads, scale: { float: scale }, local_window_size: window },
+      outputs: ['attention', 'keys', 'values'].map(stem => scope.fresh(stem)),
+      domain: 'com.microsoft',
+    });
+  },
   rotaryEmbedding: microsoft('RotaryEmbedding', ({ attributes }) => ({
     num_heads: attributes.heads,
     interleaved: Number(attributes.interleaved),
