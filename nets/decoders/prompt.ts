@@ -21,6 +21,7 @@ export function promptGraph(config: DecoderConfig, weights: DecoderWeights, { ad
   const groups = heads / keyValueHeads;
   const rowSize = keyValueHeads * headSize;
   const ids = input('ids', ['tokens'], 'i64');
+  const wanted = input('wanted', ['wanted'], 'i64');
   const rotate = rotation(config, 'tokens');
   const caches: Record<string, Tensor> = {};
   const attention = (packed: Tensor, layer: number): Tensor => {
@@ -53,8 +54,8 @@ export function promptGraph(config: DecoderConfig, weights: DecoderWeights, { ad
   const plain: DecoderParts['linear'] = (from, layer) => frozenLinear(from, layer, weights, 4);
   const x = decoder(config, weights, {
     embedded: reshape(embed(ids, config, weights), [1, 'tokens', hidden]),
-    parts: { linear: adapter ? withAdapter(plain) : plain, attention },
+    parts: { linear: adapter ? withAdapter(plain) : plain, attention, wanted: rows => gather(rows, wanted, 1) },
   });
-  const wanted = gather(reshape(x, ['tokens', hidden]), input('wanted', ['wanted'], 'i64'));
-  return toOnnx({ logits: logitsOf(wanted, config, weights), ...inLayers(caches, layers, 1) });
+  const logits = logitsOf(reshape(x, ['wanted', hidden]), config, weights);
+  return toOnnx({ logits, ...inLayers(caches, layers, 1) });
 }

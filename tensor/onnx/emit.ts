@@ -1,6 +1,6 @@
 // Writes expressions as an ONNX model: one total table from operators to ONNX nodes, walked from the outputs.
 import { computedFrom, type Expression, inOrder, type Operator, type Tensor } from '../expression.ts';
-import type { Dimension, Shape } from '../shape.ts';
+import { type Dimension, product, type Shape } from '../shape.ts';
 import {
   type Attribute,
   modelBytes,
@@ -383,7 +383,7 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
     const [inner = 0, rows = 0] = (values?.shape ?? []).map(Number);
     // ONNX Runtime computes it once for each product that takes it, if it is written more than once.
     const [scale = '', ...quantised] = scope.once(`${x} in ${parts} parts`, () =>
-      rowsInParts(scope, x, { inner, parts }),
+      rowsInParts(scope, x, { rows: product(shape.slice(0, -1)), inner, parts }),
     );
     const byColumn = scales || scope.value('Expand', [scope.number(1), scope.integers([rows])]);
     const products = quantised.map((part, i) =>
@@ -518,19 +518,23 @@ const INT8_UNIT = 1 / (2 * INT8_MOST);
 const int8Zero = (scope: Scope) => scope.value('Cast', [scope.number(INT8_ZERO)], { attributes: { to: ONNX_TYPE.u8 } });
 
 /** What the first part's unit stands for in each row of x, and the parts u8 [all rows, inner]. */
-function rowsInParts(scope: Scope, x: string, { inner, parts }: { inner: number; parts: number }): string[] {
+function rowsInParts(
+  scope: Scope,
+  x: string,
+  { rows, inner, parts }: { rows: Dimension; inner: number; parts: number },
+): string[] {
   const all = scope.value('Reshape', [x, scope.integers([-1, inner])]);
   // Two reductions only read, where an absolute value would be written.
   const ends = ['ReduceMax', 'ReduceMin'].map(operator =>
     scope.value(operator, [all, scope.integers([-1])], { attributes: { keepdims: 0 } }),
   );
-  const largest = scope.value(
-    'Max',
-    ends.map((end, i) => (i === 0 ? end : scope.value('Neg', [end]))),
-  );
+  const [most = '', least = ''] = ends;
   // A row of zeros has a unit too.
-  const unit = scope.value('Max', [scope.value('Mul', [largest, scope.number(1 / INT8_MOST)]), scope.number(1e-30)]);
-  const zeros = scope.value('Expand', [int8Zero(scope), scope.value('Shape', [unit])]);
+  const largest = scope.value('Max', [most, scope.value('Neg', [least]), scope.number(1e-30)]);
+  const unit = scope.value('Mul', [largest, scope.number(1 / INT8_MOST)]);
+  const [zeros = ''] = scope.once(`zeros of ${rows} rows`, () => [
+    scope.value('Expand', [int8Zero(scope), scope.value('Shape', [unit])]),
+  ]);
   const byRow = { attributes: { axis: 0 } };
   const quantised: string[] = [];
   let rest = all;
