@@ -314,6 +314,19 @@ describe('weights in rows of whole numbers of 8 bits', () => {
       expect(Math.abs(value - (exact.data[i] ?? NaN)) <= limit(Math.floor(i / rows) % 3)).toBe(true);
   });
 
+  test('matmulInt8 of what a norm gives has one unit for all rows', async () => {
+    const scale = map(noise(columns), v => v / 2);
+    // One of two rows has all of its length in one place.
+    const x = build([1, 2, columns], ([, s = 0, c = 0]) => (s === 0 ? (c === 3 ? 5 : 0) : Math.sin(7 * c)));
+    const norm = fused.rmsNorm(sequence('x', columns), f32('scale', [columns]), 1e-6);
+    const normed = await evaluate(norm, { x, scale });
+    const exact = product(values([2, columns], normed.data), swapped(plain));
+    const found = await evaluate(fused.matmulInt8(norm, weight), { x, scale });
+    const largest = Math.sqrt(columns) * Math.max(...scale.data.map(Math.abs));
+    for (const [i, value] of found.data.entries())
+      expect(Math.abs(value - (exact.data[i] ?? NaN))).toBeLessThan((largest * columns * 2) / 15_876);
+  });
+
   test('matmulInt8 does not overflow where all numbers are the largest', async () => {
     const most = { values: constant(new Int8Array(64).fill(127), [64, 1]) };
     const all = { ...most, transposed: constant(new Int8Array(64).fill(127), [1, 64]) };

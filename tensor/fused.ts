@@ -212,7 +212,8 @@ export interface RowQuantized {
 
 /** x Wᵀ in products of whole numbers, which some processors multiply ten times as fast as f32 (AMX, VNNI). Each row of x is
  *  rounded to `parts` numbers of 7 bits, each of which is what the ones before it leave: with two of them the error is at most
- *  1/15,876 of the row's largest value. With 7 bits no processor's sums of two products overflow. */
+ *  1/15,876 of the row's largest value, or of the largest that a row can have where x comes from `rmsNorm`, which takes fewer
+ *  passes. With 7 bits no processor's sums of two products overflow. */
 export function matmulInt8(
   x: Tensor,
   { values, transposed, scales }: RowQuantized,
