@@ -122,7 +122,9 @@ export function multiHeadAttention(
 
 /** Attention of new tokens to those before them and to themselves, each to none that comes later and, with a `window`, to no
  *  more than so many. query is [1, tokens, heads · size], key and value [1, tokens, keyValueHeads · size], those of the past
- *  [1, keyValueHeads, past, size]; `heads / keyValueHeads` heads that lie together share keys and values. */
+ *  [1, keyValueHeads, past, size]; `heads / keyValueHeads` heads that lie together share keys and values.
+ *  What they saw comes out as well, of the past and new, since ONNX Runtime makes it anyhow; it keeps it until somebody has
+ *  taken it. */
 export function groupQueryAttention(
   { query, key, value, pastKey, pastValue }: Record<'query' | 'key' | 'value' | 'pastKey' | 'pastValue', Tensor>,
   {
@@ -131,7 +133,7 @@ export function groupQueryAttention(
     scale,
     window = null,
   }: { heads: number; keyValueHeads: number; scale: number; window?: number | null },
-): Tensor {
+): { attended: Tensor; keys: Tensor; values: Tensor } {
   const name = 'groupQueryAttention';
   const [tokens, hidden] = [at(name, query.shape, 1), at(name, query.shape, 2)];
   const size = Number(hidden) / heads;
@@ -141,11 +143,18 @@ export function groupQueryAttention(
   exactly(name, query, { shape: [1, tokens, hidden], dtype: 'f32' });
   for (const rows of [key, value]) exactly(name, rows, { shape: [1, tokens, keyValueHeads * size], dtype: 'f32' });
   for (const rows of [pastKey, pastValue]) exactly(name, rows, { shape: [1, keyValueHeads, past, size], dtype: 'f32' });
-  return expression(name, [query, key, value, pastKey, pastValue], {
-    shape: query.shape,
-    dtype: query.dtype,
+  const { shape, dtype } = query;
+  const made = expression(name, [query, key, value, pastKey, pastValue], {
+    shape,
+    dtype,
     attributes: { heads, keyValueHeads, scale, window: window ?? -1 },
   });
+  const rows = [1, keyValueHeads, `${past}+${tokens}`, size];
+  return {
+    attended: output(made, 0, { shape, dtype }),
+    keys: output(made, 1, { shape: rows, dtype }),
+    values: output(made, 2, { shape: rows, dtype }),
+  };
 }
 
 /** Rotates x [batch, tokens, hidden] head by head by the angles of `positions` [batch, tokens] or [1] (the first one) i64.

@@ -1,6 +1,16 @@
 // The graph that begins a text: any number of new tokens behind those of its cache, which lies outside as inference.ts says. Here
 // what goes in are the rows of the past alone.
-import { gather, groupQueryAttention, input, reshape, split, type Tensor, toOnnx, transpose } from '@vectorium/tensor';
+import {
+  after,
+  gather,
+  groupQueryAttention,
+  input,
+  reshape,
+  split,
+  type Tensor,
+  toOnnx,
+  transpose,
+} from '@vectorium/tensor';
 import type { DecoderConfig } from './config.ts';
 import { withAdapter } from './adapted.ts';
 import { cacheNames, inLayers, logitsOf, rotation } from './inference.ts';
@@ -24,6 +34,7 @@ export function promptGraph(config: DecoderConfig, weights: DecoderWeights, { ad
   const wanted = input('wanted', ['wanted'], 'i64');
   const rotate = rotation(config, 'tokens');
   const caches: Record<string, Tensor> = {};
+  let before: { keys: Tensor; values: Tensor } | null = null;
   const attention = (packed: Tensor, layer: number): Tensor => {
     const rows = reshape(rotate(packed), ['tokens', (groups + 2) * keyValueHeads, headSize]);
     const [inGroups, key, value] = split(rows, 1, [heads, keyValueHeads, keyValueHeads]);
@@ -33,23 +44,25 @@ export function promptGraph(config: DecoderConfig, weights: DecoderWeights, { ad
     caches[names.value.output] = value;
     // Queries of the same keys lie together here.
     const query = transpose(reshape(inGroups, ['tokens', groups, keyValueHeads, headSize]), [0, 2, 1, 3]);
-    const past = (name: string) =>
-      reshape(transpose(input(name, ['past', keyValueHeads, headSize]), [1, 0, 2]), [
-        1,
-        keyValueHeads,
-        'past',
-        headSize,
-      ]);
-    return groupQueryAttention(
+    // What the layer before saw is taken here, or ONNX Runtime holds that of all layers until the end; nor does it turn the
+    // caches of all layers first then.
+    const past = (name: string, known?: Tensor) => {
+      const cache = input(name, ['past', keyValueHeads, headSize]);
+      const turned = transpose(known ? after(cache, known) : cache, [1, 0, 2]);
+      return reshape(turned, [1, keyValueHeads, 'past', headSize]);
+    };
+    const { attended, ...saw } = groupQueryAttention(
       {
         query: reshape(query, [1, 'tokens', heads * headSize]),
         key: reshape(key, [1, 'tokens', rowSize]),
         value: reshape(value, [1, 'tokens', rowSize]),
-        pastKey: past(names.key.input),
-        pastValue: past(names.value.input),
+        pastKey: past(names.key.input, before?.keys),
+        pastValue: past(names.value.input, before?.values),
       },
       { heads, keyValueHeads, scale: scoreScale(config), window },
     );
+    before = saw;
+    return attended;
   };
   const plain: DecoderParts['linear'] = (from, layer) => frozenLinear(from, layer, weights, 4);
   const x = decoder(config, weights, {
