@@ -15,7 +15,7 @@ export {
 } from './decoders/compile.ts';
 export type { DecoderConfig } from './decoders/config.ts';
 export { exportPortable, type PortableOptions } from './decoders/export.ts';
-export { attentionBias, cacheNames } from './decoders/inference.ts';
+export { cacheNames } from './decoders/inference.ts';
 export { type DecoderSource, openDecoder } from './decoders/source.ts';
 export {
   ADAPTABLE,

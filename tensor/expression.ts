@@ -117,6 +117,13 @@ export interface Attributes {
   biasGelu: None;
   fastGelu: None;
   multiHeadAttention: { readonly heads: number; readonly scale: number; readonly present: readonly AttentionOperand[] };
+  groupQueryAttention: {
+    readonly heads: number;
+    readonly keyValueHeads: number;
+    readonly scale: number;
+    /** −1 for none. */
+    readonly window: number;
+  };
   rotaryEmbedding: { readonly heads: number; readonly interleaved: boolean };
   // control
   loop: LoopBody;

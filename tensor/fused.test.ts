@@ -170,6 +170,49 @@ describe('multiHeadAttention', () => {
   });
 });
 
+test.each([
+  [0, null],
+  [4, null],
+  [4, 3],
+])('groupQueryAttention behind %i rows sees what came before (window: %s)', async (before, window) => {
+  const [tokens, heads, keyValueHeads, size] = [3, 4, 2, 8];
+  const query = noise(1, tokens, heads * size);
+  const [key, value] = [noise(1, tokens, keyValueHeads * size), noise(1, tokens, keyValueHeads * size)];
+  const [pastKey, pastValue] = [noise(1, keyValueHeads, before, size), noise(1, keyValueHeads, before, size)];
+  const past = (name: string) => f32(name, [1, keyValueHeads, 'past', size]);
+  const { attended } = fused.groupQueryAttention(
+    {
+      query: f32('query', [1, 'tokens', heads * size]),
+      key: f32('key', [1, 'tokens', keyValueHeads * size]),
+      value: f32('value', [1, 'tokens', keyValueHeads * size]),
+      pastKey: past('pastKey'),
+      pastValue: past('pastValue'),
+    },
+    { heads, keyValueHeads, scale: 0.5, window },
+  );
+  const row = (old: Values, fresh: Values, [head, at, i]: readonly [number, number, number]) =>
+    at < before ? pick(old, [0, head, at, i]) : pick(fresh, [0, at - before, head * size + i]);
+  const expected = build(query.shape, ([, token = 0, place = 0]) => {
+    const [head, own] = [Math.floor(place / size), before + token];
+    const shared = Math.floor(head / (heads / keyValueHeads));
+    const seen = Array.from({ length: own + 1 }, (_, at) => at).filter(at => window === null || own - at < window);
+    const shares = seen.map(at =>
+      Math.exp(
+        0.5 *
+          Array.from({ length: size }, (_, i) => {
+            return pick(query, [0, token, head * size + i]) * row(pastKey, key, [shared, at, i]);
+          }).reduce((a, b) => a + b, 0),
+      ),
+    );
+    const total = shares.reduce((a, b) => a + b, 0);
+    return seen.reduce(
+      (sum, at, i) => sum + ((shares[i] ?? 0) / total) * row(pastValue, value, [shared, at, place % size]),
+      0,
+    );
+  });
+  expectClose(await evaluate(attended, { query, key, value, pastKey, pastValue }), expected);
+});
+
 test.each([false, true])(
   'rotaryEmbedding turns pairs by the angle of their position (interleaved: %s)',
   async interleaved => {
@@ -269,6 +312,19 @@ describe('weights in rows of whole numbers of 8 bits', () => {
     const limit = (s: number) => ((s === 0 ? 1000 : 1) * columns * 2) / 15_876;
     for (const [i, value] of found.data.entries())
       expect(Math.abs(value - (exact.data[i] ?? NaN)) <= limit(Math.floor(i / rows) % 3)).toBe(true);
+  });
+
+  test('matmulInt8 of what a norm gives has one unit for all rows', async () => {
+    const scale = map(noise(columns), v => v / 2);
+    // One of two rows has all of its length in one place.
+    const x = build([1, 2, columns], ([, s = 0, c = 0]) => (s === 0 ? (c === 3 ? 5 : 0) : Math.sin(7 * c)));
+    const norm = fused.rmsNorm(sequence('x', columns), f32('scale', [columns]), 1e-6);
+    const normed = await evaluate(norm, { x, scale });
+    const exact = product(values([2, columns], normed.data), swapped(plain));
+    const found = await evaluate(fused.matmulInt8(norm, weight), { x, scale });
+    const largest = Math.sqrt(columns) * Math.max(...scale.data.map(Math.abs));
+    for (const [i, value] of found.data.entries())
+      expect(Math.abs(value - (exact.data[i] ?? NaN))).toBeLessThan((largest * columns * 2) / 15_876);
   });
 
   test('matmulInt8 does not overflow where all numbers are the largest', async () => {

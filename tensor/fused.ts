@@ -120,6 +120,43 @@ export function multiHeadAttention(
   );
 }
 
+/** Attention of new tokens to those before them and to themselves, each to none that comes later and, with a `window`, to no
+ *  more than so many. query is [1, tokens, heads · size], key and value [1, tokens, keyValueHeads · size], those of the past
+ *  [1, keyValueHeads, past, size]; `heads / keyValueHeads` heads that lie together share keys and values.
+ *  What they saw comes out as well, of the past and new, since ONNX Runtime makes it anyhow; it keeps it until somebody has
+ *  taken it. */
+export function groupQueryAttention(
+  { query, key, value, pastKey, pastValue }: Record<'query' | 'key' | 'value' | 'pastKey' | 'pastValue', Tensor>,
+  {
+    heads,
+    keyValueHeads,
+    scale,
+    window = null,
+  }: { heads: number; keyValueHeads: number; scale: number; window?: number | null },
+): { attended: Tensor; keys: Tensor; values: Tensor } {
+  const name = 'groupQueryAttention';
+  const [tokens, hidden] = [at(name, query.shape, 1), at(name, query.shape, 2)];
+  const size = Number(hidden) / heads;
+  const past = at(name, pastKey.shape, 2);
+  require(size % 8 === 0 &&
+    heads % keyValueHeads === 0, `${name}: ${show(query.shape)} has not ${heads} heads of a size that eight divides`);
+  exactly(name, query, { shape: [1, tokens, hidden], dtype: 'f32' });
+  for (const rows of [key, value]) exactly(name, rows, { shape: [1, tokens, keyValueHeads * size], dtype: 'f32' });
+  for (const rows of [pastKey, pastValue]) exactly(name, rows, { shape: [1, keyValueHeads, past, size], dtype: 'f32' });
+  const { shape, dtype } = query;
+  const made = expression(name, [query, key, value, pastKey, pastValue], {
+    shape,
+    dtype,
+    attributes: { heads, keyValueHeads, scale, window: window ?? -1 },
+  });
+  const rows = [1, keyValueHeads, `${past}+${tokens}`, size];
+  return {
+    attended: output(made, 0, { shape, dtype }),
+    keys: output(made, 1, { shape: rows, dtype }),
+    values: output(made, 2, { shape: rows, dtype }),
+  };
+}
+
 /** Rotates x [batch, tokens, hidden] head by head by the angles of `positions` [batch, tokens] or [1] (the first one) i64.
  *  `cosines` and `sines` are [longest, hidden/heads/2]. Pairs are (i, i + half), or neighbours when `interleaved`. */
 export function rotaryEmbedding(
@@ -184,7 +221,8 @@ export interface RowQuantized {
 
 /** x Wᵀ in products of whole numbers, which some processors multiply ten times as fast as f32 (AMX, VNNI). Each row of x is
  *  rounded to `parts` numbers of 7 bits, each of which is what the ones before it leave: with two of them the error is at most
- *  1/15,876 of the row's largest value. With 7 bits no processor's sums of two products overflow. */
+ *  1/15,876 of the row's largest value, or of the largest that a row can have where x comes from `rmsNorm`, which takes fewer
+ *  passes. With 7 bits no processor's sums of two products overflow. */
 export function matmulInt8(
   x: Tensor,
   { values, transposed, scales }: RowQuantized,

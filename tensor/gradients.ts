@@ -323,6 +323,7 @@ export const RULES: { readonly [O in Operator]: Rule<O> | NoRule } = {
     return t.gelu(bias ? t.add(x, bias) : x, 'tanh');
   }),
   multiHeadAttention: byParts(attentionInParts),
+  groupQueryAttention: refused('it only answers; multiHeadAttention learns'),
   // a rotation: its transpose turns back
   rotaryEmbedding: (g, { of: [, positions, cosines, sines], attributes }) =>
     positions && cosines && sines ? [rotaryEmbedding(g, { positions, cosines, sines: t.neg(sines) }, attributes)] : [],

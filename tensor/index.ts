@@ -4,7 +4,7 @@ export { describeOnnx, type Graft, graftOnnx, type ReadyModel, type ReadyValue }
 export type { OnnxGraph, OnnxInitializer, OnnxNode } from './onnx/messages.ts';
 export type { Bytes } from './onnx/protobuf.ts';
 export { accumulate } from './accumulate.ts';
-export { checkpoint, recalled, repeat } from './control.ts';
+export { after, checkpoint, recalled, repeat } from './control.ts';
 export * from './fused.ts';
 export { gradients } from './gradients.ts';
 export * from './operators.ts';

@@ -8,7 +8,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { attentionBias, cacheNames, compileDecoder, type DecoderConfig, type Precision } from '@vectorium/nets';
+import { cacheNames, compileDecoder, type DecoderConfig, type Precision } from '@vectorium/nets';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { openLlama } from './llama.ts';
 
@@ -78,8 +78,11 @@ async function least(run: () => Promise<number>): Promise<number> {
   return best;
 }
 
-/** The inputs and outputs that are the caches, whose last `tokens` rows are new. */
-function caches(config: DecoderConfig, { texts, total, tokens }: { texts: number; total: number; tokens: number }) {
+/** The inputs and outputs that are the caches, whose last `tokens` rows are new. Prompts take only the others. */
+function caches(
+  config: DecoderConfig,
+  { texts, total, tokens, past = total }: { texts: number; total: number; tokens: number; past?: number },
+) {
   const { layers, keyValueHeads, headSize } = config;
   const size = keyValueHeads * headSize;
   const feeds: Record<string, Tensor> = {};
@@ -88,7 +91,7 @@ function caches(config: DecoderConfig, { texts, total, tokens }: { texts: number
     for (let layer = 0; layer < layers; layer++) {
       for (const { input, output } of Object.values(cacheNames(layer, text))) {
         const rows = new Float32Array(total * size).fill(0.01);
-        feeds[input] = new Tensor('float32', rows, [total, keyValueHeads, headSize]);
+        feeds[input] = new Tensor('float32', rows.subarray(0, past * size), [past, keyValueHeads, headSize]);
         fetches[output] = new Tensor('float32', rows.subarray((total - tokens) * size), [
           tokens,
           keyValueHeads,
@@ -106,14 +109,12 @@ function whole(values: readonly number[]): Tensor {
 
 async function promptTime(graph: InferenceSession, config: DecoderConfig): Promise<number> {
   const positions = Array.from({ length: PROMPT }, (_, i) => i);
-  const { feeds, fetches } = caches(config, { texts: 1, total: PROMPT, tokens: PROMPT });
+  const { feeds, fetches } = caches(config, { texts: 1, total: PROMPT, tokens: PROMPT, past: 0 });
   const start = performance.now();
-  const bias = attentionBias(positions, { first: 0, total: PROMPT, window: config.window });
   await graph.run(
     {
       ids: whole(positions.map(i => 100 + ((i * 37) % 5000))),
       positions: whole(positions),
-      bias: new Tensor('float32', bias, [PROMPT, PROMPT]),
       wanted: whole([PROMPT - 1]),
       ...feeds,
     },

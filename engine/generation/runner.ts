@@ -1,5 +1,5 @@
 // A step of the model: a new token of some texts and a piece of one prompt, into their caches; the logits that are wanted.
-import { attentionBias, cacheNames, type DecoderConfig } from '@vectorium/nets';
+import { cacheNames, type DecoderConfig } from '@vectorium/nets';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { TextCache } from './caches.ts';
 import type { AdapterStacks } from './stacks.ts';
@@ -47,13 +47,9 @@ export class Runner {
     const { config, sessions, stacks } = this.#options;
     const { cache, ids } = prompt;
     const inputs = new Inputs(config);
-    inputs.add(cache, { place: 0, tokens: ids.length, fetch: true, all: true });
-    const positions = positionsOf(prompt);
-    const total = cache.length + ids.length;
-    const bias = attentionBias(positions, { first: 0, total, window: config.window });
+    inputs.behind(cache, ids.length);
     const adapted = cache.adapter !== null;
     Object.assign(inputs.feeds, {
-      bias: new Tensor('float32', bias, [ids.length, total]),
       wanted: whole([ids.length - 1]),
       ...(adapted && stacks.feeds([cache.adapter], false)),
     });
@@ -98,7 +94,6 @@ interface Place {
   place: number;
   tokens: number;
   fetch: boolean;
-  all?: boolean;
 }
 
 /** Caches as inputs, and their new rows as the places of outputs. */
@@ -111,21 +106,34 @@ class Inputs {
     this.#config = config;
   }
 
-  /** With `all` also rows before the window, where a bias tells which are seen. */
-  add(cache: TextCache, { place, tokens, fetch, all = false }: Place): void {
-    const { keyValueHeads, headSize, window } = this.#config;
-    const size = keyValueHeads * headSize;
+  /** What a text sees from its next token on, with the rows of `tokens` new ones, which are in the same memory. */
+  add(cache: TextCache, { place, tokens, fetch }: Place): void {
+    const { window } = this.#config;
     const end = cache.length + tokens;
-    const first = window === null || all ? 0 : Math.max(0, end - window);
-    const rows = (values: Float32Array, from: number) =>
-      new Tensor('float32', values.subarray(from * size, end * size), [end - from, keyValueHeads, headSize]);
+    const first = window === null ? 0 : Math.max(0, end - window);
+    this.#rows(cache, { place, from: first, to: end, end: fetch ? end : null });
+  }
+
+  /** All that there is of a text, and places for the rows of `tokens` new ones behind it. */
+  behind(cache: TextCache, tokens: number): void {
+    this.#rows(cache, { place: 0, from: 0, to: cache.length, end: cache.length + tokens });
+  }
+
+  #rows(
+    cache: TextCache,
+    { place, from, to, end }: { place: number; from: number; to: number; end: number | null },
+  ): void {
+    const { keyValueHeads, headSize } = this.#config;
+    const size = keyValueHeads * headSize;
+    const rows = (values: Float32Array, first: number, last: number) =>
+      new Tensor('float32', values.subarray(first * size, last * size), [last - first, keyValueHeads, headSize]);
     for (const [layer, { key, value }] of cache.layers.entries()) {
       const names = cacheNames(layer, place);
-      this.feeds[names.key.input] = rows(key, first);
-      this.feeds[names.value.input] = rows(value, first);
-      if (!fetch) continue;
-      this.fetches[names.key.output] = rows(key, cache.length);
-      this.fetches[names.value.output] = rows(value, cache.length);
+      this.feeds[names.key.input] = rows(key, from, to);
+      this.feeds[names.value.input] = rows(value, from, to);
+      if (end === null) continue;
+      this.fetches[names.key.output] = rows(key, cache.length, end);
+      this.fetches[names.value.output] = rows(value, cache.length, end);
     }
   }
 }

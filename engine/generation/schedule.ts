@@ -17,7 +17,7 @@ import { chancesOf, Sampler } from './sampler.ts';
 
 /** How long a piece of a prompt may take, beside texts that answer and alone. */
 const pieceBesideMs = 80;
-const pieceAloneMs = 300;
+const pieceAloneMs = 500;
 const leastPiece = 16;
 const largestPiece = 256;
 /** Beginnings that are longer are waited for. */

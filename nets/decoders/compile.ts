@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { putGraph, unlessThere, versionOf } from '../weights/files.ts';
 import { batchGraph } from './batch.ts';
 import type { DecoderConfig } from './config.ts';
-import { promptGraph, togetherGraph } from './inference.ts';
+import { togetherGraph } from './inference.ts';
+import { promptGraph } from './prompt.ts';
 import { type DecoderSource, openDecoder } from './source.ts';
 import { DecoderWeights, type Precision } from './weights.ts';
 

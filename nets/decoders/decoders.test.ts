@@ -7,7 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { farthest } from '../encoders/testing.ts';
 import { compileDecoder } from './compile.ts';
 import { configOfJson, type DecoderConfig } from './config.ts';
-import { promptGraph } from './inference.ts';
+import { promptGraph } from './prompt.ts';
 import { openDecoder } from './source.ts';
 import { Cache, greatest, runPrompt, runTogether } from './testing.ts';
 import { DecoderWeights, type Precision } from './weights.ts';

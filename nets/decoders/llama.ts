@@ -17,11 +17,14 @@ export interface DecoderParts {
   /** What attention gives for queries, keys and values that are not rotated yet, packed as `queryKeyValue` says; alike in
    *  shape, with heads · headSize elements a token. */
   attention(packed: Tensor, layer: number): Tensor;
+  /** Of the rows of x those that are wanted behind the last layer, which needs only keys and values of the others. */
+  wanted?(x: Tensor): Tensor;
   /** The whole of a layer, for whoever wants to compute it again in the backward pass. */
   layer?(compute: (x: Tensor) => Tensor, x: Tensor): Tensor;
 }
 
-/** The hidden states [..., hidden] of tokens that were looked up, not normalised yet (see `output`). */
+/** The hidden states [..., hidden] of tokens that were looked up, or of those that are wanted, not normalised yet (see
+ *  `output`). */
 export function decoder(
   config: DecoderConfig,
   weights: Weights,
@@ -33,10 +36,11 @@ export function decoder(
   for (let layer = 0; layer < layers; layer++) {
     const name = `layers.${layer}`;
     const linears = linearsOf(config, name);
+    const seen = (rows: Tensor) => (layer === layers - 1 && parts.wanted ? parts.wanted(rows) : rows);
     x = whole(before => {
       const packed = parts.linear(normed(before, config, { weights, name: `${name}.input_layernorm` }), linears.qkv);
-      const context = parts.attention(packed, layer);
-      const between = add(before, parts.linear(context, linears.o));
+      const context = seen(parts.attention(packed, layer));
+      const between = add(seen(before), parts.linear(context, linears.o));
       const h = normed(between, config, { weights, name: `${name}.post_attention_layernorm` });
       const [gate, up] = [parts.linear(h, linears.gate), parts.linear(h, linears.up)];
       return add(between, parts.linear(mul(silu(gate), up), linears.down));

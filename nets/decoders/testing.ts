@@ -1,7 +1,7 @@
 // What the tests of decoders share: a cache in plain arrays, and runs of the graphs on it.
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { DecoderConfig } from './config.ts';
-import { attentionBias, cacheNames } from './inference.ts';
+import { cacheNames } from './inference.ts';
 
 /** Keys and values of one text, layer by layer. */
 export class Cache {
@@ -22,22 +22,27 @@ export class Cache {
     return this.#config.keyValueHeads * this.#config.headSize;
   }
 
-  /** Inputs of all rows from `first` on together with `tokens` new ones, and the places of these as outputs. */
-  tensors(text: number, { first, tokens }: { first: number; tokens: number }) {
+  /** Inputs of all rows from `first` on, together with `tokens` new ones unless only those that are there are asked for, and the
+   *  places of the new ones as outputs. */
+  tensors(
+    text: number,
+    { first, tokens, alreadyThere = false }: { first: number; tokens: number; alreadyThere?: boolean },
+  ) {
     const feeds: Record<string, Tensor> = {};
     const fetches: Record<string, Tensor> = {};
     const { keyValueHeads, headSize } = this.#config;
     const end = this.length + tokens;
-    const rows = (all: Float32Array, from: number) =>
-      new Tensor('float32', all.subarray(from * this.#rowSize, end * this.#rowSize), [
-        end - from,
+    const rows = (all: Float32Array, from: number, to = end) =>
+      new Tensor('float32', all.subarray(from * this.#rowSize, to * this.#rowSize), [
+        to - from,
         keyValueHeads,
         headSize,
       ]);
+    const seenEnd = alreadyThere ? this.length : end;
     for (const [layer, { key, value }] of this.#rows.entries()) {
       const names = cacheNames(layer, text);
-      feeds[names.key.input] = rows(key, first);
-      feeds[names.value.input] = rows(value, first);
+      feeds[names.key.input] = rows(key, first, seenEnd);
+      feeds[names.value.input] = rows(value, first, seenEnd);
       fetches[names.key.output] = rows(key, this.length);
       fetches[names.value.output] = rows(value, this.length);
     }
@@ -53,14 +58,11 @@ export async function runPrompt(
 ): Promise<Float32Array[]> {
   const tokens = ids.length;
   const positions = ids.map((_, i) => cache.length + i);
-  const { feeds, fetches } = cache.tensors(0, { first: 0, tokens });
-  const total = cache.length + tokens;
-  const bias = attentionBias(positions, { first: 0, total, window: config.window });
+  const { feeds, fetches } = cache.tensors(0, { first: 0, tokens, alreadyThere: true });
   const { logits } = await session.run(
     {
       ids: whole(ids),
       positions: whole(positions),
-      bias: new Tensor('float32', bias, [tokens, total]),
       wanted: whole(ids.map((_, i) => i)),
       ...feeds,
     },

@@ -1,6 +1,6 @@
 // Writes expressions as an ONNX model: one total table from operators to ONNX nodes, walked from the outputs.
 import { computedFrom, type Expression, inOrder, type Operator, type Tensor } from '../expression.ts';
-import type { Dimension, Shape } from '../shape.ts';
+import { type Dimension, product, type Shape } from '../shape.ts';
 import {
   type Attribute,
   modelBytes,
@@ -379,20 +379,25 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
       domain: 'com.microsoft',
     });
   },
-  matmulInt8: (scope, { of: [, values], shape, attributes: { parts } }, [x = '', whole = '', scales = '']) => {
+  matmulInt8: (scope, { of: [from, values], shape, attributes: { parts } }, [x = '', whole = '', scales = '']) => {
     const [inner = 0, rows = 0] = (values?.shape ?? []).map(Number);
     // ONNX Runtime computes it once for each product that takes it, if it is written more than once.
-    const [scale = '', ...quantised] = scope.once(`${x} in ${parts} parts`, () =>
-      rowsInParts(scope, x, { inner, parts }),
-    );
+    const [unit = '', ofRows = '', ...quantised] = scope.once(`${x} in ${parts} parts`, () => {
+      const all = scope.value('Reshape', [x, scope.integers([-1, inner])]);
+      const [, scale] = from?.op === 'rmsNorm' ? from.of : [];
+      return scale
+        ? unitOfNorm(scope, all, { scale: scope.nameOf(scale), inner, parts })
+        : unitsOfRows(scope, all, { rows: product(shape.slice(0, -1)), parts });
+    });
     const byColumn = scales || scope.value('Expand', [scope.number(1), scope.integers([rows])]);
-    const products = quantised.map((part, i) =>
-      scope.value('MatMulIntegerToFloat', [part, whole, scope.number(INT8_UNIT ** i), byColumn, int8Zero(scope)], {
+    const products = quantised.map((part, i) => {
+      const own = ofRows ? scope.number(INT8_UNIT ** i) : scope.value('Mul', [unit, scope.number(INT8_UNIT ** i)]);
+      return scope.value('MatMulIntegerToFloat', [part, whole, own, byColumn, int8Zero(scope)], {
         domain: 'com.microsoft',
-      }),
-    );
+      });
+    });
     const summed = products.reduce((a, b) => scope.value('Add', [a, b]));
-    const result = scope.value('Mul', [summed, scope.value('Unsqueeze', [scale, scope.integers([1])])]);
+    const result = ofRows ? scope.value('Mul', [summed, ofRows]) : summed;
     return scope.node('Reshape', [result, scope.shape(shape, true)]);
   },
   gatherBlockQuantized: microsoft('GatherBlockQuantized', ({ attributes: { bits, blockSize } }) => ({
@@ -439,6 +444,27 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
     ];
     return scope.node('MultiHeadAttention', inputs.slice(0, inputs.findLastIndex(Boolean) + 1), {
       attributes: { num_heads: heads, scale: { float: scale } },
+      domain: 'com.microsoft',
+    });
+  },
+  groupQueryAttention: (scope, { of: [query, , , past], attributes }, of) => {
+    const { heads, keyValueHeads, scale, window } = attributes;
+    const [tokens, before] = [scope.size(query?.shape[1] ?? 0), scope.size(past?.shape[2] ?? 0)];
+    const [last = '', total = ''] = scope.once(`rows of ${tokens} behind ${before}`, () => {
+      const rows = scope.value('Add', [tokens, before]);
+      return [scope.value('Sub', [rows, scope.integers([1])]), rows].map(each =>
+        scope.value('Cast', [each], { attributes: { to: ONNX_TYPE.i32 } }),
+      );
+    });
+    // A sink for nothing. Without one ONNX Runtime 1.30 works in blocks, which takes twice the time: it computes what is hidden
+    // too, with shares that are too small for f32.
+    const [sink = ''] = scope.once(`a sink of ${heads} heads`, () => {
+      const data = floats(Array.from({ length: heads }, () => -1e30));
+      return [scope.initializer({ name: scope.fresh('sink'), dtype: 'f32', shape: [heads], data })];
+    });
+    return scope.node('GroupQueryAttention', [...of, last, total, '', '', '', '', sink], {
+      attributes: { num_heads: heads, kv_num_heads: keyValueHeads, scale: { float: scale }, local_window_size: window },
+      outputs: ['attention', 'keys', 'values'].map(stem => scope.fresh(stem)),
       domain: 'com.microsoft',
     });
   },
@@ -496,20 +522,40 @@ const INT8_UNIT = 1 / (2 * INT8_MOST);
 
 const int8Zero = (scope: Scope) => scope.value('Cast', [scope.number(INT8_ZERO)], { attributes: { to: ONNX_TYPE.u8 } });
 
-/** What the first part's unit stands for in each row of x, and the parts u8 [all rows, inner]. */
-function rowsInParts(scope: Scope, x: string, { inner, parts }: { inner: number; parts: number }): string[] {
-  const all = scope.value('Reshape', [x, scope.integers([-1, inner])]);
+/** The parts of [rows, inner] with a unit for each row, which is its largest value: no unit for all, the rows' units [rows, 1],
+ *  then the parts u8. */
+function unitsOfRows(scope: Scope, all: string, { rows, parts }: { rows: Dimension; parts: number }): string[] {
   // Two reductions only read, where an absolute value would be written.
-  const ends = ['ReduceMax', 'ReduceMin'].map(operator =>
+  const [most = '', least = ''] = ['ReduceMax', 'ReduceMin'].map(operator =>
     scope.value(operator, [all, scope.integers([-1])], { attributes: { keepdims: 0 } }),
   );
-  const largest = scope.value(
-    'Max',
-    ends.map((end, i) => (i === 0 ? end : scope.value('Neg', [end]))),
-  );
   // A row of zeros has a unit too.
-  const unit = scope.value('Max', [scope.value('Mul', [largest, scope.number(1 / INT8_MOST)]), scope.number(1e-30)]);
-  const zeros = scope.value('Expand', [int8Zero(scope), scope.value('Shape', [unit])]);
+  const largest = scope.value('Max', [most, scope.value('Neg', [least]), scope.number(1e-30)]);
+  const unit = scope.value('Mul', [largest, scope.number(1 / INT8_MOST)]);
+  const [zeros = ''] = scope.once(`zeros of ${rows} rows`, () => [
+    scope.value('Expand', [int8Zero(scope), scope.value('Shape', [unit])]),
+  ]);
+  const whole = partsOf(scope, all, { unit, zeros, parts });
+  return ['', scope.value('Unsqueeze', [unit, scope.integers([1])]), ...whole];
+}
+
+/** The same of what a norm gives, which is at most √inner of its scale: that unit for all rows, nothing, then the parts. */
+function unitOfNorm(
+  scope: Scope,
+  all: string,
+  { scale, inner, parts }: { scale: string; inner: number; parts: number },
+): string[] {
+  const largest = scope.value('ReduceMax', [scope.value('Abs', [scale])], { attributes: { keepdims: 0 } });
+  const reached = scope.value('Mul', [largest, scope.number(Math.sqrt(inner) / INT8_MOST)]);
+  const unit = scope.value('Max', [reached, scope.number(1e-30)]);
+  return [unit, '', ...partsOf(scope, all, { unit, zeros: int8Zero(scope), parts })];
+}
+
+function partsOf(
+  scope: Scope,
+  all: string,
+  { unit, zeros, parts }: { unit: string; zeros: string; parts: number },
+): string[] {
   const byRow = { attributes: { axis: 0 } };
   const quantised: string[] = [];
   let rest = all;
@@ -520,7 +566,7 @@ function rowsInParts(scope: Scope, x: string, { inner, parts }: { inner: number;
     if (part < parts - 1)
       rest = scope.value('Sub', [rest, scope.value('DequantizeLinear', [whole, own, zeros], byRow)]);
   }
-  return [unit, ...quantised];
+  return quantised;
 }
 
 const floats = (numbers: readonly number[]): Uint8Array => new Uint8Array(Float32Array.from(numbers).buffer);
