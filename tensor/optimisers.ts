@@ -64,7 +64,7 @@ export function adamW<T extends Tree>(
   // rate · mean / u1 / (√(square / u2) + epsilon) with u = 1 − beta^step. What is kept are sums, the means over 1 − beta, so that one
   // pass less goes over all parameters; and scalars are multiplied first.
   const [part1, part2] = [div(1 - beta1, remainder(beta1, step)), sqrt(div(1 - beta2, remainder(beta2, step)))];
-  const change = mul(rate, div(part1, part2));
+  const change = mul(div(part1, part2), rate);
   const floor = div(epsilon, part2);
   const decay = times(rate, weightDecay);
   const [updated, mean, squared] = zipTrees(
