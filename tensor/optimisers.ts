@@ -70,7 +70,7 @@ export function adamW<T extends Tree>(
   const [updated, mean, squared] = zipTrees(
     [parameters, gradients, state.mean, state.square],
     ([weight, gradient, oldMean, oldSquare], path) => {
-      const scaled = times(gradient, scale);
+      const scaled = scale === 1 ? gradient : mul(gradient, scale);
       const m = add(mul(oldMean, beta1), scaled);
       const v = add(mul(oldSquare, beta2), square(scaled));
       const factor = rates(path, weight);
