@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { copyTestDatabase } from '../server/database/testing.ts';
 import { adminKey, ask, modelsFolder } from './server.ts';
 
 const run = promisify(execFile);
@@ -121,6 +122,7 @@ test('one folder has one server, commands work beside it, and a backup restores 
 }, 180_000);
 
 test('SIGTERM finishes what is in flight; fifty callers at once are admitted to the letter of the plan', async () => {
+  await copyTestDatabase(join(folder, 'third'));
   const { url, child, exit } = await serve('third');
   await warm(url);
   const { api_key: key } = await newAccount(url, 'free@example.com', 'free');
@@ -143,6 +145,7 @@ test('SIGTERM finishes what is in flight; fifty callers at once are admitted to 
 }, 180_000);
 
 test('kill -9 among busy callers loses no charge and doubles none', async () => {
+  await copyTestDatabase(join(folder, 'fourth'));
   let server = await serve('fourth');
   await warm(server.url);
   const { api_key: key } = await newAccount(server.url, 'busy@example.com', 'enterprise');

@@ -5,48 +5,32 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import OpenAI from 'openai';
-import { expect, onTestFinished, test } from 'vitest';
-import { tinyExpected, tinyLanguage, tinyWords } from '../engine/tiny-language.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { tinyExpected, tinyWords } from '../engine/tiny-language.ts';
 import { installPython } from './python.ts';
-import { adminKey, ask, startTestServer } from './server.ts';
+import { type TestServer, adminKey, ask, startTestServer } from './server.ts';
+import { tinyBase } from './tiny-base.ts';
 
 const pricePicodollars = 1_000_000;
 
-async function started() {
-  const { path } = await tinyLanguage('smollm', { ends: 95 });
-  const files = [
-    'config.json',
-    'tokenizer.json',
-    'tokenizer_config.json',
-    'model.safetensors',
-    'generation_config.json',
-  ];
-  const tiny = {
-    kind: 'decoder',
-    model: 'me/tiny',
-    revision: 'a'.repeat(40),
-    maxTokens: 128,
-    tier: 'budget',
-    pricePicodollarsPerToken: pricePicodollars,
-    languages: 'en',
-    license: 'MIT',
-    files: files.map(file => ({ path: file })),
-    sources: [{ kind: 'folder', path }],
-  };
-  const server = await startTestServer({
-    prepare: folder => writeFile(join(folder, 'models.json'), JSON.stringify({ models: { tiny } })),
+let server: TestServer;
+let people = 0;
+
+beforeAll(async () => {
+  const { path, entry } = await tinyBase(pricePicodollars);
+  server = await startTestServer({
+    prepare: folder => writeFile(join(folder, 'models.json'), JSON.stringify({ models: { tiny: entry } })),
     environment: { VECTORIUM_MODELS: join(path, 'models') },
   });
-  onTestFinished(() => server.end());
-  const account = async (credit_usd: number) => {
-    const body = { email: `person${credit_usd}@example.com`, plan: 'pro', credit_usd };
-    return (await ask<{ account_id: string; api_key: string }>(`${server.url}/admin/accounts`, { key: adminKey, body }))
-      .body;
-  };
-  const rich = await account(1);
-  const client = new OpenAI({ apiKey: rich.api_key, baseURL: `${server.url}/v1`, maxRetries: 0 });
-  await fetched(client);
-  return { server, account, client, key: rich.api_key };
+  await fetched((await newAccount(1)).client);
+});
+afterAll(() => server.end());
+
+async function newAccount(credit_usd: number): Promise<{ key: string; client: OpenAI }> {
+  const body = { email: `person${++people}@example.com`, plan: 'pro', credit_usd };
+  const made = await ask<{ api_key: string }>(`${server.url}/admin/accounts`, { key: adminKey, body });
+  const key = made.body.api_key;
+  return { key, client: new OpenAI({ apiKey: key, baseURL: `${server.url}/v1`, maxRetries: 0 }) };
 }
 
 /** The first request begins to fetch the model. */
@@ -66,7 +50,7 @@ test(
   'a client of OpenAI has answers, whole and streamed, and every refusal by its name',
   { timeout: 120_000 },
   async () => {
-    const { client } = await started();
+    const { client } = await newAccount(1);
     const [, text] = await tinyExpected('smollm');
     const prompt = tinyWords(text?.ids ?? []);
     const said = tinyWords(text?.continued ?? []);
@@ -138,7 +122,7 @@ test(
   'an answer is paid by its tokens, one that can not be paid is not begun, and one who leaves pays for what was said',
   { timeout: 120_000 },
   async () => {
-    const { server, account, client, key } = await started();
+    const { client, key } = await newAccount(1);
     const usage = async () =>
       (
         await ask<{ summary: { total_tokens: number; total_cost: number } }>(`${server.url}/usage`, {
@@ -152,7 +136,7 @@ test(
     expect(after.total_tokens - before.total_tokens).toBe(14);
     expect(after.total_cost - before.total_cost).toBeCloseTo((4 * pricePicodollars) / 1e12, 12);
 
-    const poor = new OpenAI({ apiKey: (await account(0.000001)).api_key, baseURL: `${server.url}/v1`, maxRetries: 0 });
+    const { client: poor } = await newAccount(0.000001);
     const refused = poor.completions.create({ model: 'tiny', prompt: 'abcd', max_tokens: 1 });
     await expect(refused).rejects.toMatchObject({ status: 402, code: 'insufficient_balance' });
 
@@ -169,7 +153,7 @@ test(
   'a model that was trained over the base answers by its id, beside the base, and one of its own does',
   { timeout: 240_000 },
   async () => {
-    const { server, client, key } = await started();
+    const { client, key } = await newAccount(1);
     const rows = Array.from({ length: 24 }, (_, i) => `${'abcdef'[i % 6]},${'uvwxyz'[i % 6]}`);
     const file = Buffer.from(['prompt,completion', ...rows].join('\n')).toString('base64');
     const upload = await ask<{ dataset_id: string }>(`${server.url}/api/v2/data/upload`, {
@@ -235,7 +219,7 @@ test(
   async ({ skip }) => {
     const packages = await installPython(['openai==3.54.0']);
     if (packages === null) return skip('pip can not install the client here');
-    const { server, key } = await started();
+    const { key } = await newAccount(1);
     const script = fileURLToPath(new URL('clients/chat.py', import.meta.url));
     const { stdout } = await promisify(execFile)('python3', [script, server.url, key, 'tiny'], {
       env: { ...process.env, PYTHONPATH: packages },

@@ -5,8 +5,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
-import { tinyLanguage } from '../engine/tiny-language.ts';
 import { spawnServer, testData } from '../server/datasets/testing.ts';
+import { tinyBase } from './tiny-base.ts';
 
 type Server = Awaited<ReturnType<typeof spawnServer>>;
 
@@ -53,28 +53,9 @@ test('a fine-tuning that is killed goes on, and ends with the same adapter', { t
 /** A data folder whose catalog has a small random base model, and a state that is kept every half second. */
 async function dataWithBase() {
   const data = await testData();
-  const { path } = await tinyLanguage('smollm', { ends: 95 });
   const catalog = join(data.path, 'models.json');
   const { models } = JSON.parse(await readFile(catalog, 'utf8')) as { models: object };
-  const names = [
-    'config.json',
-    'tokenizer.json',
-    'tokenizer_config.json',
-    'model.safetensors',
-    'generation_config.json',
-  ];
-  const tiny = {
-    kind: 'decoder',
-    model: 'me/tiny',
-    revision: 'a'.repeat(40),
-    maxTokens: 128,
-    tier: 'budget',
-    pricePicodollarsPerToken: 0,
-    languages: 'en',
-    license: 'MIT',
-    files: names.map(name => ({ path: name })),
-    sources: [{ kind: 'folder', path }],
-  };
+  const { entry: tiny } = await tinyBase(0);
   await writeFile(catalog, JSON.stringify({ models: { ...models, tiny } }));
   const environment = {
     ...data.environment,

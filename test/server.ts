@@ -1,9 +1,9 @@
-// Starts the real server for a test: a temporary data folder, a free port, and the models that are already on this machine.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+// Starts the real server for a test: a temporary data folder with an empty database, a free port, and the models that are already on this machine.
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startServer, readSettings, type RunningServer } from '@vectorium/server';
+import { copyTestDatabase, temporaryFolder } from '../server/database/testing.ts';
 
 export const adminKey = 'sk-administrator-of-the-tests';
 
@@ -16,7 +16,7 @@ export interface TestServer extends RunningServer {
   end(): Promise<void>;
 }
 
-/** `prepare` may put files into the data folder before the server reads them. */
+/** `prepare` may put files into the data folder before the server reads them, also a database in the place of an empty one. */
 export async function startTestServer({
   environment = {},
   prepare = async () => {},
@@ -27,8 +27,9 @@ export async function startTestServer({
   /** What no variable sets. */
   more?: Partial<ReturnType<typeof readSettings>>;
 } = {}): Promise<TestServer> {
-  const dataFolder = await mkdtemp(join(tmpdir(), 'vectorium-test-'));
+  const { path: dataFolder, remove } = temporaryFolder();
   await prepare(dataFolder);
+  if (!existsSync(join(dataFolder, 'database'))) await copyTestDatabase(dataFolder);
   const settings = readSettings({
     PORT: '0',
     VECTORIUM_DATA: dataFolder,
@@ -44,7 +45,7 @@ export async function startTestServer({
     dataFolder,
     async end() {
       await server.close();
-      await rm(dataFolder, { recursive: true, force: true });
+      await remove();
     },
   };
 }

@@ -70,14 +70,15 @@ for (const kind of ['pglite', 'postgresql'] as const) {
       databases = await startDatabases(kind);
     });
     afterAll(() => databases?.stop());
-    const newPlace = async () => {
+    const newPlace = async (options?: { upTo: number }) => {
       if (!databases) throw new Error('No server');
-      return databases.place();
+      return databases.place(options);
     };
 
     it('is brought from any older state to the newest, by processes that start together too', async () => {
-      const place = await newPlace();
-      await (await openDatabase({ ...place, upTo: 0 })).close();
+      const older = { upTo: 0 };
+      const place = await newPlace(older);
+      await (await openDatabase({ ...place, ...older })).close();
       const database = await openDatabase(place);
       const migrations = await readMigrations();
       const next = { number: migrations.length + 1, name: 'next', sql: 'CREATE TABLE next_things (id int)' };

@@ -91,11 +91,11 @@ async function furnish({ url }: TestServer) {
 }
 
 /** What is left of the account in the database and in files. */
-async function left({ dataFolder }: TestServer): Promise<string[]> {
-  const database = await openDatabase({ folder: dataFolder, join: true });
+async function left(folder: string): Promise<string[]> {
+  const database = await openDatabase({ folder, join: true });
   try {
     const rows = await rowsOf(database);
-    const files = await filesOf(dataFolder);
+    const files = await filesOf(folder);
     return [...rows, ...files].filter(each => traces.some(trace => each.includes(trace)));
   } finally {
     await database.close();
@@ -111,9 +111,7 @@ function expectBooksOnly(found: readonly string[]): void {
 }
 
 test('there is something of everything to delete', async () => {
-  const server = await start(folder => copied(template, folder));
-  const found = await left(server);
-  await server.end();
+  const found = await left(template);
   for (const table of [
     'accounts',
     'keys',
@@ -150,12 +148,12 @@ test.each(steps)('killed before step %i, the next start ends the deletion, and o
     await again('POST', '/console/api/account/delete', { confirm: leaver.accountId });
   }
   await expect
-    .poll(async () => (await left(server)).some(each => each.startsWith('public.accounts ')), {
+    .poll(async () => (await left(server.dataFolder)).some(each => each.startsWith('public.accounts ')), {
       timeout: 30_000,
       interval: 100,
     })
     .toBe(false);
-  expectBooksOnly(await left(server));
+  expectBooksOnly(await left(server.dataFolder));
   const database: Database = await openDatabase({ folder: server.dataFolder, join: true });
   const rows = await rowsOf(database);
   await database.close();

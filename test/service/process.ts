@@ -1,10 +1,8 @@
 // The server as a process of its own, as people start it, with all that it writes.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { testFolder } from '../../server/database/testing.ts';
 import { prepareModel } from './setup.ts';
 
 const program = fileURLToPath(new URL('../../server/vectorium.js', import.meta.url));
@@ -19,7 +17,7 @@ export interface ServerProcess {
 }
 
 export async function startProcess(environment: Record<string, string> = {}): Promise<ServerProcess> {
-  const dataFolder = await mkdtemp(join(tmpdir(), 'vectorium-process-'));
+  const { path: dataFolder, remove } = await testFolder();
   await prepareModel(dataFolder);
   const child = spawn(process.execPath, [program, 'serve'], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -52,7 +50,7 @@ export async function startProcess(environment: Record<string, string> = {}): Pr
         child.kill('SIGTERM');
         await once(child, 'exit');
       }
-      await rm(dataFolder, { recursive: true, force: true });
+      await remove();
     },
   };
 }
