@@ -17,6 +17,16 @@ export const tinyWords = (ids: readonly number[]): string =>
 export async function tinyLanguage(name: 'smollm' | 'qwen2', { ends }: { ends?: number } = {}): Promise<DecoderHandle> {
   const folder = await mkdtemp(join(tmpdir(), 'vectorium-tiny-'));
   onTestFinished(() => rm(folder, { recursive: true }));
+  await writeTinyLanguage(folder, name, { ends });
+  return { id: folder, path: folder, precision: 'f32', maxTokens: 128 };
+}
+
+/** The same in a folder that there is. */
+export async function writeTinyLanguage(
+  folder: string,
+  name: 'smollm' | 'qwen2',
+  { ends }: { ends?: number | undefined } = {},
+): Promise<void> {
   for (const file of ['config.json', 'model.safetensors'])
     await copyFile(join(FIXTURES, name, file), join(folder, file));
   const special = { id: 95, content: '<|end|>', single_word: false, lstrip: false, rstrip: false, special: true };
@@ -35,7 +45,6 @@ export async function tinyLanguage(name: 'smollm' | 'qwen2', { ends }: { ends?: 
     JSON.stringify({ chat_template: template, eos_token: ends === 95 ? special.content : null }),
   );
   await writeFile(join(folder, 'generation_config.json'), JSON.stringify({ eos_token_id: ends ?? null }));
-  return { id: folder, path: folder, precision: 'f32', maxTokens: 128 };
 }
 
 export function tinyAdapter(name: 'smollm' | 'qwen2', adapter: 'all' | 'few'): AdapterHandle {

@@ -1,6 +1,7 @@
 // OpenAI's own client against the whole server with a small random language model: answers, streams, refusals, and who pays.
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -13,18 +14,23 @@ import { tinyBase } from './tiny-base.ts';
 
 const pricePicodollars = 1_000_000;
 
+let folder: string;
 let server: TestServer;
 let people = 0;
 
 beforeAll(async () => {
-  const { path, entry } = await tinyBase(pricePicodollars);
+  folder = await mkdtemp(join(tmpdir(), 'vectorium-base-'));
+  const entry = await tinyBase(join(folder, 'base'), pricePicodollars);
   server = await startTestServer({
-    prepare: folder => writeFile(join(folder, 'models.json'), JSON.stringify({ models: { tiny: entry } })),
-    environment: { VECTORIUM_MODELS: join(path, 'models') },
+    prepare: data => writeFile(join(data, 'models.json'), JSON.stringify({ models: { tiny: entry } })),
+    environment: { VECTORIUM_MODELS: join(folder, 'models') },
   });
   await fetched((await newAccount(1)).client);
 });
-afterAll(() => server.end());
+afterAll(async () => {
+  await server.end();
+  await rm(folder, { recursive: true });
+});
 
 async function newAccount(credit_usd: number): Promise<{ key: string; client: OpenAI }> {
   const body = { email: `person${++people}@example.com`, plan: 'pro', credit_usd };

@@ -55,7 +55,7 @@ async function dataWithBase() {
   const data = await testData();
   const catalog = join(data.path, 'models.json');
   const { models } = JSON.parse(await readFile(catalog, 'utf8')) as { models: object };
-  const { entry: tiny } = await tinyBase(0);
+  const tiny = await tinyBase(join(data.path, 'base'));
   await writeFile(catalog, JSON.stringify({ models: { ...models, tiny } }));
   const environment = {
     ...data.environment,

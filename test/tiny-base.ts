@@ -1,15 +1,11 @@
 // The tiny language model of the engine's tests as an entry of a server's catalog, fetched from a folder.
-import { tinyLanguage } from '../engine/tiny-language.ts';
+import { mkdir } from 'node:fs/promises';
+import { writeTinyLanguage } from '../engine/tiny-language.ts';
 
-export interface TinyBase {
-  /** Where its files are. */
-  path: string;
-  /** What models.json says of it. */
-  entry: object;
-}
-
-export async function tinyBase(pricePicodollarsPerToken: number): Promise<TinyBase> {
-  const { path } = await tinyLanguage('smollm', { ends: 95 });
+/** What models.json says of it; its files are put into `folder`. */
+export async function tinyBase(folder: string, pricePicodollarsPerToken = 0): Promise<object> {
+  await mkdir(folder, { recursive: true });
+  await writeTinyLanguage(folder, 'smollm', { ends: 95 });
   const files = [
     'config.json',
     'tokenizer.json',
@@ -17,7 +13,7 @@ export async function tinyBase(pricePicodollarsPerToken: number): Promise<TinyBa
     'model.safetensors',
     'generation_config.json',
   ];
-  const entry = {
+  return {
     kind: 'decoder',
     model: 'me/tiny',
     revision: 'a'.repeat(40),
@@ -27,7 +23,6 @@ export async function tinyBase(pricePicodollarsPerToken: number): Promise<TinyBa
     languages: 'en',
     license: 'MIT',
     files: files.map(file => ({ path: file })),
-    sources: [{ kind: 'folder', path }],
+    sources: [{ kind: 'folder', path: folder }],
   };
-  return { path, entry };
 }
