@@ -24,13 +24,13 @@ import { mapTree, tensorsOf, type Tree, zipTrees } from './tree.ts';
 export type Setting = Tensor | number;
 
 /** Steps done (f32 []), and fading sums of the gradients and of their squares: the running means over 1 − beta. */
-export type Adam<T extends Tree> = { readonly step: Tensor; readonly mean: T; readonly square: T };
+export type Adam<T extends Tree> = { readonly step: Tensor; readonly sum: T; readonly squares: T };
 
 /** The state of `adamW` before the first step. */
 export const adamStart = <T extends Tree>(parameters: T): Adam<T> => ({
   step: scalar(0),
-  mean: zeros(parameters),
-  square: zeros(parameters),
+  sum: zeros(parameters),
+  squares: zeros(parameters),
 });
 
 export interface AdamWSettings {
@@ -61,24 +61,24 @@ export function adamW<T extends Tree>(
   }: AdamWSettings,
 ): { parameters: T; state: Adam<T> } {
   const step = add(state.step, 1);
-  // rate · mean / u1 / (√(square / u2) + epsilon) with u = 1 − beta^step. What is kept are sums, the means over 1 − beta, so that one
+  // rate · mean / u1 / (√(mean of squares / u2) + epsilon) with u = 1 − beta^step. What is kept are sums, the means over 1 − beta, so that one
   // pass less goes over all parameters; and scalars are multiplied first.
   const [part1, part2] = [div(1 - beta1, remainder(beta1, step)), sqrt(div(1 - beta2, remainder(beta2, step)))];
   const change = mul(div(part1, part2), rate);
   const floor = div(epsilon, part2);
   const decay = times(rate, weightDecay);
-  const [updated, mean, squared] = zipTrees(
-    [parameters, gradients, state.mean, state.square],
-    ([weight, gradient, oldMean, oldSquare], path) => {
+  const [updated, sum, squares] = zipTrees(
+    [parameters, gradients, state.sum, state.squares],
+    ([weight, gradient, oldSum, oldSquares], path) => {
       const scaled = scale === 1 ? gradient : mul(gradient, scale);
-      const m = add(mul(oldMean, beta1), scaled);
-      const v = add(mul(oldSquare, beta2), square(scaled));
+      const m = add(mul(oldSum, beta1), scaled);
+      const v = add(mul(oldSquares, beta2), square(scaled));
       const factor = rates(path, weight);
       const decayed = decays(path, weight) && weightDecay !== 0 ? mul(weight, oneMinus(times(decay, factor))) : weight;
       return [sub(decayed, mul(div(m, add(sqrt(v), floor)), times(change, factor))), m, v] as const;
     },
   );
-  return { parameters: updated, state: { step, mean, square: squared } };
+  return { parameters: updated, state: { step, sum, squares } };
 }
 
 export interface SgdSettings {

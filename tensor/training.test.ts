@@ -41,7 +41,7 @@ const seed = input('seed', [], 'i64');
 /** A run of as many steps as there are batches, from a state to a state. */
 function trainer() {
   const parameters = inputs('parameters', first);
-  const adam = { step: input('adam.step', []), mean: inputs('adam.mean', first), square: inputs('adam.square', first) };
+  const adam = { step: input('adam.step', []), sum: inputs('adam.sum', first), squares: inputs('adam.squares', first) };
   const x = input('x', ['steps', 'batch', 2]);
   const labels = input('labels', ['steps', 'batch'], 'i64');
   const { state, collected } = repeat('steps', { parameters, adam }, (before, iteration) => {

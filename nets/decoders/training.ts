@@ -107,8 +107,8 @@ export interface TrainingGraphs {
   logits: Uint8Array;
   /** All `gradients` (sums) f32 [parameters], `total` (what sums are divided by) → `norm`, before they are clipped. */
   norm: Uint8Array;
-  /** `values`, `gradients`, `mean`, `square` of any of the parameters, `step`, `rate`, `total`, `norm` → `next.values`,
-   *  `next.mean`, `next.square`. */
+  /** `values`, `gradients`, `sum`, `squares` of any of the parameters, `step`, `rate`, `total`, `norm` → `next.values`,
+   *  `next.sum`, `next.squares`. */
   update: Uint8Array;
   /** By the names of inputs. */
   frozen: { embed: Record<string, Frozen>; head: Record<string, Frozen>; layers: Record<string, Frozen>[] };
@@ -240,14 +240,14 @@ function updateGraph({ weightDecay, clip }: TrainingSettings): Uint8Array {
     {
       parameters: { all: flat('values') },
       gradients: { all: flat('gradients') },
-      state: { step, mean: { all: flat('mean') }, square: { all: flat('square') } },
+      state: { step, sum: { all: flat('sum') }, squares: { all: flat('squares') } },
     },
     { rate, scale: div(clipScale(norm, clip), total), weightDecay },
   );
   return toOnnx({
     'next.values': next.parameters.all,
-    'next.mean': next.state.mean.all,
-    'next.square': next.state.square.all,
+    'next.sum': next.state.sum.all,
+    'next.squares': next.state.squares.all,
   });
 }
 

@@ -83,7 +83,7 @@ export async function trainLanguage(
   };
   if (found) {
     progress = found.progress;
-    for (const name of ['values', 'gradients', 'mean', 'square'] as const)
+    for (const name of ['values', 'gradients', 'sum', 'squares'] as const)
       network[name].set(found.state[name]?.data ?? []);
     network.step = progress.epoch * steps + progress.step;
     best = found.best?.['values']?.data ?? null;
@@ -154,12 +154,12 @@ export async function trainLanguage(
 
   async function keep(): Promise<void> {
     progress.seconds = seconds();
-    const { values, gradients, mean, square } = network;
+    const { values, gradients, sum, squares } = network;
     const state: State = {
       values: named(values),
       gradients: named(gradients),
-      mean: named(mean),
-      square: named(square),
+      sum: named(sum),
+      squares: named(squares),
     };
     await writeCheckpoint<Extra>(checkpoint, { progress, state, best: best && { values: named(best) } });
     lastCheckpoint = performance.now();

@@ -55,8 +55,9 @@ export class Network {
   readonly values: Float32Array;
   /** Sums of what was learnt since the last update. */
   readonly gradients: Float32Array;
-  readonly mean: Float32Array;
-  readonly square: Float32Array;
+  /** The optimiser's, of the gradients and of their squares. */
+  readonly sum: Float32Array;
+  readonly squares: Float32Array;
   /** Updates that were done. */
   step = 0;
   readonly #graphs: Record<GraphName, Graph>;
@@ -114,8 +115,8 @@ export class Network {
     );
     this.values = new Float32Array(offset);
     this.gradients = new Float32Array(offset);
-    this.mean = new Float32Array(offset);
-    this.square = new Float32Array(offset);
+    this.sum = new Float32Array(offset);
+    this.squares = new Float32Array(offset);
   }
 
   /** The part of `all`, which is alike in length to `values`, that the tensor is. */
@@ -176,13 +177,13 @@ export class Network {
       const found = await this.#graphs.update.run({
         values: flat(piece(this.values)),
         gradients: flat(piece(this.gradients)),
-        mean: flat(piece(this.mean)),
-        square: flat(piece(this.square)),
+        sum: flat(piece(this.sum)),
+        squares: flat(piece(this.squares)),
         ...settings,
       });
       piece(this.values).set(floatsOf(found, 'next.values'));
-      piece(this.mean).set(floatsOf(found, 'next.mean'));
-      piece(this.square).set(floatsOf(found, 'next.square'));
+      piece(this.sum).set(floatsOf(found, 'next.sum'));
+      piece(this.squares).set(floatsOf(found, 'next.squares'));
     }
     this.gradients.fill(0);
     this.step++;
