@@ -63,16 +63,16 @@ test('vectors of another length are refused', async () => {
 });
 
 test('max_seconds ends a run that still computes vectors, with the reason, and asks for no more', async () => {
-  const job = shop.job('regression', source, { ...config, maxSeconds: 1 }, encoder);
+  const job = shop.job('regression', source, { ...config, maxSeconds: 4 }, encoder);
   const asked: number[] = [];
   const embed: TrainServices['embed'] = async (texts, part) => {
     asked.push(part);
-    await sleep(1_100);
+    await sleep(4_100);
     return texts.map(() => null);
   };
   await expect(shop.training.train(job, { embed })).rejects.toMatchObject({
     code: 'NOT_TRAINABLE',
-    message: expect.stringMatching(/max_seconds \(1\).* vectors/),
+    message: expect.stringMatching(/max_seconds \(4\).* vectors/),
     param: 'config.max_seconds',
   });
   expect(asked).toEqual([0]);
