@@ -61,8 +61,8 @@ export function adamW<T extends Tree>(
   }: AdamWSettings,
 ): { parameters: T; state: Adam<T> } {
   const step = add(state.step, 1);
-  // rate · mean / u1 / (√(mean of squares / u2) + epsilon) with u = 1 − beta^step. What is kept are sums, the means over 1 − beta, so that one
-  // pass less goes over all parameters; and scalars are multiplied first.
+  // rate · mean / u1 / (√(mean of squares / u2) + epsilon) with u = 1 − beta^step. What is kept are sums, the means over 1 − beta, so
+  // that one pass less goes over all parameters; and scalars are multiplied first.
   const [part1, part2] = [div(1 - beta1, remainder(beta1, step)), sqrt(div(1 - beta2, remainder(beta2, step)))];
   const change = mul(div(part1, part2), rate);
   const floor = div(epsilon, part2);

@@ -1,4 +1,5 @@
-// Starts the real server for a test: a temporary data folder with an empty database, a free port, and the models that are already on this machine.
+// Starts the real server for a test: a temporary data folder with an empty database, a free port, and the models that are already on
+// this machine.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

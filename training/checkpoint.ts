@@ -5,7 +5,7 @@ import type { Card, TrainEvents } from './types.ts';
 
 export interface Checkpoint<Extra = object> {
   progress: Progress & Extra;
-  /** Weights, averages of the optimiser, number of its step. */
+  /** Weights, sums of the optimiser, number of its step. */
   state: State;
   /** The weights of the best epoch; null before the first epoch has ended. */
   best: State | null;
@@ -26,7 +26,11 @@ export interface Progress {
   stopped: Card['stopped'] | null;
 }
 
+/** Changes when the tensors of a state get other names or another meaning. */
+const LAYOUT = 2;
+
 interface Head<Extra> {
+  layout: number;
   progress: Progress & Extra;
   tensors: { of: 'state' | 'best'; name: string; shape: number[] }[];
 }
@@ -45,15 +49,17 @@ export async function writeCheckpoint<Extra>(
       tensors.push({ of, name, shape });
       pieces.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     }
-  const head: Head<Extra> = { progress, tensors };
+  const head: Head<Extra> = { layout: LAYOUT, progress, tensors };
   await writeWhole(path, `${JSON.stringify(head)}\n`, ...pieces);
 }
 
+/** Null where there is none, or one that a program of another layout wrote: its run begins anew. */
 export async function readCheckpoint<Extra = object>(path: string): Promise<Checkpoint<Extra> | null> {
   const bytes = await readIfThere(path);
   if (!bytes) return null;
   const end = bytes.indexOf(10);
-  const { progress, tensors } = JSON.parse(bytes.toString('utf8', 0, end)) as Head<Extra>;
+  const { layout, progress, tensors } = JSON.parse(bytes.toString('utf8', 0, end)) as Head<Extra>;
+  if (layout !== LAYOUT) return null;
   const found: Record<'state' | 'best', State> = { state: {}, best: {} };
   let at = end + 1;
   for (const { of, name, shape } of tensors) {

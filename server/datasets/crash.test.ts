@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openDatabase } from '../database/index.ts';
+import { filesBelow } from '../files/testing.ts';
 import { openStorage } from '../storage/index.ts';
 import { type TestData, spawnServer, testData } from './testing.ts';
 
@@ -38,9 +39,7 @@ async function state() {
   );
   const reservations = await database.query('SELECT * FROM storage_reservations');
   await database.close();
-  const scratch = (
-    await readdir(join(data.path, 'storage', 'scratch'), { recursive: true, withFileTypes: true })
-  ).filter(entry => entry.isFile() && !entry.name.includes('.lock'));
+  const scratch = await filesBelow(join(data.path, 'storage', 'scratch'));
   return { files: files.toSorted(), rows, empty: datasets, reservations, scratch };
 }
 

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { S3Connection } from '../files/s3.ts';
+import { filesBelow } from '../files/testing.ts';
 import { ObjectNotFound, openStorage, type Storage } from './index.ts';
 import { startS3 } from './testing.ts';
 
@@ -318,10 +319,4 @@ async function inBucket(
 async function* andThenNothing(...parts: Buffer[]): AsyncGenerator<Uint8Array> {
   yield* parts;
   yield* endless();
-}
-
-/** Names of files that are no locks. */
-async function filesBelow(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries.filter(entry => entry.isFile() && !entry.name.includes('.lock')).map(entry => entry.name);
 }

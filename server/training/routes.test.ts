@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { routes } from '@vectorium/contract';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestServer, startDatasetServer } from '../datasets/testing.ts';
+import { filesBelow } from '../files/testing.ts';
 import { standInTraining } from './testing.ts';
 
 let server: TestServer;
@@ -58,11 +59,7 @@ const predict = (as: string, model: string, data: unknown, options?: object) =>
   });
 
 /** Files of the storage below models/. */
-async function modelFiles(): Promise<string[]> {
-  const folder = join(server.dataFolder, 'storage', 'objects', 'models');
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
-  return entries.filter(entry => entry.isFile()).map(entry => join(entry.parentPath, entry.name));
-}
+const modelFiles = () => filesBelow(join(server.dataFolder, 'storage', 'objects', 'models'));
 
 test('200 train: answers at once, and the model has all that the card has', async () => {
   const config = { epochs: 100, batch_size: 32, learning_rate: 0.001, target: 'churned', seed: 7 };

@@ -9,10 +9,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { filesBelow } from '../files/testing.ts';
 import { ApiError } from '../http/index.ts';
 import { openParts, type TestParts, type TestServer } from '../http/testing.ts';
 import type { Uploads, UploadsOptions } from './index.ts';
-import { type Doors, filesBelow, openDoors, roomOf } from './testing.ts';
+import { type Doors, openDoors, roomOf } from './testing.ts';
 
 const path = '/api/v2/data/uploads';
 const file = randomBytes(2_500_000);

@@ -1,7 +1,6 @@
 // A server whose upload routes give back what they received, for tests and measurements.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AnswerOf, routes } from '@vectorium/contract';
 import { type App, ApiError, mount, Raw } from '../http/index.ts';
@@ -77,12 +76,6 @@ export async function openDoors(
 }
 
 const same = (uploads: Uploads): Uploads => uploads;
-
-/** Names of the files below a folder that are no locks. */
-export async function filesBelow(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries.filter(entry => entry.isFile() && !entry.name.includes('lock')).map(entry => entry.name);
-}
 
 /** The same as a server of its own, on a storage folder that may have been used before. */
 export async function serveEcho(folder: string): Promise<{ url: string; key: string }> {

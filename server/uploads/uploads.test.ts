@@ -7,9 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { filesBelow } from '../files/testing.ts';
 import { openParts, type TestParts, type TestServer } from '../http/testing.ts';
 import type { Room, UploadsOptions } from './index.ts';
-import { type Doors, filesBelow, openDoors, roomOf } from './testing.ts';
+import { type Doors, openDoors, roomOf } from './testing.ts';
 
 const path = '/api/v2/data/upload';
 const boundary = 'a boundary';

@@ -1,9 +1,10 @@
 // What tests of the service share: a small model of random numbers under the name that new accounts get, people, and all that a database
 // and a folder hold, as text.
-import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../../server/database/index.ts';
+import { entriesBelow } from '../../server/files/testing.ts';
 import { writeStandIns } from '../stand-ins.ts';
 import { type Visitor, newVisitor } from './visitor.ts';
 
@@ -66,7 +67,7 @@ export async function rowsOf(database: Database): Promise<string[]> {
 
 /** Paths of all files below a folder, but for those of the embedded database, which has its rows in them. */
 export async function filesOf(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const entries = await entriesBelow(folder);
   return entries
     .map(entry => join(entry.parentPath, entry.name).slice(folder.length + 1))
     .filter(path => !/^(database|journal|lock|stand-ins|models)(\/|$|\.)/.test(path))

@@ -83,8 +83,11 @@ export async function trainLanguage(
   };
   if (found) {
     progress = found.progress;
-    for (const name of ['values', 'gradients', 'sum', 'squares'] as const)
-      network[name].set(found.state[name]?.data ?? []);
+    for (const name of ['values', 'gradients', 'sum', 'squares'] as const) {
+      const kept = found.state[name];
+      if (!kept) throw new Error(`the checkpoint has no ${name}`);
+      network[name].set(kept.data);
+    }
     network.step = progress.epoch * steps + progress.step;
     best = found.best?.['values']?.data ?? null;
   }
