@@ -3,7 +3,7 @@
 import { setPriority } from 'node:os';
 import { dirname } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
-import { compileAnswering, type Language, openLanguage, readAdapter } from '@vectorium/nets';
+import { compileAnswering, type Language, openAdapter, openLanguage } from '@vectorium/nets';
 import { InferenceSession } from 'onnxruntime-node';
 import { availableCores } from './cores.ts';
 import { Forms } from './forms/forms.ts';
@@ -67,8 +67,8 @@ async function answer(message: ToGenerate): Promise<void> {
     case 'form':
       return send({ type: 'formed', job: message.job, refusal: await refusalOf(message.schema) });
     case 'adapter': {
-      const { config } = await compiled(false);
-      stacks.adapters.set(message.adapter, await readAdapter(config, message.files));
+      const { path, precision } = data;
+      stacks.adapters.set(message.adapter, await openAdapter(path, { precision, files: message.files }));
       return send({ type: 'adapterLoaded', adapter: message.adapter, job: message.job });
     }
     case 'start':

@@ -4,7 +4,7 @@ export { compileEncoder, type EncoderGraph, type Pooling } from './encoders/comp
 export { chunk, chunkSteps, type Chunk, type ChunkOptions } from './text/chunk.ts';
 export { loadTokenizer, openTokenizer, type Encoding, type Tokenizer, type TokenizerTables } from './text/tokenizer.ts';
 export * from './tabular/index.ts';
-export { type Adapter, readAdapter } from './decoders/adapter.ts';
+export type { Adapter } from './decoders/adapter.ts';
 export { ADAPTED_KINDS, type AdaptedKind, adapterNames, maskName } from './decoders/adapted.ts';
 export {
   type AnsweringGraphs,
@@ -12,6 +12,7 @@ export {
   compileDecoder,
   type CompileOptions,
   type DecoderGraphs,
+  openAdapter,
 } from './decoders/compile.ts';
 export type { DecoderConfig } from './decoders/config.ts';
 export { exportPortable, type PortableOptions } from './decoders/export.ts';

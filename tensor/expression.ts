@@ -106,7 +106,7 @@ export interface Attributes {
     /** Whether zero points are the operand behind the scales. */
     readonly zeros: boolean;
   };
-  matmulInt8: { readonly parts: number };
+  matmulInt8: { readonly parts: number; readonly unit: number | null };
   gatherBlockQuantized: { readonly bits: 4 | 8; readonly blockSize: number };
   // fused
   softmaxCrossEntropy: None;

@@ -327,6 +327,14 @@ describe('weights in rows of whole numbers of 8 bits', () => {
       expect(Math.abs(value - (exact.data[i] ?? NaN))).toBeLessThan((largest * columns * 2) / 15_876);
   });
 
+  test('matmulInt8 with a unit rounds once and cuts off', async () => {
+    const x = build([2, 3, columns], ([, s = 0, c = 0]) => 3 * Math.sin(7 * c + s) + (c === 5 ? 100 * (s - 1) : 0));
+    const rounded = map(x, value => Math.min(127, Math.max(-128, Math.round(value * 32))) / 32);
+    const exact = product(values([6, columns], rounded.data), swapped(plain));
+    const found = await evaluate(fused.matmulInt8(sequence('x', columns), weight, { unit: 1 / 32 }), { x });
+    expectClose(found, values([2, 3, rows], exact.data), 1e-4);
+  });
+
   test('matmulInt8 does not overflow where all numbers are the largest', async () => {
     const most = { values: constant(new Int8Array(64).fill(127), [64, 1]) };
     const all = { ...most, transposed: constant(new Int8Array(64).fill(127), [1, 64]) };

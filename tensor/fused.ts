@@ -210,11 +210,15 @@ export function matmulNBits(
 }
 
 /** A weight of whole numbers from −127 to 127, each row with its scale: row r is scales[r] · values[:, r]. */
-export interface RowQuantized {
-  /** i8 [inner, rows]. */
-  values: Tensor;
+export interface RowQuantized extends OneWayRowQuantized {
   /** The same, i8 [rows, inner]: the gradient multiplies by it. */
   transposed: Tensor;
+}
+
+/** For products without a gradient. */
+export interface OneWayRowQuantized {
+  /** i8 [inner, rows]. */
+  values: Tensor;
   /** f32 [rows]; 1 for all if missing. */
   scales?: Tensor | undefined;
 }
@@ -222,22 +226,25 @@ export interface RowQuantized {
 /** x Wᵀ in products of whole numbers, which some processors multiply ten times as fast as f32 (AMX, VNNI). Each row of x is
  *  rounded to `parts` numbers of 7 bits, each of which is what the ones before it leave: with two of them the error is at most
  *  1/15,876 of the row's largest value, or of the largest that a row can have where x comes from `rmsNorm`, which takes fewer
- *  passes. With 7 bits no processor's sums of two products overflow. */
+ *  passes. With 7 bits no processor's sums of two products overflow.
+ *
+ *  With `unit`, x is rounded but once, to at most 127 of these each way, and cut off there: one pass, for what is known to lie
+ *  within. There processors without VNNI want weights of less than 8 bits (at most ±64, or that x rarely comes near its ends). */
 export function matmulInt8(
   x: Tensor,
-  { values, transposed, scales }: RowQuantized,
-  { parts = 2 }: { parts?: number } = {},
+  { values, transposed, scales }: OneWayRowQuantized & { transposed?: Tensor },
+  { parts = 2, unit = null }: { parts?: number; unit?: number | null } = {},
 ): Tensor {
   const [inner = 0, rows = 0] = values.shape;
   require(values.shape.length === 2 &&
     at('matmulInt8', x.shape, -1) === inner, `matmulInt8: ${show(x.shape)} against weight ${show([rows, inner])}`);
   exactly('matmulInt8', values, { shape: [inner, rows], dtype: 'i8' });
-  exactly('matmulInt8', transposed, { shape: [rows, inner], dtype: 'i8' });
+  if (transposed) exactly('matmulInt8', transposed, { shape: [rows, inner], dtype: 'i8' });
   if (scales) vector('matmulInt8', scales, rows);
-  return expression('matmulInt8', [x, values, transposed, ...(scales ? [scales] : [])], {
+  return expression('matmulInt8', [x, values, transposed ?? values, ...(scales ? [scales] : [])], {
     shape: withLast(x.shape, rows),
     dtype: x.dtype,
-    attributes: { parts },
+    attributes: { parts, unit },
   });
 }
 

@@ -278,11 +278,13 @@ export const RULES: { readonly [O in Operator]: Rule<O> | NoRule } = {
     return [t.matmul(g, weight), frozen, frozen, ...(zeros ? [frozen] : []), g];
   },
   // y = x (S Q)ᵀ: dx = (dy S) Q, with the same whole numbers
-  matmulInt8: (g, { of: [, values, transposed, scales], attributes }) => {
+  matmulInt8: (g, { of: [, values, transposed, scales], attributes: { parts } }) => {
     const frozen = refused('its weight is frozen; use matmul for one that is trained');
     if (!values || !transposed) return [];
+    if (values === transposed)
+      throw new ShapeError('gradients: matmulInt8 has no transposed weight to go back through');
     const scaled = scales ? t.mul(g, scales) : g;
-    return [matmulInt8(scaled, { values: transposed, transposed: values }, attributes), frozen, frozen, frozen];
+    return [matmulInt8(scaled, { values: transposed, transposed: values }, { parts }), frozen, frozen, frozen];
   },
   gatherBlockQuantized: flat('its table is whole numbers'),
   // d loss / d logits = softmax − one-hot

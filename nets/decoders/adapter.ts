@@ -4,8 +4,9 @@ import { basename, dirname } from 'node:path';
 import { readTensors, type StoredTensor } from '../weights/safetensors.ts';
 import { ADAPTED_KINDS, type AdaptedKind, adaptedLinears } from './adapted.ts';
 import type { DecoderConfig } from './config.ts';
+import { ResidualRotation } from './residual-rotation.ts';
+import { type DecoderSource, readValues } from './source.ts';
 import type { Part } from './weights.ts';
-import { readValues } from './source.ts';
 
 /** Of one linear layer: `a` [rank, inner] and `b` [rank, outer] with the scale in it. */
 export interface AdapterLayer {
@@ -24,6 +25,11 @@ export interface Adapter {
   bytes: number;
 }
 
+export interface AdapterFiles {
+  weights: string;
+  config: string;
+}
+
 interface PeftConfig {
   peft_type?: string;
   r?: number;
@@ -38,7 +44,7 @@ interface PeftConfig {
 }
 
 /** Throws an error that says what of the adapter is not supported, or does not fit the base model. */
-export async function readAdapter(config: DecoderConfig, files: { weights: string; config: string }): Promise<Adapter> {
+export async function readAdapter(config: DecoderConfig, files: AdapterFiles): Promise<Adapter> {
   const scale = scaleOf(JSON.parse(await readFile(files.config, 'utf8')) as PeftConfig);
   const folder = dirname(files.weights);
   const stored = new Map(
@@ -74,6 +80,28 @@ export async function readAdapter(config: DecoderConfig, files: { weights: strin
     .flatMap(({ layers }) => layers)
     .reduce((sum, { a, b }) => sum + a.byteLength + b.byteLength, 0);
   return { stacks, bytes };
+}
+
+/** The same for a base whose hidden states are in the basis of `ResidualRotation`, with the scales of norms in its weights. Takes
+ *  the adapter's own memory. */
+export async function rotatedAdapter(adapter: Adapter, source: DecoderSource): Promise<Adapter> {
+  const rotation = new ResidualRotation(source.config.hidden);
+  for (const { kind, layer, parts, inner } of adaptedLinears(source.config)) {
+    const { a, b } = adapter.stacks[kind].layers[layer] ?? missing(kind);
+    const [{ reads, adds } = {}] = parts;
+    if (reads) {
+      const norm = source.tensors.get(`${reads}.weight`) ?? missing(reads);
+      const scale = await readValues(source.folder, norm);
+      for (let i = 0; i < a.length; i++) a[i] = (a[i] ?? 0) * (scale[i % inner] ?? 0);
+      rotation.rows(a);
+    }
+    if (adds) rotation.rows(b);
+  }
+  return adapter;
+}
+
+function missing(what: string): never {
+  throw new Error(`there is no ${what}`);
 }
 
 function scaleOf(peft: PeftConfig): number {

@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { putGraph, unlessThere, versionOf } from '../weights/files.ts';
+import { type Adapter, type AdapterFiles, readAdapter, rotatedAdapter } from './adapter.ts';
 import { batchGraph } from './batch.ts';
 import type { DecoderConfig } from './config.ts';
 import { togetherGraph } from './inference.ts';
@@ -65,9 +66,7 @@ export async function compileAnswering(
     batchGraph(config, weights.next, { texts, adapters }),
   ]);
   if (!prompt || !one || !batch) throw new Error('three graphs have three paths');
-  // Rows lie in the file in both orders, of which a session has one.
-  const promptBytes = weights.prompt === weights.next ? weights.next.bytes : weights.prompt.bytes / 2;
-  return { config, prompt, one, batch, weightBytes: promptBytes + 2 * weights.next.bytes };
+  return { config, prompt, one, batch, weightBytes: weights.prompt.bytes + 2 * weights.next.bytes };
 }
 
 interface AnsweringWeights {
@@ -79,17 +78,27 @@ interface AnsweringWeights {
 
 async function weightsOf(source: DecoderSource, precision: Precision): Promise<AnsweringWeights> {
   const version = await versionOf(source.folder, source.tensors);
-  const next = new DecoderWeights(source, { precision, version });
-  return {
-    next,
-    prompt: precision === 'f32' ? next : new DecoderWeights(source, { precision, version, form: 'rows' }),
-  };
+  const next = new DecoderWeights(source, { precision, version, rotated: isRotated(precision) });
+  return { next, prompt: next.inForm('rows') };
+}
+
+/** Whole numbers of 8 bits with one rounding of the hidden states are faster than blocks where tokens are many, but not enough
+ *  smaller for one token where blocks have 4 bits. */
+const isRotated = (precision: Precision): boolean => precision === 'q8';
+
+/** An adapter in PEFT's layout for the graphs of the model at `path`. */
+export async function openAdapter(
+  path: string,
+  { precision, files }: { precision: Precision; files: AdapterFiles },
+): Promise<Adapter> {
+  const source = await openDecoder(path);
+  const adapter = await readAdapter(source.config, files);
+  return isRotated(precision) ? rotatedAdapter(adapter, source) : adapter;
 }
 
 /** The paths of the graphs, beside their weights. */
-async function put(folder: string, weights: AnsweringWeights, graphs: readonly Uint8Array[]): Promise<string[]> {
+async function put(folder: string, { next }: AnsweringWeights, graphs: readonly Uint8Array[]): Promise<string[]> {
   await mkdir(folder, { recursive: true });
-  for (const each of new Set(Object.values(weights)))
-    await unlessThere(join(folder, each.file), temporary => each.write(temporary));
+  await unlessThere(join(folder, next.file), temporary => next.write(temporary));
   return Promise.all(graphs.map(bytes => putGraph(folder, 'decoder', bytes)));
 }

@@ -1,5 +1,5 @@
 // Every architecture against what `transformers` computes with the same small random weights (fixtures/make_decoders.py).
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
@@ -37,6 +37,11 @@ async function opened(path: string, { precision = 'f32', texts = 3 }: { precisio
 const meanOf = (rows: readonly Float32Array[]): number[] =>
   Array.from(rows[0] ?? [], (_, i) => rows.reduce((sum, row) => sum + (row[i] ?? 0), 0) / rows.length);
 
+/** Length of what two differ by, to the length of the second. */
+function distance(a: ArrayLike<number>, b: readonly number[]): number {
+  return Math.hypot(...b.map((value, i) => value - (a[i] ?? 0))) / Math.hypot(...b);
+}
+
 describe.each([
   ['llama', 'llama'],
   ['smollm', 'smollm'],
@@ -57,6 +62,34 @@ describe.each([
         pieces.push(...(await runPrompt(prompt, cache, { config, ids: ids.slice(from, from + 7) })));
       expect(farthest(meanOf(pieces), mean)).toBeLessThan(2e-4);
     }
+  });
+
+  test('computes the same in the rotated basis', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'vectorium-decoder-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const source = await openDecoder(join(FIXTURES, path));
+    const weights = new DecoderWeights(source, { precision: 'f32', version: '', rotated: true });
+    await writeFile(join(folder, 'model.onnx'), promptGraph(source.config, weights));
+    await weights.write(join(folder, weights.file));
+    const session = await InferenceSession.create(join(folder, 'model.onnx'), { intraOpNumThreads: 1 });
+    for (const { ids, last, mean } of await textsOf(name)) {
+      const logits = await runPrompt(session, new Cache(source.config, 128), { config: source.config, ids });
+      expect(farthest(logits.at(-1) ?? [], last)).toBeLessThan(5e-4);
+      expect(farthest(meanOf(logits), mean)).toBeLessThan(5e-4);
+    }
+  });
+
+  test('in 8 bits it is near to the reference, however the tokens come', async () => {
+    const { prompt, together, config } = await opened(path, { precision: 'q8', texts: 1 });
+    const distances: number[] = [];
+    for (const { ids, last } of await textsOf(name)) {
+      const logits = await runPrompt(prompt, new Cache(config, 128), { config, ids });
+      const cache = new Cache(config, 128);
+      let one: Float32Array | undefined;
+      for (const id of ids) [one] = await runTogether(together, [cache], { config, ids: [id] });
+      distances.push(distance(logits.at(-1) ?? [], last), distance(one ?? [], last));
+    }
+    expect(distances.reduce((sum, each) => sum + each) / distances.length).toBeLessThan(0.15);
   });
 
   test('goes on as the reference goes on, several texts of different lengths at once', async () => {

@@ -1,13 +1,12 @@
 // A base with an adapter, or a model of its own, as a folder in the layout of Transformers.js: onnx/model.onnx with its weights beside
 // it, and the files that Hugging Face's libraries read besides. The weights keep the precision in which this server answers.
-import { copyFile, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chatTemplateOfGguf, tokenizerJsonOfGguf } from '../text/gguf.ts';
 import { openLanguage } from '../text/language.ts';
 import type { Gguf } from '../weights/gguf.ts';
 import { readAdapter } from './adapter.ts';
 import type { DecoderConfig } from './config.ts';
-import { versionOf } from '../weights/files.ts';
 import { AdapterValues, portableGraph } from './portable.ts';
 import { openDecoder } from './source.ts';
 import { DecoderWeights, type Precision } from './weights.ts';
@@ -43,11 +42,7 @@ export async function exportPortable(
   const weights = new DecoderWeights(source, { precision, version: '', file: DATA });
   const adapter = files && new AdapterValues(await readAdapter(config, files), ADAPTER);
   await writeFile(join(onnx, 'model.onnx'), portableGraph(config, weights, adapter));
-  // What answers has the same matrices in the same order.
-  const version = await versionOf(source.folder, source.tensors);
-  const compiled = join(source.folder, new DecoderWeights(source, { precision, version }).file);
-  if (await stat(compiled).catch(() => null)) await copyFile(compiled, join(onnx, DATA));
-  else await weights.write(join(onnx, DATA));
+  await weights.write(join(onnx, DATA));
   if (adapter) await writeFile(join(onnx, ADAPTER), adapter.all);
   const json = (name: string, value: object) => writeFile(join(folder, name), `${JSON.stringify(value, null, 2)}\n`);
   const own = gguf

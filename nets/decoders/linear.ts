@@ -6,7 +6,10 @@ import type { Weights, Matrix } from './weights.ts';
 /** x Wᵀ. On blocks, level 4 rounds x to 8 bits block by block, each row for itself; level 0 computes in f32. */
 export function multiply(x: Tensor, matrix: Matrix, accuracyLevel: 0 | 4, bias?: Tensor): Tensor {
   if ('blockSize' in matrix) return matmulNBits(x, matrix, { bias, accuracyLevel });
-  const product = 'op' in matrix ? matmul(x, matrix, { transB: true }) : matmulInt8(x, matrix);
+  const product =
+    'op' in matrix
+      ? matmul(x, matrix, { transB: true })
+      : matmulInt8(x, matrix, 'unit' in matrix ? { unit: matrix.unit } : {});
   return bias ? add(product, bias) : product;
 }
 

@@ -58,7 +58,7 @@ export function output(x: Tensor, config: DecoderConfig, { weights, multiply }: 
 /** What logits are the product of: hidden states, normalised, and the output matrix. */
 export function headOf(x: Tensor, config: DecoderConfig, weights: Weights): { h: Tensor; matrix: Matrix } {
   const name = config.tied ? 'embed_tokens.weight' : 'lm_head.weight';
-  const matrix = weights.table(name, [config.vocabulary, config.hidden]);
+  const matrix = weights.table(name, [config.vocabulary, config.hidden], 'norm');
   return { h: normed(x, config, { weights, name: 'norm' }), matrix };
 }
 
@@ -69,11 +69,12 @@ export interface Output {
 
 /** Embeddings of ids. */
 export const embed = (ids: Tensor, config: DecoderConfig, weights: Weights): Tensor =>
-  rowsOf(weights.table('embed_tokens.weight', [config.vocabulary, config.hidden]), ids);
+  rowsOf(weights.table('embed_tokens.weight', [config.vocabulary, config.hidden], null), ids);
 
 /** The rows of a matrix that `ids` number, as f32. */
 export function rowsOf(matrix: Matrix, ids: Tensor): Tensor {
   if ('op' in matrix) return gather(matrix, ids);
+  if ('unit' in matrix) throw new Error('no row is looked up in a matrix that lies in columns');
   if ('transposed' in matrix) {
     const rows = cast(gather(matrix.transposed, ids), 'f32');
     return matrix.scales ? mul(rows, reshape(gather(matrix.scales, ids), [...ids.shape, 1])) : rows;
@@ -90,16 +91,17 @@ export function rowsOf(matrix: Matrix, ids: Tensor): Tensor {
 /** The linear layers of the layer 'layers.0'. */
 export function linearsOf(config: DecoderConfig, layer: string) {
   const { hidden, heads, headSize, intermediate } = config;
-  const linear = (of: string, rows: number, inner: number): Linear => ({
-    parts: [{ name: `${layer}.${of}`, rows }],
+  const linear = (of: string, rows: number, inner: number, place: Pick<Part, 'reads' | 'adds'>): Linear => ({
+    parts: [{ name: `${layer}.${of}`, rows, ...place }],
     inner,
   });
+  const behindNorm = { reads: `${layer}.post_attention_layernorm` };
   return {
     qkv: { parts: queryKeyValue(config, layer), inner: hidden },
-    o: linear('self_attn.o_proj', hidden, heads * headSize),
-    gate: linear('mlp.gate_proj', intermediate, hidden),
-    up: linear('mlp.up_proj', intermediate, hidden),
-    down: linear('mlp.down_proj', hidden, intermediate),
+    o: linear('self_attn.o_proj', hidden, heads * headSize, { adds: true }),
+    gate: linear('mlp.gate_proj', intermediate, hidden, behindNorm),
+    up: linear('mlp.up_proj', intermediate, hidden, behindNorm),
+    down: linear('mlp.down_proj', hidden, intermediate, { adds: true }),
   };
 }
 
@@ -112,10 +114,11 @@ export function queryKeyValue({ heads, keyValueHeads, headSize }: DecoderConfig,
     const [group, key] = [Math.floor(head / keyValueHeads), head % keyValueHeads];
     return (key * (heads / keyValueHeads) + group) * headSize + within;
   });
+  const reads = `${layer}.input_layernorm`;
   return [
-    { name: `${layer}.self_attn.q_proj`, rows: heads * headSize, order },
-    { name: `${layer}.self_attn.k_proj`, rows: keyValueHeads * headSize },
-    { name: `${layer}.self_attn.v_proj`, rows: keyValueHeads * headSize },
+    { name: `${layer}.self_attn.q_proj`, rows: heads * headSize, order, reads },
+    { name: `${layer}.self_attn.k_proj`, rows: keyValueHeads * headSize, reads },
+    { name: `${layer}.self_attn.v_proj`, rows: keyValueHeads * headSize, reads },
   ];
 }
 
@@ -123,4 +126,4 @@ const normed = (
   x: Tensor,
   { hidden, epsilon }: DecoderConfig,
   { weights, name }: { weights: Weights; name: string },
-): Tensor => rmsNorm(x, weights.vector({ name: `${name}.weight`, rows: hidden }), epsilon);
+): Tensor => rmsNorm(x, weights.vector({ name: `${name}.weight`, rows: hidden, scales: true }), epsilon);

@@ -54,7 +54,7 @@ export class Cache {
 export async function runPrompt(
   session: InferenceSession,
   cache: Cache,
-  { config, ids }: { config: DecoderConfig; ids: readonly number[] },
+  { config, ids, inputs = {} }: { config: DecoderConfig; ids: readonly number[]; inputs?: Record<string, Tensor> },
 ): Promise<Float32Array[]> {
   const tokens = ids.length;
   const positions = ids.map((_, i) => cache.length + i);
@@ -65,6 +65,7 @@ export async function runPrompt(
       positions: whole(positions),
       wanted: whole(ids.map((_, i) => i)),
       ...feeds,
+      ...inputs,
     },
     { logits: null, ...fetches },
   );

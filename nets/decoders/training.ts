@@ -275,8 +275,8 @@ class FrozenInputs implements Weights {
     return this.#inputs(this.#base.matrix(this.#ownParts(parts), columns));
   }
 
-  table(name: string, shape: readonly [number, number]): Matrix {
-    return this.#inputs(this.#base.table(name, shape));
+  table(name: string, shape: readonly [number, number], reads: string | null): Matrix {
+    return this.#inputs(this.#base.table(name, shape, reads));
   }
 
   #own(name: string): string {
@@ -295,6 +295,7 @@ class FrozenInputs implements Weights {
         transposed: this.#input(matrix.transposed),
         ...(matrix.scales && { scales: this.#input(matrix.scales) }),
       };
+    if ('unit' in matrix) throw new Error('training takes weights that go both ways');
     const { values, scales, zeros, ...how } = matrix;
     return {
       ...how,

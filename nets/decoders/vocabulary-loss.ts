@@ -50,7 +50,7 @@ export function vocabularyLoss(h: Tensor, matrix: Matrix, targets: Tensor): { lo
 }
 
 function blocksOf(matrix: Matrix): (Tensor | RowQuantized)[] {
-  if ('blockSize' in matrix) throw new Error('training takes weights in rows');
+  if ('blockSize' in matrix || 'unit' in matrix) throw new Error('training takes weights in rows');
   const rows = Number('op' in matrix ? matrix.shape[0] : matrix.values.shape[1]);
   return Array.from({ length: Math.ceil(rows / BLOCK_ROWS) }, (_, i) => {
     const range = { start: i * BLOCK_ROWS, length: Math.min(BLOCK_ROWS, rows - i * BLOCK_ROWS) };

@@ -2,10 +2,18 @@
 // behind the other. First an architecture asks for what it needs, which plans the file; then the file is written.
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
-import { type BlockQuantized, parameter, type RowQuantized, type Tensor } from '@vectorium/tensor';
+import {
+  type BlockQuantized,
+  constant,
+  parameter,
+  type OneWayRowQuantized,
+  type RowQuantized,
+  type Tensor,
+} from '@vectorium/tensor';
 import { BLOCK, rowBytes, roundRow, unpackRow } from '../weights/blocks.ts';
 import { roundTo8, transposed } from '../weights/rows.ts';
 import type { StoredTensor } from '../weights/safetensors.ts';
+import { ResidualRotation } from './residual-rotation.ts';
 import { type DecoderSource, readValues, rowsInOrder } from './source.ts';
 
 /** How matrices are kept. In 4 bits the table of embeddings and the output matrix have 8, as in GGUF files of 4 bits. */
@@ -16,56 +24,100 @@ export type Precision = 'f32' | 'q8' | 'q4';
 export type Form = 'blocks' | 'rows';
 
 /** One matrix [rows, columns], or several with their rows one behind the other. */
-export type Matrix = Tensor | BlockQuantized | RowQuantized;
+export type Matrix = Tensor | BlockQuantized | RowQuantized | UnitQuantized;
+
+/** What it is multiplied with is rounded to multiples of the unit. */
+export interface UnitQuantized extends OneWayRowQuantized {
+  unit: number;
+}
 
 /** A stored matrix of `rows` rows, which are wanted in another order if `order` says which one comes where. */
 export interface Part {
   readonly name: string;
   readonly rows: number;
   readonly order?: Int32Array;
+  /** Its columns are hidden states, behind the norm of this name, or as they are. */
+  readonly reads?: string | null;
+  /** What its rows give is added to the hidden states. */
+  readonly adds?: true;
+  /** It is the scale of a norm. */
+  readonly scales?: true;
 }
 
 /** What an architecture asks for. */
 export type Weights = Pick<DecoderWeights, 'has' | 'vector' | 'matrix' | 'table'>;
 
-interface Piece {
-  readonly parts: readonly Part[];
+/** How a matrix lies in the file: in one of these forms, or in columns, as whole numbers in the order of products alone. */
+interface Kind {
   readonly columns: number;
   readonly bits: 4 | 8 | 32;
-  readonly form: Form;
+  readonly form: Form | 'columns';
+}
+
+interface Piece extends Kind {
+  readonly parts: readonly Part[];
   readonly offset: number;
+}
+
+interface Size {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** What all forms of the weights have in one file. */
+interface Plan {
+  readonly pieces: Piece[];
+  readonly known: Map<string, Matrix>;
+  bytes: number;
+}
+
+type Stored = 'u8' | 'i8' | 'f32';
+
+export interface WeightOptions {
+  precision: Precision;
+  /** Tells the content of the weights apart from what lay there before, for the name of the file. */
+  version: string;
+  form?: Form;
+  /** Hidden states are in the basis of `ResidualRotation`, the scales of norms are in the matrices behind them, and these are
+   *  whole numbers whatever the form of the others. Such weights only answer. */
+  rotated?: boolean;
+  /** Its name, if it is not made of the version. */
+  file?: string;
 }
 
 export class DecoderWeights {
   readonly source: DecoderSource;
   readonly precision: Precision;
+  readonly #options: WeightOptions;
   readonly #form: Form;
+  /** The basis of the hidden states, if it is not the published one. */
+  readonly #rotation: ResidualRotation | null;
   readonly file: string;
-  readonly #pieces: Piece[] = [];
-  readonly #known = new Map<string, Matrix>();
-  #bytes = 0;
+  /** Bytes of the file that were asked for in this form, by name. */
+  readonly #asked = new Map<string, number>();
+  readonly #plan: Plan;
 
-  /** `version` tells the content of the weights apart from what lay there before, for the name of the file, unless it has one. */
-  constructor(
-    source: DecoderSource,
-    {
-      precision,
-      version,
-      form = 'blocks',
-      file,
-    }: { precision: Precision; version: string; form?: Form; file?: string },
-  ) {
+  constructor(source: DecoderSource, options: WeightOptions, plan: Plan = { pieces: [], known: new Map(), bytes: 0 }) {
+    const { precision, version, form = 'blocks', rotated = false, file } = options;
     this.source = source;
     this.precision = precision;
+    this.#options = options;
     this.#form = precision === 'f32' ? 'blocks' : form;
+    this.#rotation = rotated ? new ResidualRotation(source.config.hidden) : null;
+    this.#plan = plan;
     const layout = [...source.tensors.values()].map(tensor => Object.values(tensor).join()).join('\n');
     const hash = createHash('sha256').update(LAYOUT).update(version).update(layout).digest('hex').slice(0, 16);
     this.file = file ?? `decoder-${precision}${this.#form === 'rows' ? '-rows' : ''}-${hash}.bin`;
   }
 
-  /** Bytes of the file. */
+  /** The same weights in another form, in the same file. */
+  inForm(form: Form): DecoderWeights {
+    return new DecoderWeights(this.source, { ...this.#options, form, file: this.file }, this.#plan);
+  }
+
+  /** Bytes of what a graph holds that asked for weights in this form: of two orders one. */
   get bytes(): number {
-    return this.#bytes;
+    return [...this.#asked.values()].reduce((sum, bytes) => sum + bytes, 0);
   }
 
   has(name: string): boolean {
@@ -75,6 +127,8 @@ export class DecoderWeights {
   /** Parts of vectors one behind the other, always f32. */
   vector(...parts: readonly Part[]): Tensor {
     const length = parts.reduce((sum, { rows }) => sum + rows, 0);
+    if (this.#rotation && parts.some(({ scales }) => scales))
+      return constant(new Float32Array(length).fill(1), [length]);
     return this.#f32(parts, { columns: 1, shape: [length] });
   }
 
@@ -82,6 +136,7 @@ export class DecoderWeights {
   matrix(parts: readonly Part[], columns: number, bits: 4 | 8 | 32 = BITS[this.precision]): Matrix {
     const rows = parts.reduce((sum, part) => sum + part.rows, 0);
     if (bits === 32) return this.#f32(parts, { columns, shape: [rows, columns] });
+    if (this.#rotation && parts.every(({ reads }) => reads)) return this.#columns(parts, { rows, columns });
     if (columns % BLOCK !== 0)
       throw new Error(`${labelOf(parts)} has rows of ${columns} values, which are no blocks of ${BLOCK}: use f32`);
     return this.#form === 'rows'
@@ -89,61 +144,82 @@ export class DecoderWeights {
       : this.#blocks(parts, { rows, columns, bits });
   }
 
-  /** The table of embeddings or the output matrix. */
-  table(name: string, [rows, columns]: readonly [number, number]): Matrix {
-    return this.matrix([{ name, rows }], columns, this.precision === 'f32' ? 32 : 8);
+  /** The table of embeddings, or the output matrix, which reads what the norm `reads` gives. */
+  table(name: string, [rows, columns]: readonly [number, number], reads: string | null): Matrix {
+    const parts = [{ name, rows, reads }];
+    if (this.precision === 'f32') return this.matrix(parts, columns);
+    // Lookups in blocks are as quick as in rows.
+    return this.#rotation && reads === null
+      ? this.#blocks(parts, { rows, columns, bits: 8 })
+      : this.matrix(parts, columns, 8);
   }
 
   #f32(parts: readonly Part[], { columns, shape }: { columns: number; shape: readonly number[] }): Tensor {
-    const known = this.#known.get(labelOf(parts));
-    if (known && 'op' in known) return known;
     const bytes = 4 * shape.reduce((a, b) => a * b, 1);
-    const offset = this.#plan(parts, { columns, bits: 32, form: 'blocks', bytes });
-    const made = parameter(labelOf(parts), shape, { data: { file: this.file, offset, bytes } });
-    this.#known.set(labelOf(parts), made);
-    return made;
+    const piece: Kind = { columns, bits: 32, form: 'blocks' };
+    return this.#once(parts, { piece, bytes }, place => place('', 0, ['f32', [...shape]]));
   }
 
-  #blocks(
-    parts: readonly Part[],
-    { rows, columns, bits }: { rows: number; columns: number; bits: 4 | 8 },
-  ): BlockQuantized {
-    const label = labelOf(parts);
-    const known = this.#known.get(label);
-    if (known && 'blockSize' in known) return known;
+  #blocks(parts: readonly Part[], { rows, columns, bits }: Size & { bits: 4 | 8 }): BlockQuantized {
     const blocks = columns / BLOCK;
     const size = rowBytes(columns, bits);
     const bytes = rows * (size.values + size.scales + size.zeros);
-    const offset = this.#plan(parts, { columns, bits, form: 'blocks', bytes });
-    const place = (of: string, start: number, [shape, dtype, length]: readonly [number[], 'u8' | 'f32', number]) =>
-      parameter(`${label}.${of}`, shape, { dtype, data: { file: this.file, offset: offset + start, bytes: length } });
-    const values = place('values', 0, [[rows, blocks, (BLOCK * bits) / 8], 'u8', rows * size.values]);
-    const scales = place('scales', rows * size.values, [[rows, blocks], 'f32', rows * size.scales]);
     const zeroStart = rows * (size.values + size.scales);
-    const zeros = bits === 4 ? place('zeros', zeroStart, [[rows, size.zeros], 'u8', rows * size.zeros]) : undefined;
-    const made = { values, scales, ...(zeros && { zeros }), bits, blockSize: BLOCK };
-    this.#known.set(label, made);
+    return this.#once(parts, { piece: { columns, bits, form: 'blocks' }, bytes }, place => ({
+      values: place('.values', 0, ['u8', [rows, blocks, (BLOCK * bits) / 8]]),
+      scales: place('.scales', rows * size.values, ['f32', [rows, blocks]]),
+      ...(bits === 4 && { zeros: place('.zeros', zeroStart, ['u8', [rows, size.zeros]]) }),
+      bits,
+      blockSize: BLOCK,
+    }));
+  }
+
+  #rows(parts: readonly Part[], { rows, columns, bits }: Size & { bits: 4 | 8 }): RowQuantized {
+    const [each, scales] = [rows * columns, 4 * rows];
+    const bytes = 2 * each + scales;
+    return this.#once(parts, { piece: { columns, bits, form: 'rows' }, bytes, held: each + scales }, place => ({
+      transposed: place('.transposed', 0, ['i8', [rows, columns]]),
+      values: place('.values', each, ['i8', [columns, rows]]),
+      scales: place('.scales', 2 * each, ['f32', [rows]]),
+    }));
+  }
+
+  #columns(parts: readonly Part[], { rows, columns }: Size): UnitQuantized {
+    const each = rows * columns;
+    return this.#once(parts, { piece: { columns, bits: 8, form: 'columns' }, bytes: each + 4 * rows }, place => ({
+      values: place('.values', 0, ['i8', [columns, rows]]),
+      scales: place('.scales', each, ['f32', [rows]]),
+      unit: ROTATED_UNIT,
+    }));
+  }
+
+  /** What was asked for before is in the file once. */
+  #once<M extends Matrix>(
+    parts: readonly Part[],
+    { piece, bytes, held = bytes }: { piece: Kind; bytes: number; held?: number },
+    make: (place: (of: string, start: number, how: [Stored, number[]]) => Tensor) => M,
+  ): M {
+    const reads = this.#rotation && parts[0]?.reads;
+    // The table of embeddings and the output matrix may be the same one, which reads a norm in one of the two.
+    const label = reads ? `${labelOf(parts)} behind ${reads}` : labelOf(parts);
+    const key = `${label} ${piece.form} ${piece.bits}`;
+    this.#asked.set(key, held);
+    const known = this.#plan.known.get(key);
+    // A name, a form and a width make one kind of matrix.
+    if (known) return known as M;
+    const offset = this.#planned(parts, piece, bytes);
+    const made = make((of, start, [dtype, shape]) => {
+      const length = (dtype === 'f32' ? 4 : 1) * shape.reduce((a, b) => a * b, 1);
+      return parameter(`${label}${of}`, shape, {
+        dtype,
+        data: { file: this.file, offset: offset + start, bytes: length },
+      });
+    });
+    this.#plan.known.set(key, made);
     return made;
   }
 
-  #rows(parts: readonly Part[], { rows, columns, bits }: { rows: number; columns: number; bits: 4 | 8 }): RowQuantized {
-    const label = labelOf(parts);
-    const known = this.#known.get(label);
-    if (known && 'transposed' in known) return known;
-    const [each, scaleBytes] = [rows * columns, 4 * rows];
-    const offset = this.#plan(parts, { columns, bits, form: 'rows', bytes: 2 * each + scaleBytes });
-    const place = (of: string, start: number, [shape, dtype, length]: readonly [number[], 'i8' | 'f32', number]) =>
-      parameter(`${label}.${of}`, shape, { dtype, data: { file: this.file, offset: offset + start, bytes: length } });
-    const made = {
-      transposed: place('transposed', 0, [[rows, columns], 'i8', each]),
-      values: place('values', each, [[columns, rows], 'i8', each]),
-      scales: place('scales', 2 * each, [[rows], 'f32', scaleBytes]),
-    };
-    this.#known.set(label, made);
-    return made;
-  }
-
-  #plan(parts: readonly Part[], { bytes, ...piece }: Omit<Piece, 'parts' | 'offset'> & { bytes: number }): number {
+  #planned(parts: readonly Part[], piece: Kind, bytes: number): number {
     for (const { name, rows } of parts) {
       const stored = this.#stored(name);
       const wanted = piece.columns === 1 ? [rows] : [rows, piece.columns];
@@ -152,9 +228,9 @@ export class DecoderWeights {
           `${stored.file}: tensor ${stored.name} is [${stored.shape.join(', ')}], the configuration wants [${wanted.join(', ')}]`,
         );
     }
-    const offset = this.#bytes;
-    this.#pieces.push({ parts, ...piece, offset });
-    this.#bytes += Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+    const offset = this.#plan.bytes;
+    this.#plan.pieces.push({ parts, ...piece, offset });
+    this.#plan.bytes += Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
     return offset;
   }
 
@@ -168,8 +244,8 @@ export class DecoderWeights {
   async write(path: string): Promise<void> {
     const target = await open(path, 'w');
     try {
-      await target.truncate(this.#bytes);
-      for (const piece of this.#pieces) await this.#writePiece(target, piece);
+      await target.truncate(this.#plan.bytes);
+      for (const piece of this.#plan.pieces) await this.#writePiece(target, piece);
       await target.sync();
     } finally {
       await target.close();
@@ -178,6 +254,7 @@ export class DecoderWeights {
 
   async #writePiece(target: FileHandle, piece: Piece): Promise<void> {
     if (piece.form === 'rows') return this.#writeRows(target, piece);
+    if (piece.form === 'columns') return this.#writeColumns(target, piece);
     const { parts, columns, bits, offset } = piece;
     const rows = parts.reduce((sum, part) => sum + part.rows, 0);
     let done = 0;
@@ -227,8 +304,37 @@ export class DecoderWeights {
     await writeAll(target, asBytes(scales), offset + 2 * whole.length);
   }
 
-  /** The part's rows as f32, in the order that is wanted. */
-  async #rowsOf({ name, rows, order }: Part, columns: number): Promise<Float32Array> {
+  async #writeColumns(target: FileHandle, { parts, columns, offset }: Piece): Promise<void> {
+    const rows = parts.reduce((sum, part) => sum + part.rows, 0);
+    const [whole, scales] = [new Int8Array(rows * columns), new Float32Array(rows)];
+    let row = 0;
+    for (const part of parts) {
+      const matrix = await this.#rowsOf(part, columns);
+      for (let start = 0; start < matrix.length; start += columns, row++) {
+        const to = whole.subarray(row * columns, (row + 1) * columns);
+        scales[row] = roundTo8(matrix.subarray(start, start + columns), to, ROTATED_MOST);
+      }
+    }
+    await writeAll(target, asBytes(transposed(whole, columns)), offset);
+    await writeAll(target, asBytes(scales), offset + whole.length);
+  }
+
+  /** The part's rows as f32, in the order and in the basis that are wanted. */
+  async #rowsOf(part: Part, columns: number): Promise<Float32Array> {
+    const matrix = await this.#inOrder(part, columns);
+    if (!this.#rotation) return matrix;
+    if (part.adds) this.#rotation.columns(matrix);
+    // A bias reads nothing.
+    if (columns === 1) return matrix;
+    if (part.reads) {
+      const scale = await readValues(this.source.folder, this.#stored(`${part.reads}.weight`));
+      for (let i = 0; i < matrix.length; i++) matrix[i] = (matrix[i] ?? 0) * (scale[i % columns] ?? 0);
+    }
+    if (part.reads !== undefined) this.#rotation.rows(matrix);
+    return matrix;
+  }
+
+  async #inOrder({ name, rows, order }: Part, columns: number): Promise<Float32Array> {
     const values = await readValues(this.source.folder, this.#stored(name));
     const heads = this.source.reorderedHeads(name);
     const published = heads > 0 ? rowsInOrder(rows, heads) : null;
@@ -253,7 +359,13 @@ async function writeAll(target: FileHandle, bytes: Uint8Array, offset: number): 
     done += (await target.write(bytes, done, Math.min(bytes.length - done, 1 << 30), offset + done)).bytesWritten;
 }
 
+/** What a norm without a scale gives is about as long in each direction of the rotated basis as in any other: numbers near 1, of
+ *  which one in 16,000 is beyond 4 and cut off there. */
+const ROTATED_UNIT = 1 / 32;
+/** Less than 8 bits: then two products reach beyond 16 bits, which processors without VNNI add them in, about never. */
+const ROTATED_MOST = 96;
+
 const BITS = { f32: 32, q8: 8, q4: 4 } as const;
 const ALIGNMENT = 64;
 /** Changes when the layout of the file does. */
-const LAYOUT = '1';
+const LAYOUT = '2';

@@ -1,10 +1,10 @@
 // Numbers rounded to whole numbers of 8 bits with one scale a row, as `matmulInt8` reads them.
 
-/** Rounds a row to −127 … 127; gives what 1 stands for. */
-export function roundTo8(row: Float32Array, to: Int8Array): number {
+/** Rounds a row to −`most` … `most`; gives what 1 stands for. */
+export function roundTo8(row: Float32Array, to: Int8Array, most = 127): number {
   let largest = 0;
   for (const value of row) largest = Math.max(largest, Math.abs(value));
-  const scale = Math.fround(largest / 127);
+  const scale = Math.fround(largest / most);
   const inverse = scale === 0 ? 0 : 1 / scale;
   for (let i = 0; i < row.length; i++) to[i] = Math.round((row[i] ?? 0) * inverse);
   return scale;

@@ -379,8 +379,23 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
       domain: 'com.microsoft',
     });
   },
-  matmulInt8: (scope, { of: [from, values], shape, attributes: { parts } }, [x = '', whole = '', scales = '']) => {
+  matmulInt8: (
+    scope,
+    { of: [from, values], shape, attributes: { parts, unit: known } },
+    [x = '', whole = '', scales = ''],
+  ) => {
     const [inner = 0, rows = 0] = (values?.shape ?? []).map(Number);
+    const byColumn = scales || scope.value('Expand', [scope.number(1), scope.integers([rows])]);
+    if (known !== null) {
+      const [zero, step] = [
+        scope.value('Cast', [scope.number(128)], { attributes: { to: ONNX_TYPE.u8 } }),
+        scope.number(known),
+      ];
+      const [rounded = ''] = scope.once(`${x} in units of ${known}`, () => [
+        scope.value('QuantizeLinear', [x, step, zero]),
+      ]);
+      return scope.node('MatMulIntegerToFloat', [rounded, whole, step, byColumn, zero], { domain: 'com.microsoft' });
+    }
     // ONNX Runtime computes it once for each product that takes it, if it is written more than once.
     const [unit = '', ofRows = '', ...quantised] = scope.once(`${x} in ${parts} parts`, () => {
       const all = scope.value('Reshape', [x, scope.integers([-1, inner])]);
@@ -389,7 +404,6 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
         ? unitOfNorm(scope, all, { scale: scope.nameOf(scale), inner, parts })
         : unitsOfRows(scope, all, { rows: product(shape.slice(0, -1)), parts });
     });
-    const byColumn = scales || scope.value('Expand', [scope.number(1), scope.integers([rows])]);
     const products = quantised.map((part, i) => {
       const own = ofRows ? scope.number(INT8_UNIT ** i) : scope.value('Mul', [unit, scope.number(INT8_UNIT ** i)]);
       return scope.value('MatMulIntegerToFloat', [part, whole, own, byColumn, int8Zero(scope)], {
