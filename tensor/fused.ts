@@ -229,7 +229,8 @@ export interface OneWayRowQuantized {
  *  passes. With 7 bits no processor's sums of two products overflow.
  *
  *  With `unit`, x is rounded but once, to at most 127 of these each way, and cut off there: one pass, for what is known to lie
- *  within. There processors without VNNI want weights of less than 8 bits (at most ±64, or that x rarely comes near its ends). */
+ *  within. There processors without VNNI cut off sums of two products beyond 16 bits, so
+ *  that weights want to be within ±64, or x seldom near its ends. */
 export function matmulInt8(
   x: Tensor,
   { values, transposed, scales }: OneWayRowQuantized & { transposed?: Tensor },

@@ -362,7 +362,7 @@ async function writeAll(target: FileHandle, bytes: Uint8Array, offset: number): 
 /** What a norm without a scale gives is about as long in each direction of the rotated basis as in any other: numbers near 1, of
  *  which one in 16,000 is beyond 4 and cut off there. */
 const ROTATED_UNIT = 1 / 32;
-/** Less than 8 bits: then two products reach beyond 16 bits, which processors without VNNI add them in, about never. */
+/** Less than 8 bits: processors without VNNI add two products in 16 bits, beyond which then go one in ten million. */
 const ROTATED_MOST = 96;
 
 const BITS = { f32: 32, q8: 8, q4: 4 } as const;
