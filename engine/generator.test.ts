@@ -178,6 +178,22 @@ test('answers keep to a form, at any temperature and beside others; one that has
   });
 });
 
+test('a caller who leaves an answer in a form leaves the others going', async () => {
+  const engine = opened();
+  const model = await tinyLanguage('smollm', { ends: 95 });
+  const form = JSON.stringify({ type: 'array', items: { type: 'string' }, minItems: 30 });
+  await engine.checkForm(model, form);
+  for (let seed = 0; seed < 5; seed++) {
+    const leaving = new AbortController();
+    const options = { ...greedy, temperature: 1, seed, maxTokens: 100, form };
+    const pieces = engine.generate(model, { prompt: Int32Array.of(5, 6), adapter: null, options }, leaving.signal);
+    await pieces.next();
+    leaving.abort();
+    await expect(Array.fromAsync(pieces)).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect((await say(engine, model, { ids: [1, 2] })).tokens).toBe(8);
+  }
+});
+
 test('room for sessions with adapters is found before they are made', async () => {
   const model = await tinyLanguage('smollm');
   const adapter = tinyAdapter('smollm', 'all');
