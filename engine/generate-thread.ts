@@ -68,8 +68,9 @@ async function answer(message: ToGenerate): Promise<void> {
       return send({ type: 'formed', job: message.job, refusal: await refusalOf(message.schema) });
     case 'adapter': {
       const { config } = await compiled(false);
-      stacks.adapters.set(message.adapter, await readAdapter(config, message.files));
-      return send({ type: 'adapterLoaded', adapter: message.adapter, job: message.job });
+      const adapter = await readAdapter(config, message.files);
+      stacks.adapters.set(message.adapter, adapter);
+      return send({ type: 'adapterLoaded', job: message.job, bytes: adapter.bytes });
     }
     case 'start':
       schedule?.add({ ...message, ids: [...message.ids] });

@@ -134,6 +134,42 @@ test('a caller who leaves stops costing, and others go on', async () => {
   expect(engine.status().generators).toMatchObject([{ texts: 0 }]);
 });
 
+test('an adapter that is let go answers those who have it to the end, and is read again for others', async () => {
+  const engine = opened();
+  const model = await tinyLanguage('smollm');
+  let opens = 0;
+  const adapter = { ...tinyAdapter('smollm', 'all'), open: () => (opens++, tinyAdapter('smollm', 'all').open()) };
+  const options = { maxTokens: 100 };
+  const alone = await say(engine, model, { ids: [5, 6], adapter, options });
+  const pieces = engine.generate(model, { prompt: Int32Array.of(5, 6), adapter, options: { ...greedy, ...options } });
+  const { value: first } = await pieces.next();
+  const beside = say(engine, model, { ids: [7, 8], options });
+  engine.forget('all');
+  const others = await Array.fromAsync(pieces);
+  expect([first, ...others].map(piece => (piece as GeneratedPiece).text).join('')).toBe(alone.text);
+  expect((await beside).tokens).toBe(100);
+  expect((await say(engine, model, { ids: [5, 6], adapter, options })).text).toBe(alone.text);
+  expect(opens).toBe(2);
+});
+
+test('adapters that nobody uses go where memory is short, the oldest first', async () => {
+  const engine = createEngine({ workers: 1, memoryBudgetBytes: 3 * 2 ** 20 });
+  onTestFinished(() => engine.close());
+  const model = await tinyLanguage('smollm');
+  const read: number[] = [];
+  const answered = async (number: number) => {
+    const open = () => (read.push(number), tinyAdapter('smollm', 'all').open());
+    const adapter = { id: `adapter ${number}`, open };
+    return (await say(engine, model, { ids: [5, 6], adapter })).text;
+  };
+  const texts = new Set<string>();
+  for (let i = 0; i < 40; i++) texts.add(await answered(i));
+  await answered(39);
+  await answered(0);
+  expect(texts.size).toBe(1);
+  expect(read).toEqual([...Array.from({ length: 40 }, (_, i) => i), 0]);
+});
+
 test('a template writes the conversation; what can not be loaded says why and may be tried again', async () => {
   const engine = opened();
   const model = await tinyLanguage('qwen2');

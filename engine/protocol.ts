@@ -99,7 +99,7 @@ export type FromGenerate =
   | { type: 'encoded'; job: number; ids: Int32Array }
   | { type: 'encoded'; job: number; ids: null; refusal: string }
   | { type: 'formed'; job: number; refusal: string | null }
-  | { type: 'adapterLoaded'; adapter: string; job: number }
+  | { type: 'adapterLoaded'; job: number; bytes: number }
   | { type: 'piece'; job: number; piece: GeneratedPiece }
   | { type: 'failed'; job: number | null; message: string }
   | { type: 'resident'; bytes: number };
