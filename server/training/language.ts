@@ -1,4 +1,5 @@
 // Trained language models as ones that answer: an adapter over its base, or a small model of its own.
+import { randomUUID } from 'node:crypto';
 import { copyFile, mkdir, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messages } from '@vectorium/contract';
@@ -71,14 +72,18 @@ async function ownHandle(
 ): Promise<LanguageModel['handle']> {
   const path = join(folder, id);
   if (!(await stat(path).catch(() => null))) {
-    const temporary = `${path}.${process.pid}.part`;
-    await mkdir(temporary, { recursive: true });
-    for (const name of ['model.safetensors', 'config.json', 'tokenizer.json', 'tokenizer_config.json']) {
-      const file = await storage.local(`${stored}${name}`);
-      await copyFile(file.path, join(temporary, name)).finally(() => file.release());
+    const temporary = `${path}.${randomUUID()}.part`;
+    try {
+      await mkdir(temporary, { recursive: true });
+      for (const name of ['model.safetensors', 'config.json', 'tokenizer.json', 'tokenizer_config.json']) {
+        const file = await storage.local(`${stored}${name}`);
+        await copyFile(file.path, join(temporary, name)).finally(() => file.release());
+      }
+      // Another request may have been quicker.
+      await rename(temporary, path).catch(() => {});
+    } finally {
+      await rm(temporary, { recursive: true, force: true });
     }
-    // Another request may have been quicker.
-    await rename(temporary, path).catch(() => rm(temporary, { recursive: true, force: true }));
   }
   const config = JSON.parse(await readFile(join(path, 'config.json'), 'utf8')) as { max_position_embeddings: number };
   return { id, path, precision: 'f32', maxTokens: config.max_position_embeddings };
