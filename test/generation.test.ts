@@ -142,6 +142,16 @@ test(
     expect(after.total_tokens - before.total_tokens).toBe(14);
     expect(after.total_cost - before.total_cost).toBeCloseTo((4 * pricePicodollars) / 1e12, 12);
 
+    // These tokens can't write the name: the answer fails in its middle.
+    const schema = { type: 'object', properties: { é: {} }, required: ['é'] };
+    const failing = client.chat.completions.create({
+      model: 'tiny',
+      messages: [{ role: 'user', content: 'Hi' }],
+      response_format: { type: 'json_schema', json_schema: { name: 'answer', schema } },
+    });
+    await expect(failing).rejects.toMatchObject({ status: 500 });
+    expect((await usage()).total_tokens).toBe(after.total_tokens);
+
     const { client: poor } = await newAccount(0.000001);
     const refused = poor.completions.create({ model: 'tiny', prompt: 'abcd', max_tokens: 1 });
     await expect(refused).rejects.toMatchObject({ status: 402, code: 'insufficient_balance' });
@@ -209,6 +219,17 @@ test(
         expect(same.model).toBe(made.model_id);
       }
       expect((await Array.fromAsync(client.models.list())).map(({ id }) => id)).toContain(made.model_id);
+      const tokens = async () =>
+        (await ask<{ summary: object }>(`${server.url}/usage`, { key, method: 'GET' })).body.summary;
+      const before = await tokens();
+      const oneTooLong = await ask(`${server.url}/api/v2/models/predict`, {
+        key,
+        body: { model_id: made.model_id, input: { data: ['a', 'x'.repeat(5000), 'b'] }, options: { max_tokens: 50 } },
+      });
+      expect(oneTooLong).toMatchObject({ status: 400, body: { code: 'INVALID_PARAMETER' } });
+      // For as long as the others would go on.
+      await new Promise(resolve => setTimeout(resolve, 500));
+      expect(await tokens()).toEqual(before);
       const rowsRefused = await ask(`${server.url}/api/v2/models/predict`, {
         key,
         body: { model_id: made.model_id, input: { data: [{ prompt: 'a' }] } },

@@ -1,7 +1,7 @@
 // Prompts to answers, with everything around them: which model, whether it fits, what it costs, and who pays when.
 //
 // model → tokens of the prompt → price of the longest answer → reserve → generate → settle → the end of the answer. What was
-// generated is paid also when the caller leaves, and no more is generated then.
+// generated is paid also when the caller leaves, and no more is generated then. What fails here is not paid.
 import { randomInt } from 'node:crypto';
 import type { Engine, GeneratedPiece, GenerateOptions, Prompt } from '@vectorium/engine';
 import { ApiError } from '../http/index.ts';
@@ -120,8 +120,8 @@ export async function beginGeneration(
       throw await translated(() => Promise.reject(error)).catch((told: unknown) => told);
     } finally {
       leave.abort();
-      const generated = tokens.reduce((sum, each) => sum + each, 0);
-      if (failed && generated === 0) reservation.release();
+      const saidNothing = tokens.every(each => each === 0);
+      if (failed && (saidNothing || !hasLeft(signal))) reservation.release();
       else await settle();
     }
   }
@@ -141,6 +141,11 @@ export async function beginGeneration(
     });
   }
   return { promptTokens, pieces: pieces() };
+}
+
+/** Whether it was the caller who broke off. */
+function hasLeft({ aborted, reason }: AbortSignal): boolean {
+  return aborted && reason instanceof ApiError && reason.code === 'CLIENT_CLOSED_REQUEST';
 }
 
 /** What several give, as it comes. */

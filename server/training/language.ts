@@ -7,6 +7,7 @@ import type { Prompt } from '@vectorium/engine';
 import {
   beginGeneration,
   collected,
+  type Generation,
   type GenerationParts,
   type LanguageModel,
   openBase,
@@ -102,22 +103,32 @@ export async function forgetDeleted(folder: string, database: Pick<Database, 'qu
   for (const name of names) if (!known.has(name.split('.', 1)[0] ?? '')) await forgetTrained(folder, name);
 }
 
-/** Answers to prompts, all at once as far as there are places. */
+/** Answers to prompts, all at once as far as there are places. All are looked at before the first is begun; when one fails, no other
+ *  goes on. */
 export async function answerPrompts(
   parts: GenerationParts,
   model: LanguageModel,
   { prompts, fields, asked }: { prompts: Prompt[]; fields: SamplingFields; asked: PredictAsked },
 ) {
-  const answers = await Promise.all(
-    prompts.map(async (prompt, index) => {
-      const seed = fields.seed === undefined ? {} : { seed: fields.seed + index };
-      const options = optionsOf({ ...fields, ...seed }, { logprobs: null });
-      const generation = await beginGeneration(parts, model, { prompt, choices: 1, options }, asked);
-      const [choice] = await collected(generation, 1);
-      if (!choice) throw new Error('one choice was asked for');
-      return { promptTokens: generation.promptTokens, ...choice };
-    }),
-  );
+  const leave = new AbortController();
+  const signal = AbortSignal.any([asked.signal, leave.signal]);
+  const begin = (prompt: Prompt, index: number) => {
+    const seed = fields.seed === undefined ? {} : { seed: fields.seed + index };
+    const options = optionsOf({ ...fields, ...seed }, { logprobs: null });
+    return beginGeneration(parts, model, { prompt, choices: 1, options }, { ...asked, signal });
+  };
+  const answer = async (generation: Generation) => {
+    const [choice] = await collected(generation, 1);
+    if (!choice) throw new Error('one choice was asked for');
+    return { promptTokens: generation.promptTokens, ...choice };
+  };
+  const begun = Promise.all(prompts.map(begin));
+  const answers = await begun
+    .then(generations => Promise.all(generations.map(answer)))
+    .catch((error: unknown) => {
+      leave.abort(error);
+      throw error;
+    });
   const [prompted, generated] = [sum(answers.map(each => each.promptTokens)), sum(answers.map(each => each.tokens))];
   return {
     predictions: answers.map(({ text, ended }) => ({ text, finish_reason: ended })),
