@@ -117,14 +117,8 @@ export async function answerPrompts(
     const options = optionsOf({ ...fields, ...seed }, { logprobs: null });
     return beginGeneration(parts, model, { prompt, choices: 1, options }, { ...asked, signal });
   };
-  const answer = async (generation: Generation) => {
-    const [choice] = await collected(generation, 1);
-    if (!choice) throw new Error('one choice was asked for');
-    return { promptTokens: generation.promptTokens, ...choice };
-  };
-  const begun = Promise.all(prompts.map(begin));
-  const answers = await begun
-    .then(generations => Promise.all(generations.map(answer)))
+  const answers = await Promise.all(prompts.map(begin))
+    .then(begun => Promise.all(begun.map(answerOf)))
     .catch((error: unknown) => {
       leave.abort(error);
       throw error;
@@ -139,6 +133,12 @@ export async function answerPrompts(
       total_tokens: prompted + generated,
     },
   };
+}
+
+async function answerOf(generation: Generation) {
+  const [choice] = await collected(generation, 1);
+  if (!choice) throw new Error('one choice was asked for');
+  return { promptTokens: generation.promptTokens, ...choice };
 }
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
