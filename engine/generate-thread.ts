@@ -6,13 +6,14 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { compileAnswering, type Language, openLanguage, readAdapter } from '@vectorium/nets';
 import { InferenceSession } from 'onnxruntime-node';
 import { availableCores } from './cores.ts';
+import { EngineError } from './errors.ts';
 import { Forms } from './forms/forms.ts';
 import { FormRefused } from './forms/grammar.ts';
 import { CachePool } from './generation/caches.ts';
 import { Runner, type Sessions } from './generation/runner.ts';
 import { Schedule } from './generation/schedule.ts';
 import { AdapterStacks } from './generation/stacks.ts';
-import type { FromGenerate, GenerateThreadData, ToGenerate } from './protocol.ts';
+import type { FormRefusal, FromGenerate, GenerateThreadData, ToGenerate } from './protocol.ts';
 
 const port = parentPort;
 if (!port) throw new Error('generate-thread.ts runs in a worker thread');
@@ -128,15 +129,18 @@ function formsOf({ tokenizer, ends }: Language, vocabulary: number): Forms | nul
   return new Forms({ pieces, ends: [...ends].filter(id => id < vocabulary) });
 }
 
-async function refusalOf(schema: string): Promise<string | null> {
-  if (!forms) return "answers in a form are not supported with this model's tokenizer";
+async function refusalOf(schema: string): Promise<FormRefusal | null> {
+  if (!forms)
+    return { code: 'FORM_REFUSED', message: "answers in a form are not supported with this model's tokenizer" };
   try {
     await forms.prepare(schema);
     tell();
     return null;
   } catch (error) {
-    if (error instanceof FormRefused) return error.message;
-    throw error;
+    if (error instanceof FormRefused) return { code: 'FORM_REFUSED', message: error.message };
+    if (!(error instanceof EngineError)) throw error;
+    const { code, message, retryAfterSeconds } = error;
+    return { code, message, ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) };
   }
 }
 

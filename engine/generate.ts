@@ -72,7 +72,8 @@ export class GenerateThread {
   async checkForm(schema: string): Promise<void> {
     const answer = await this.#ask(job => ({ type: 'form', job, schema }));
     if (answer.type !== 'formed') throw unexpected(answer);
-    if (answer.refusal !== null) throw new EngineError('FORM_REFUSED', answer.refusal);
+    const { refusal } = answer;
+    if (refusal) throw new EngineError(refusal.code, refusal.message, refusal.retryAfterSeconds);
   }
 
   /** The answer piece by piece; leaving it ends it. */

@@ -214,6 +214,16 @@ test('answers keep to a form, at any temperature and beside others; one that has
   });
 });
 
+test('eight forms are in use at once, and one more is told to come later', async () => {
+  const engine = opened();
+  const model = await tinyLanguage('smollm', { ends: 95 });
+  const check = (size: number) => engine.checkForm(model, JSON.stringify({ type: 'array', minItems: size }));
+  await check(1);
+  const tried = await Promise.allSettled(Array.from({ length: 9 }, (_, i) => check(i + 2)));
+  expect(tried.slice(0, 8).map(({ status }) => status)).toEqual(Array.from({ length: 8 }, () => 'fulfilled'));
+  expect(tried[8]).toMatchObject({ reason: { code: 'QUEUE_FULL', retryAfterSeconds: 5 } });
+});
+
 test('a caller who leaves an answer in a form leaves the others going', async () => {
   const engine = opened();
   const model = await tinyLanguage('smollm', { ends: 95 });
