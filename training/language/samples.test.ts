@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { chatTemplate } from '@vectorium/nets';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Row } from './columns.ts';
 import { decoderOf, memoryOf, planLanguage, scratchConfig } from './plan.ts';
 import { SampleList } from './sample-list.ts';
 import { questionsOf, samplesOf } from './samples.ts';
-import { learntVocabulary } from './vocabulary.ts';
+import { learntVocabulary, type Vocabulary } from './vocabulary.ts';
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
@@ -55,6 +56,18 @@ test('the memory of a run counts its samples', () => {
     return memoryOf(decoder, { ...plan, keep: true }, null);
   };
   expect(memory(1e9) - memory(1e6)).toBeGreaterThan(5 * (1e9 - 1e6));
+});
+
+test('a conversation that the template refuses is named by its row', async () => {
+  const template =
+    "{% for m in messages %}{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('roles must alternate') }}{% endif %}{{ m['content'] }};{% endfor %}";
+  const write = chatTemplate(template);
+  const vocabulary: Vocabulary = { ...(await learnt()), write: (messages, prompt) => write(messages, { prompt }) };
+  const rows: Row[] = [...conversations(2), { messages: [{ role: 'assistant', content: 'sails' }] }];
+  await expect(samplesOf(each(rows), vocabulary, { maxLength: 64 })).rejects.toMatchObject({
+    code: 'NOT_TRAINABLE',
+    message: "Row 3: the base model's template refuses the conversation: roles must alternate",
+  });
 });
 
 const sampleOf = (i: number) => ({
