@@ -37,7 +37,7 @@ function ofGguf(gguf: Gguf): Language {
 }
 
 interface TokenizerConfig {
-  chat_template?: string | { name: string; template: string }[];
+  chat_template?: string | { name: string; template: string }[] | null;
   bos_token?: string | { content: string } | null;
   eos_token?: string | { content: string } | null;
 }
@@ -46,9 +46,7 @@ async function ofFolder(folder: string): Promise<Language> {
   const tokenizer = await loadTokenizer(folder);
   const json = async <T>(name: string): Promise<Partial<T>> => JSON.parse((await text(folder, name)) ?? '{}') as T;
   const config = await json<TokenizerConfig>('tokenizer_config.json');
-  const { chat_template: given } = config;
-  const own = typeof given === 'string' ? given : given?.find(({ name }) => name === 'default')?.template;
-  const template = (await text(folder, 'chat_template.jinja')) ?? own ?? null;
+  const template = await chatTemplateOfFolder(folder, config);
   const contentOf = (token: TokenizerConfig['eos_token']) =>
     typeof token === 'string' ? token : (token?.content ?? '');
   const tokens = { bos_token: contentOf(config.bos_token), eos_token: contentOf(config.eos_token) };
@@ -56,6 +54,16 @@ async function ofFolder(folder: string): Promise<Language> {
     ['generation_config.json', 'config.json'].map(name => json<{ eos_token_id: number | number[] | null }>(name)),
   );
   return languageOf(tokenizer, { template, tokens, ends: ids.flatMap(each => each.eos_token_id ?? []) });
+}
+
+/** The template of a folder's conversations, if there is one: in a file of its own, as transformers writes it now, or in
+ *  tokenizer_config.json. */
+export async function chatTemplateOfFolder(
+  folder: string,
+  { chat_template: own }: Pick<TokenizerConfig, 'chat_template'>,
+): Promise<string | null> {
+  const given = typeof own === 'string' ? own : own?.find(({ name }) => name === 'default')?.template;
+  return (await text(folder, 'chat_template.jinja')) ?? given ?? null;
 }
 
 /** How models of this family are known to end an answer, whatever their files name as the end of a text. */

@@ -1,5 +1,5 @@
 // What samples hold and what they need of memory.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
@@ -10,7 +10,7 @@ import type { Row } from './columns.ts';
 import { decoderOf, memoryOf, planLanguage, scratchConfig } from './plan.ts';
 import { SampleList } from './sample-list.ts';
 import { questionsOf, samplesOf } from './samples.ts';
-import { learntVocabulary, type Vocabulary } from './vocabulary.ts';
+import { learntVocabulary, type Vocabulary, vocabularyOf } from './vocabulary.ts';
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
@@ -56,6 +56,23 @@ test('the memory of a run counts its samples', () => {
     return memoryOf(decoder, { ...plan, keep: true }, null);
   };
   expect(memory(1e9) - memory(1e6)).toBeGreaterThan(5 * (1e9 - 1e6));
+});
+
+test("a base's template may lie in a file of its own", async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'vectorium-template-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await learntVocabulary(folder, () => each(['boats']), 300);
+  const path = join(folder, 'tokenizer');
+  const settings = { eos_token: '<|im_end|>', chat_template: null };
+  await writeFile(join(path, 'tokenizer_config.json'), JSON.stringify(settings));
+  const base = { name: 'base', model: 'me/base', revision: '1', path, precision: 'f32' } as const;
+  expect((await vocabularyOf(base)).write).toBeNull();
+  await writeFile(
+    join(path, 'chat_template.jinja'),
+    "{% for m in messages %}{{ m['content'] }}{{ eos_token }}{% endfor %}",
+  );
+  const { write } = await vocabularyOf(base);
+  expect(write?.([{ role: 'user', content: 'sails' }], true)).toBe('sails<|im_end|>');
 });
 
 test('a conversation that the template refuses is named by its row', async () => {
