@@ -97,7 +97,9 @@ test('samples come back as they were, over blocks too', () => {
   for (let i = 0; i < 60; i++) list.push(sampleOf(i), i >> 1);
   for (const i of [0, 25, 26, 27, 59]) expect(list.at(i)).toEqual(sampleOf(i));
   expect(list.rows).toEqual(Uint32Array.from({ length: 60 }, (_, i) => i >> 1));
-  expect(list.tokens.all).toBe(60 * 40_000 - (59 * 60) / 2);
+  expect(list.tokens).toBe(60 * 40_000 - (59 * 60) / 2);
+  // All of an odd one is to be learnt, but for its first token, which nothing comes before.
+  expect(list.tokensOf(Uint32Array.of(2, 7))).toEqual({ all: 2 * 40_000 - 9, learnt: 40_000 - 8 });
   expect(() => list.at(60)).toThrow('no sample 60');
 });
 
