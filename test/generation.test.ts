@@ -120,6 +120,12 @@ test(
     });
     const long = [{ role: 'user' as const, content: 'x'.repeat(200) }];
     await expect(create({ messages: long })).rejects.toThrow(/takes 128 together with its answer/);
+    const empty = { tools: [], tool_choice: null, logit_bias: {}, stop: null, response_format: null, top_p: 0 };
+    expect((await create({ ...empty, max_tokens: 2 })).choices[0]?.finish_reason).toBe('length');
+    const complete = (body: object) =>
+      client.completions.create({ model: 'tiny', prompt: 'Hi', max_tokens: 1, ...body });
+    expect((await complete({ suffix: '', echo: false, best_of: 1 })).usage?.completion_tokens).toBe(1);
+    await expect(complete({ prompt: [1, 2] })).rejects.toThrow('prompt must be one text, not tokens or several');
     await expect(create({ temperature: 3 })).rejects.toMatchObject({ param: 'temperature' });
   },
 );
