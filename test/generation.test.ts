@@ -119,7 +119,10 @@ test(
       status: 400,
     });
     const long = [{ role: 'user' as const, content: 'x'.repeat(200) }];
-    await expect(create({ messages: long })).rejects.toThrow(/takes 128 together with its answer/);
+    await expect(create({ messages: long })).rejects.toMatchObject({
+      param: 'messages',
+      message: expect.stringContaining('messages has 206 tokens; tiny takes 128 together with its answer') as string,
+    });
     const empty = { tools: [], tool_choice: null, logit_bias: {}, stop: null, response_format: null, top_p: 0 };
     expect((await create({ ...empty, max_tokens: 2 })).choices[0]?.finish_reason).toBe('length');
     const complete = (body: object) =>
@@ -232,7 +235,10 @@ test(
         key,
         body: { model_id: made.model_id, input: { data: ['a', 'x'.repeat(5000), 'b'] }, options: { max_tokens: 50 } },
       });
-      expect(oneTooLong).toMatchObject({ status: 400, body: { code: 'INVALID_PARAMETER' } });
+      expect(oneTooLong).toMatchObject({
+        status: 400,
+        body: { message: expect.stringMatching(/^input\.data\[1\] has \d+ tokens/) as string },
+      });
       // For as long as the others would go on.
       await new Promise(resolve => setTimeout(resolve, 500));
       expect(await tokens()).toEqual(before);

@@ -23,6 +23,14 @@ export interface SamplingFields {
   seed?: number | undefined;
 }
 
+export interface PromptAsked {
+  prompt: Prompt;
+  /** Where it stands in the request, for errors. */
+  place: string;
+  choices: number;
+  options: GenerateOptions;
+}
+
 export interface GenerationAsked {
   caller: Caller;
   route: string;
@@ -67,21 +75,26 @@ export function optionsOf(
 export async function beginGeneration(
   { engine, ledger }: GenerationParts,
   model: LanguageModel,
-  { prompt: given, choices, options: wanted }: { prompt: Prompt; choices: number; options: GenerateOptions },
+  { prompt: given, place, choices, options: wanted }: PromptAsked,
   { caller, route, requestId, signal }: GenerationAsked,
 ): Promise<Generation> {
   const { handle, adapter } = model;
   const startedAt = performance.now();
-  const prompt = await translated(() => engine.encodePrompt(handle, given, signal));
+  const refused = (message: string) => new ApiError('INVALID_PARAMETER', { message, param: place });
+  const prompt = await translated(() => engine.encodePrompt(handle, given, signal)).catch((error: unknown) => {
+    throw error instanceof ApiError && error.code === 'INVALID_PARAMETER'
+      ? refused(`${place}: ${error.message}`)
+      : error;
+  });
   const { form } = wanted;
   if (form !== null) await translated(() => engine.checkForm(handle, form, signal));
   const promptTokens = prompt.length;
   const room = handle.maxTokens - promptTokens;
-  if (promptTokens === 0) throw new ApiError('INVALID_PARAMETER', { message: 'The prompt is empty', param: 'prompt' });
-  if (room < 1) {
-    const message = `The prompt has ${promptTokens} tokens; ${model.name} takes ${handle.maxTokens} together with its answer`;
-    throw new ApiError('INVALID_PARAMETER', { message, param: 'prompt' });
-  }
+  if (promptTokens === 0) throw refused(`${place} is empty`);
+  if (room < 1)
+    throw refused(
+      `${place} has ${promptTokens} tokens; ${model.name} takes ${handle.maxTokens} together with its answer`,
+    );
   const maxTokens = Math.min(wanted.maxTokens, room);
   const costOf = (generated: number) =>
     BigInt(promptTokens) * model.promptPicodollars + BigInt(generated) * caller.account.plan.generatedTokenPicodollars;

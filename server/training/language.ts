@@ -115,7 +115,8 @@ export async function answerPrompts(
   const begin = (prompt: Prompt, index: number) => {
     const seed = fields.seed === undefined ? {} : { seed: fields.seed + index };
     const options = optionsOf({ ...fields, ...seed }, { logprobs: null });
-    return beginGeneration(parts, model, { prompt, choices: 1, options }, { ...asked, signal });
+    const place = `input.data[${index}]`;
+    return beginGeneration(parts, model, { prompt, place, choices: 1, options }, { ...asked, signal });
   };
   const answers = await Promise.all(prompts.map(begin))
     .then(begun => Promise.all(begun.map(answerOf)))
