@@ -107,14 +107,15 @@ async function turn(): Promise<void> {
 
 function encoded({ prompt }: ToGenerate & { type: 'encode' }): { ids: Int32Array } | { ids: null; refusal: string } {
   if (!language) throw new Error('no model was created');
-  const { tokenizer, chat } = language;
+  const { tokenizer, encodeChat } = language;
   if ('text' in prompt) {
     const { ids } = tokenizer.encode(prompt.text);
     return { ids: Int32Array.from([...tokenizer.before, ...ids]) };
   }
-  if (!chat) return { ids: null, refusal: 'the model has no template for conversations; give it a text to continue' };
+  if (!encodeChat)
+    return { ids: null, refusal: 'the model has no template for conversations; give it a text to continue' };
   try {
-    return { ids: Int32Array.from(tokenizer.encode(chat(prompt.messages)).ids) };
+    return { ids: Int32Array.from(encodeChat(prompt.messages)) };
   } catch (error) {
     return { ids: null, refusal: error instanceof Error ? error.message : String(error) };
   }
