@@ -228,6 +228,17 @@ test(
         expect(same.model).toBe(made.model_id);
       }
       expect((await Array.fromAsync(client.models.list())).map(({ id }) => id)).toContain(made.model_id);
+      const many = ask(`${server.url}/api/v2/models/predict`, {
+        key,
+        body: {
+          model_id: made.model_id,
+          input: { data: Array.from({ length: 64 }, () => 'a') },
+          options: { max_tokens: 40, temperature: 1 },
+        },
+      });
+      // One request of many prompts leaves room for others.
+      for (let i = 0; i < 10; i++) expect((await client.chat.completions.create(chat)).object).toBe('chat.completion');
+      expect((await many).status).toBe(200);
       const tokens = async () =>
         (await ask<{ summary: object }>(`${server.url}/usage`, { key, method: 'GET' })).body.summary;
       const before = await tokens();

@@ -103,8 +103,7 @@ export async function forgetDeleted(folder: string, database: Pick<Database, 'qu
   for (const name of names) if (!known.has(name.split('.', 1)[0] ?? '')) await forgetTrained(folder, name);
 }
 
-/** Answers to prompts, all at once as far as there are places. All are looked at before the first is begun; when one fails, no other
- *  goes on. */
+/** Answers to prompts. All are looked at before the first is begun; when one fails, no other goes on. */
 export async function answerPrompts(
   parts: GenerationParts,
   model: LanguageModel,
@@ -118,12 +117,19 @@ export async function answerPrompts(
     const place = `input.data[${index}]`;
     return beginGeneration(parts, model, { prompt, place, choices: 1, options }, { ...asked, signal });
   };
-  const answers = await Promise.all(prompts.map(begin))
-    .then(begun => Promise.all(begun.map(answerOf)))
-    .catch((error: unknown) => {
-      leave.abort(error);
-      throw error;
-    });
+  const answers: Awaited<ReturnType<typeof answerOf>>[] = [];
+  try {
+    const begun: Generation[] = [];
+    for (const [index, prompt] of prompts.entries()) begun.push(await begin(prompt, index));
+    const waiting = begun.entries();
+    const answerNext = async () => {
+      for (const [index, generation] of waiting) answers[index] = await answerOf(generation);
+    };
+    await Promise.all(Array.from({ length: answeredAtOnce }, answerNext));
+  } catch (error) {
+    leave.abort(error);
+    throw error;
+  }
   const [prompted, generated] = [sum(answers.map(each => each.promptTokens)), sum(answers.map(each => each.tokens))];
   return {
     predictions: answers.map(({ text, ended }) => ({ text, finish_reason: ended })),
@@ -159,3 +165,5 @@ export function promptsOf({ ready }: ReadyModel, given: readonly unknown[]): Pro
 
 /** Prompts of a request at most: each waits for its answer. */
 export const maxPrompts = 64;
+/** A model's places; more at once would only take the queue from others. */
+const answeredAtOnce = 8;
