@@ -38,7 +38,7 @@ export const sampling = {
   max_tokens: optional(
     z.int().min(1).max(1_000_000).meta({ description: 'Default 1,024, or what the context leaves.', default: 1024 }),
   ),
-  top_p: withDefault(z.number().gt(0).max(1), 1),
+  top_p: withDefault(z.number().min(0).max(1), 1),
   top_k: optional(z.int().min(1).max(1_000_000).meta({ description: "Not one of OpenAI's." })),
   repetition_penalty: withDefault(
     z.number().gt(0).max(10).meta({ description: "Of tokens of the prompt and the answer; not one of OpenAI's." }),
@@ -60,8 +60,8 @@ const unsupported = () =>
     .optional();
 
 function isNothing(value: unknown): boolean {
-  if (value === undefined || value === null || value === false || value === 'none' || value === 'auto') return true;
-  return typeof value === 'object' && Object.keys(value).length === 0;
+  if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0;
+  return [undefined, null, false, '', 'none', 'auto'].some(nothing => nothing === value);
 }
 
 const common = {
@@ -109,7 +109,10 @@ export const messages = z
 const usage = z.object({ prompt_tokens: z.int(), completion_tokens: z.int(), total_tokens: z.int() });
 const finishReason = z.enum(['stop', 'length']);
 const chance = z.object({ token: z.string(), logprob: z.number(), bytes: z.array(z.int()).nullable() });
-const chatLogprobs = z.object({ content: z.array(chance.extend({ top_logprobs: z.array(chance) })) });
+const chatLogprobs = z.object({
+  content: z.array(chance.extend({ top_logprobs: z.array(chance) })),
+  refusal: z.null(),
+});
 const textLogprobs = z.object({
   tokens: z.array(z.string()),
   token_logprobs: z.array(z.number()),
@@ -187,7 +190,7 @@ const completions = defineRoute({
   body: z.object({
     ...common,
     prompt: z
-      .union([z.string(), z.array(z.string()).length(1, 'must be one text')])
+      .union([z.string(), z.array(z.string()).length(1, 'must be one text')], 'must be one text, not tokens or several')
       .transform(given => (typeof given === 'string' ? given : (given[0] ?? '')))
       .refine(given => given !== '', 'is empty'),
     logprobs: optional(z.int().min(0).max(20)),

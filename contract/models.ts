@@ -60,7 +60,11 @@ const config = z.strictObject({
       .meta({ description: 'Of llm: the adapter. Default: rank 16, alpha twice the rank, all linear layers.' }),
   ),
   max_length: optional(
-    z.int().min(16).max(32_768).meta({ description: 'Of llm: tokens of a sample; default 512, longer ones are cut.' }),
+    z
+      .int()
+      .min(16)
+      .max(32_768)
+      .meta({ description: 'Of llm: tokens of a sample; default 512, from scratch 256. Longer ones are cut.' }),
   ),
   messages: optional(
     columnName.meta({ description: 'Of llm: the column of conversations, JSON lists of `{role, content}`.' }),

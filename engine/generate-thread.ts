@@ -6,13 +6,14 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { compileAnswering, type Language, openAdapter, openLanguage } from '@vectorium/nets';
 import { InferenceSession } from 'onnxruntime-node';
 import { availableCores } from './cores.ts';
+import { EngineError } from './errors.ts';
 import { Forms } from './forms/forms.ts';
 import { FormRefused } from './forms/grammar.ts';
 import { CachePool } from './generation/caches.ts';
 import { Runner, type Sessions } from './generation/runner.ts';
 import { Schedule } from './generation/schedule.ts';
 import { AdapterStacks } from './generation/stacks.ts';
-import type { FromGenerate, GenerateThreadData, ToGenerate } from './protocol.ts';
+import type { FormRefusal, FromGenerate, GenerateThreadData, ToGenerate } from './protocol.ts';
 
 const port = parentPort;
 if (!port) throw new Error('generate-thread.ts runs in a worker thread');
@@ -68,8 +69,9 @@ async function answer(message: ToGenerate): Promise<void> {
       return send({ type: 'formed', job: message.job, refusal: await refusalOf(message.schema) });
     case 'adapter': {
       const { path, precision } = data;
-      stacks.adapters.set(message.adapter, await openAdapter(path, { precision, files: message.files }));
-      return send({ type: 'adapterLoaded', adapter: message.adapter, job: message.job });
+      const adapter = await openAdapter(path, { precision, files: message.files });
+      stacks.adapters.set(message.adapter, adapter);
+      return send({ type: 'adapterLoaded', job: message.job, bytes: adapter.bytes });
     }
     case 'start':
       schedule?.add({ ...message, ids: [...message.ids] });
@@ -105,14 +107,15 @@ async function turn(): Promise<void> {
 
 function encoded({ prompt }: ToGenerate & { type: 'encode' }): { ids: Int32Array } | { ids: null; refusal: string } {
   if (!language) throw new Error('no model was created');
-  const { tokenizer, chat } = language;
+  const { tokenizer, encodeChat } = language;
   if ('text' in prompt) {
     const { ids } = tokenizer.encode(prompt.text);
     return { ids: Int32Array.from([...tokenizer.before, ...ids]) };
   }
-  if (!chat) return { ids: null, refusal: 'the model has no template for conversations; give it a text to continue' };
+  if (!encodeChat)
+    return { ids: null, refusal: 'the model has no template for conversations; give it a text to continue' };
   try {
-    return { ids: Int32Array.from(tokenizer.encode(chat(prompt.messages)).ids) };
+    return { ids: Int32Array.from(encodeChat(prompt.messages)) };
   } catch (error) {
     return { ids: null, refusal: error instanceof Error ? error.message : String(error) };
   }
@@ -127,15 +130,18 @@ function formsOf({ tokenizer, ends }: Language, vocabulary: number): Forms | nul
   return new Forms({ pieces, ends: [...ends].filter(id => id < vocabulary) });
 }
 
-async function refusalOf(schema: string): Promise<string | null> {
-  if (!forms) return "answers in a form are not supported with this model's tokenizer";
+async function refusalOf(schema: string): Promise<FormRefusal | null> {
+  if (!forms)
+    return { code: 'FORM_REFUSED', message: "answers in a form are not supported with this model's tokenizer" };
   try {
     await forms.prepare(schema);
     tell();
     return null;
   } catch (error) {
-    if (error instanceof FormRefused) return error.message;
-    throw error;
+    if (error instanceof FormRefused) return { code: 'FORM_REFUSED', message: error.message };
+    if (!(error instanceof EngineError)) throw error;
+    const { code, message, retryAfterSeconds } = error;
+    return { code, message, ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) };
   }
 }
 

@@ -9,6 +9,16 @@ interface Job {
   fail(error: EngineError): void;
 }
 
+/** An adapter that the thread has or is about to have. */
+interface Held {
+  loaded: Promise<void>;
+  bytes: number;
+  /** Texts that are answered with it or wait to be. */
+  users: number;
+  /** Goes with its last user. */
+  isForgotten: boolean;
+}
+
 export class GenerateThread {
   /** Weights of its sessions and memory of its texts, as it told last. */
   residentBytes = 0;
@@ -18,7 +28,8 @@ export class GenerateThread {
   cacheBytes = 0;
   readonly #thread: Thread<ToGenerate, FromGenerate>;
   readonly #jobs = new Map<number, Job>();
-  readonly #adapters = new Map<string, Promise<void>>();
+  /** Those that were used last come last. */
+  readonly #adapters = new Map<string, Held>();
   #setup: Job | null = null;
   #nextJob = 0;
   #lost: EngineError | null = null;
@@ -61,12 +72,25 @@ export class GenerateThread {
   async checkForm(schema: string): Promise<void> {
     const answer = await this.#ask(job => ({ type: 'form', job, schema }));
     if (answer.type !== 'formed') throw unexpected(answer);
-    if (answer.refusal !== null) throw new EngineError('FORM_REFUSED', answer.refusal);
+    const { refusal } = answer;
+    if (refusal) throw new EngineError(refusal.code, refusal.message, refusal.retryAfterSeconds);
   }
 
   /** The answer piece by piece; leaving it ends it. */
-  async *generate({ prompt, adapter, options }: GenerateRequest, signal?: AbortSignal): AsyncGenerator<GeneratedPiece> {
-    if (adapter) await this.#load(adapter);
+  async *generate(request: GenerateRequest, signal?: AbortSignal): AsyncGenerator<GeneratedPiece> {
+    const { adapter } = request;
+    if (!adapter) return yield* this.#answer(request, signal);
+    const held = this.#hold(adapter);
+    try {
+      await held.loaded;
+      yield* this.#answer(request, signal);
+    } finally {
+      held.users--;
+      this.#leaveAdapters(this.cacheBytes);
+    }
+  }
+
+  async *#answer({ prompt, adapter, options }: GenerateRequest, signal?: AbortSignal): AsyncGenerator<GeneratedPiece> {
     if (this.#lost) throw this.#lost;
     signal?.throwIfAborted();
     const pieces: GeneratedPiece[] = [];
@@ -105,30 +129,54 @@ export class GenerateThread {
     }
   }
 
-  /** An adapter that will not be asked for any more, or what is kept of texts that have ended. */
+  /** An adapter that will not be asked for any more, or, where memory is needed, all that nobody uses now. */
   forget(adapter: string | null): void {
-    if (adapter === null || this.#adapters.delete(adapter)) this.#thread.send({ type: 'forget', adapter });
+    if (adapter === null) {
+      this.#thread.send({ type: 'forget', adapter });
+      return this.#leaveAdapters(0);
+    }
+    const held = this.#adapters.get(adapter);
+    if (!held) return;
+    held.isForgotten = true;
+    this.#leaveAdapters(this.cacheBytes);
   }
 
   close(): Promise<void> {
     return this.#thread.close({ type: 'close' });
   }
 
-  #load(adapter: AdapterHandle): Promise<void> {
-    const known = this.#adapters.get(adapter.id);
-    if (known) return known;
-    const loading = this.#read(adapter);
-    this.#adapters.set(adapter.id, loading);
-    loading.catch(() => this.#adapters.delete(adapter.id));
-    return loading;
+  #hold(adapter: AdapterHandle): Held {
+    const { id } = adapter;
+    const known = this.#adapters.get(id);
+    const held = known ?? { loaded: Promise.resolve(), bytes: 0, users: 0, isForgotten: false };
+    held.users++;
+    this.#adapters.delete(id);
+    this.#adapters.set(id, held);
+    if (known) return held;
+    held.loaded = this.#load(adapter, held);
+    held.loaded.catch(() => this.#adapters.delete(id));
+    return held;
   }
 
-  async #read({ id, open }: AdapterHandle): Promise<void> {
+  async #load({ id, open }: AdapterHandle, held: Held): Promise<void> {
     const { weights, config, release } = await open();
     try {
-      await this.#ask(job => ({ type: 'adapter', job, adapter: id, files: { weights, config } }));
+      const answer = await this.#ask(job => ({ type: 'adapter', job, adapter: id, files: { weights, config } }));
+      if (answer.type !== 'adapterLoaded') throw unexpected(answer);
+      held.bytes = answer.bytes;
     } finally {
       release();
+    }
+  }
+
+  /** Of those that nobody uses, the oldest go until all together have at most so many bytes. */
+  #leaveAdapters(mostBytes: number): void {
+    let bytes = [...this.#adapters.values()].reduce((sum, held) => sum + held.bytes, 0);
+    for (const [id, held] of this.#adapters) {
+      if (held.users > 0 || !(held.isForgotten || bytes > mostBytes)) continue;
+      bytes -= held.bytes;
+      this.#adapters.delete(id);
+      this.#thread.send({ type: 'forget', adapter: id });
     }
   }
 

@@ -134,6 +134,42 @@ test('a caller who leaves stops costing, and others go on', async () => {
   expect(engine.status().generators).toMatchObject([{ texts: 0 }]);
 });
 
+test('an adapter that is let go answers those who have it to the end, and is read again for others', async () => {
+  const engine = opened();
+  const model = await tinyLanguage('smollm');
+  let opens = 0;
+  const adapter = { ...tinyAdapter('smollm', 'all'), open: () => (opens++, tinyAdapter('smollm', 'all').open()) };
+  const options = { maxTokens: 100 };
+  const alone = await say(engine, model, { ids: [5, 6], adapter, options });
+  const pieces = engine.generate(model, { prompt: Int32Array.of(5, 6), adapter, options: { ...greedy, ...options } });
+  const { value: first } = await pieces.next();
+  const beside = say(engine, model, { ids: [7, 8], options });
+  engine.forget('all');
+  const others = await Array.fromAsync(pieces);
+  expect([first, ...others].map(piece => (piece as GeneratedPiece).text).join('')).toBe(alone.text);
+  expect((await beside).tokens).toBe(100);
+  expect((await say(engine, model, { ids: [5, 6], adapter, options })).text).toBe(alone.text);
+  expect(opens).toBe(2);
+});
+
+test('adapters that nobody uses go where memory is short, the oldest first', async () => {
+  const engine = createEngine({ workers: 1, memoryBudgetBytes: 3 * 2 ** 20 });
+  onTestFinished(() => engine.close());
+  const model = await tinyLanguage('smollm');
+  const read: number[] = [];
+  const answered = async (number: number) => {
+    const open = () => (read.push(number), tinyAdapter('smollm', 'all').open());
+    const adapter = { id: `adapter ${number}`, open };
+    return (await say(engine, model, { ids: [5, 6], adapter })).text;
+  };
+  const texts = new Set<string>();
+  for (let i = 0; i < 40; i++) texts.add(await answered(i));
+  await answered(39);
+  await answered(0);
+  expect(texts.size).toBe(1);
+  expect(read).toEqual([...Array.from({ length: 40 }, (_, i) => i), 0]);
+});
+
 test('a template writes the conversation; what can not be loaded says why and may be tried again', async () => {
   const engine = opened();
   const model = await tinyLanguage('qwen2');
@@ -176,6 +212,32 @@ test('answers keep to a form, at any temperature and beside others; one that has
     code: 'FORM_REFUSED',
     message: 'The schema has multipleOf, which is not supported',
   });
+});
+
+test('eight forms are in use at once, and one more is told to come later', async () => {
+  const engine = opened();
+  const model = await tinyLanguage('smollm', { ends: 95 });
+  const check = (size: number) => engine.checkForm(model, JSON.stringify({ type: 'array', minItems: size }));
+  await check(1);
+  const tried = await Promise.allSettled(Array.from({ length: 9 }, (_, i) => check(i + 2)));
+  expect(tried.slice(0, 8).map(({ status }) => status)).toEqual(Array.from({ length: 8 }, () => 'fulfilled'));
+  expect(tried[8]).toMatchObject({ reason: { code: 'QUEUE_FULL', retryAfterSeconds: 5 } });
+});
+
+test('a caller who leaves an answer in a form leaves the others going', async () => {
+  const engine = opened();
+  const model = await tinyLanguage('smollm', { ends: 95 });
+  const form = JSON.stringify({ type: 'array', items: { type: 'string' }, minItems: 30 });
+  await engine.checkForm(model, form);
+  for (let seed = 0; seed < 5; seed++) {
+    const leaving = new AbortController();
+    const options = { ...greedy, temperature: 1, seed, maxTokens: 100, form };
+    const pieces = engine.generate(model, { prompt: Int32Array.of(5, 6), adapter: null, options }, leaving.signal);
+    await pieces.next();
+    leaving.abort();
+    await expect(Array.fromAsync(pieces)).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect((await say(engine, model, { ids: [1, 2] })).tokens).toBe(8);
+  }
 });
 
 test('room for sessions with adapters is found before they are made', async () => {

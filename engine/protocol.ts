@@ -4,6 +4,7 @@
 // holds up nobody else, and unloading it is the end of its threads, which gives back all that they held. Trained models are
 // small and may be many, so a predict thread holds the sessions of several. A language model has one thread for all that it does.
 import type { EncoderGraph, TokenizerTables } from '@vectorium/nets';
+import type { EngineError } from './errors.ts';
 import type { DecoderHandle, GeneratedPiece, GenerateOptions, Prompt } from './types.ts';
 
 export interface TextThreadData {
@@ -92,14 +93,17 @@ export type ToGenerate =
   | { type: 'forget'; adapter: string | null }
   | { type: 'close' };
 
+/** Of a form that is not supported, or that has no room now. */
+export type FormRefusal = Pick<EngineError, 'code' | 'message' | 'retryAfterSeconds'>;
+
 export type FromGenerate =
   | { type: 'compiled'; weightBytes: number; maxTokens: number }
   /** `tokenBytes`: memory of one token of a text. */
   | { type: 'created'; tokenBytes: number }
   | { type: 'encoded'; job: number; ids: Int32Array }
   | { type: 'encoded'; job: number; ids: null; refusal: string }
-  | { type: 'formed'; job: number; refusal: string | null }
-  | { type: 'adapterLoaded'; adapter: string; job: number }
+  | { type: 'formed'; job: number; refusal: FormRefusal | null }
+  | { type: 'adapterLoaded'; job: number; bytes: number }
   | { type: 'piece'; job: number; piece: GeneratedPiece }
   | { type: 'failed'; job: number | null; message: string }
   | { type: 'resident'; bytes: number };

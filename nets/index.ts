@@ -30,7 +30,7 @@ export {
 } from './decoders/training.ts';
 export { DecoderWeights, type Precision } from './decoders/weights.ts';
 export { chatTemplate, type ChatOptions, type Message } from './text/chat.ts';
-export { type Language, openLanguage } from './text/language.ts';
+export { chatTemplateOfFolder, type Language, openLanguage } from './text/language.ts';
 export { chatTemplateOfGguf, tokenizerOfGguf } from './text/gguf.ts';
 export { type Gguf, readGguf } from './weights/gguf.ts';
 export { ggufAdapter, peftFiles } from './decoders/adapter-files.ts';

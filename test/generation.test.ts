@@ -119,7 +119,16 @@ test(
       status: 400,
     });
     const long = [{ role: 'user' as const, content: 'x'.repeat(200) }];
-    await expect(create({ messages: long })).rejects.toThrow(/takes 128 together with its answer/);
+    await expect(create({ messages: long })).rejects.toMatchObject({
+      param: 'messages',
+      message: expect.stringContaining('messages has 206 tokens; tiny takes 128 together with its answer') as string,
+    });
+    const empty = { tools: [], tool_choice: null, logit_bias: {}, stop: null, response_format: null, top_p: 0 };
+    expect((await create({ ...empty, max_tokens: 2 })).choices[0]?.finish_reason).toBe('length');
+    const complete = (body: object) =>
+      client.completions.create({ model: 'tiny', prompt: 'Hi', max_tokens: 1, ...body });
+    expect((await complete({ suffix: '', echo: false, best_of: 1 })).usage?.completion_tokens).toBe(1);
+    await expect(complete({ prompt: [1, 2] })).rejects.toThrow('prompt must be one text, not tokens or several');
     await expect(create({ temperature: 3 })).rejects.toMatchObject({ param: 'temperature' });
   },
 );
@@ -141,6 +150,16 @@ test(
     const after = await usage();
     expect(after.total_tokens - before.total_tokens).toBe(14);
     expect(after.total_cost - before.total_cost).toBeCloseTo((4 * pricePicodollars) / 1e12, 12);
+
+    // These tokens can't write the name: the answer fails in its middle.
+    const schema = { type: 'object', properties: { é: {} }, required: ['é'] };
+    const failing = client.chat.completions.create({
+      model: 'tiny',
+      messages: [{ role: 'user', content: 'Hi' }],
+      response_format: { type: 'json_schema', json_schema: { name: 'answer', schema } },
+    });
+    await expect(failing).rejects.toMatchObject({ status: 500 });
+    expect((await usage()).total_tokens).toBe(after.total_tokens);
 
     const { client: poor } = await newAccount(0.000001);
     const refused = poor.completions.create({ model: 'tiny', prompt: 'abcd', max_tokens: 1 });
@@ -183,6 +202,10 @@ test(
         status = body.status;
         await new Promise(resolve => setTimeout(resolve, 300));
       }
+      const messages = [{ role: 'user' as const, content: 'a' }];
+      const chat = { model: made.model_id, messages, max_tokens: 4, temperature: 0 };
+      // The first ones all find a model that nobody has asked yet.
+      const first = await Promise.all([1, 2, 3, 4].map(() => client.chat.completions.create(chat)));
       const predicted = await ask<{ predictions: { text: string }[]; usage: object }>(
         `${server.url}/api/v2/models/predict`,
         {
@@ -200,16 +223,36 @@ test(
       });
       const [one, other] = predicted.body.predictions;
       expect(one).toEqual(other);
-      const messages = [{ role: 'user' as const, content: 'a' }];
-      const same = await client.chat.completions.create({
-        model: made.model_id,
-        messages,
-        max_tokens: 4,
-        temperature: 0,
-      });
-      expect(same.choices[0]?.message.content).toBe(one?.text);
-      expect(same.model).toBe(made.model_id);
+      for (const same of first) {
+        expect(same.choices[0]?.message.content).toBe(one?.text);
+        expect(same.model).toBe(made.model_id);
+      }
       expect((await Array.fromAsync(client.models.list())).map(({ id }) => id)).toContain(made.model_id);
+      const many = ask(`${server.url}/api/v2/models/predict`, {
+        key,
+        body: {
+          model_id: made.model_id,
+          input: { data: Array.from({ length: 64 }, () => 'a') },
+          options: { max_tokens: 40, temperature: 1 },
+        },
+      });
+      // One request of many prompts leaves room for others.
+      for (let i = 0; i < 10; i++) expect((await client.chat.completions.create(chat)).object).toBe('chat.completion');
+      expect((await many).status).toBe(200);
+      const tokens = async () =>
+        (await ask<{ summary: object }>(`${server.url}/usage`, { key, method: 'GET' })).body.summary;
+      const before = await tokens();
+      const oneTooLong = await ask(`${server.url}/api/v2/models/predict`, {
+        key,
+        body: { model_id: made.model_id, input: { data: ['a', 'x'.repeat(5000), 'b'] }, options: { max_tokens: 50 } },
+      });
+      expect(oneTooLong).toMatchObject({
+        status: 400,
+        body: { message: expect.stringMatching(/^input\.data\[1\] has \d+ tokens/) as string },
+      });
+      // For as long as the others would go on.
+      await new Promise(resolve => setTimeout(resolve, 500));
+      expect(await tokens()).toEqual(before);
       const rowsRefused = await ask(`${server.url}/api/v2/models/predict`, {
         key,
         body: { model_id: made.model_id, input: { data: [{ prompt: 'a' }] } },

@@ -79,6 +79,8 @@ export class Form {
       },
       close: () => {
         this.users--;
+        // Who waits while a caller leaves goes on with the other texts.
+        this.#waiting.get(text)?.reject(new Error('the text was closed'));
         this.#waiting.delete(text);
         this.#send({ type: 'close', text });
       },

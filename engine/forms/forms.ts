@@ -71,9 +71,11 @@ export class Forms {
     return form;
   }
 
+  /** Makes room for another one. */
   #leaveIdle(): void {
     const idle = [...this.#forms].filter(([, { users, isLost }]) => users === 0 || isLost);
-    for (const [schema, form] of idle.slice(0, Math.max(0, idle.length - keptForms + 1))) {
+    const many = Math.max(idle.length - keptForms, this.#forms.size - mostForms) + 1;
+    for (const [schema, form] of idle.slice(0, Math.max(0, many))) {
       form.close();
       this.#forms.delete(schema);
     }

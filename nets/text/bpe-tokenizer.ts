@@ -28,8 +28,8 @@ export class BpeTokenizer implements DecodingTokenizer {
   readonly after: Int32Array;
   readonly vocabularySize: number;
   readonly decode: Decode;
+  readonly special: ReadonlySet<number>;
   readonly #pieces: readonly string[];
-  readonly #special: ReadonlySet<number>;
   readonly #parts: (text: string) => Iterable<Part>;
   readonly #normalizers: Normalizer[];
   readonly #splitter: WordSplitter;
@@ -62,17 +62,16 @@ export class BpeTokenizer implements DecodingTokenizer {
     this.#unknown = model.unk_token ? model.vocab[model.unk_token] : undefined;
     this.#cutsAtMarkers = !this.#splitter.byteLevel && Object.keys(model.vocab).every(piece => !/[^▁]▁/.test(piece));
     this.vocabularySize = pieces.length;
-    const special = new Set(added.filter(token => token.special).map(token => token.id));
-    this.decode = decoder(json.decoder, pieces, special);
+    this.special = new Set(added.filter(token => token.special).map(token => token.id));
+    this.decode = decoder(json.decoder, pieces, this.special);
     this.#pieces = pieces;
-    this.#special = special;
     this.before = Int32Array.from(around[0]);
     this.after = Int32Array.from(around[1]);
   }
 
   pieces(): string[] {
     return Array.from(this.#pieces, (piece = '', id) => {
-      if (this.#special.has(id)) return '';
+      if (this.special.has(id)) return '';
       return Array.from(this.#bytesOf(piece), byte => BYTE_CHARACTERS[byte] ?? '').join('');
     });
   }

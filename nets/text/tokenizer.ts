@@ -91,7 +91,7 @@ export async function loadTokenizer(folder: string): Promise<LoadedTokenizer> {
     vocabularySize: pieces.length,
   };
   const special = new Set(added.filter(token => token.special).map(token => token.id));
-  return Object.assign(openTokenizer(tables), { tables, decode: decoder(json.decoder, pieces, special) });
+  return Object.assign(openTokenizer(tables), { tables, special, decode: decoder(json.decoder, pieces, special) });
 }
 
 /** A tokenizer that another thread has loaded. */

@@ -23,6 +23,8 @@ export interface Tokenizer {
 export interface DecodingTokenizer extends Tokenizer {
   /** The text of tokens, without special ones. */
   decode(ids: Iterable<number>): string;
+  /** Tokens that are no text, such as those that begin and end a message. */
+  readonly special: ReadonlySet<number>;
   /** The bytes of each token by its id, in the characters by which GPT-2 writes them; empty for special ones. Missing where tokens have
    *  none of their own. */
   pieces?(): string[];

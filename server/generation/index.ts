@@ -2,4 +2,4 @@
 export { createLanguageModels, type LanguageModel, type LanguageModels, openBase } from './models.ts';
 export { collected } from './openai.ts';
 export { mountGenerationRoutes } from './routes.ts';
-export { beginGeneration, type GenerationParts, optionsOf, type SamplingFields } from './service.ts';
+export { beginGeneration, type Generation, type GenerationParts, optionsOf, type SamplingFields } from './service.ts';

@@ -99,7 +99,8 @@ export async function* textChunks(generation: Generation, asked: Asked): AsyncGe
   for await (const { choice, piece } of generation.pieces) {
     tokens[choice] = piece;
     const from = characters[choice] ?? 0;
-    characters[choice] = from + piece.text.length;
+    // Of the tokens: the text comes later where it may still become a stop.
+    characters[choice] = piece.logprobs.reduce((at, { text }) => at + text.length, from);
     if (piece.text === '' && piece.ended === null && piece.logprobs.length === 0) continue;
     const logprobs = piece.logprobs.length > 0 ? textLogprobs(piece.logprobs, from) : null;
     const choices = [{ index: choice, text: piece.text, logprobs, finish_reason: piece.ended }];
@@ -142,7 +143,8 @@ function usageOf({ promptTokens }: Generation, choices: readonly { tokens: numbe
 }
 
 function chatLogprobs(tokens: readonly GeneratedToken[]) {
-  return { content: tokens.map(each => ({ ...chance(each), top_logprobs: each.likeliest.map(chance) })) };
+  const content = tokens.map(each => ({ ...chance(each), top_logprobs: each.likeliest.map(chance) }));
+  return { content, refusal: null };
 }
 
 const chance = ({ text, logprob }: { text: string; logprob: number }) => ({
@@ -156,7 +158,10 @@ function textLogprobs(tokens: readonly GeneratedToken[], from: number) {
   return {
     tokens: tokens.map(({ text }) => text),
     token_logprobs: tokens.map(({ logprob }) => logprob),
-    top_logprobs: tokens.map(({ likeliest }) => Object.fromEntries(likeliest.map(each => [each.text, each.logprob]))),
+    // The token itself is among them, also where it is none of the likeliest.
+    top_logprobs: tokens.map(({ likeliest, ...own }) =>
+      Object.fromEntries([...likeliest, own].map(each => [each.text, each.logprob])),
+    ),
     text_offset: tokens.map(({ text }) => (offset += text.length) - text.length),
   };
 }

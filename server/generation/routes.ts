@@ -14,7 +14,7 @@ export function mountGenerationRoutes(app: App, parts: GenerationParts & { langu
       logprobs: body.logprobs ? (body.top_logprobs ?? 0) : null,
       form: formOf(body.response_format),
     });
-    const request = { prompt: { messages: body.messages }, choices: body.n, options };
+    const request = { prompt: { messages: body.messages }, place: 'messages', choices: body.n, options };
     const generation = await beginGeneration(parts, model, request, askedBy(context, routes.createChatCompletion));
     const asked = askedOf(body, body.logprobs);
     if (!body.stream) return chatAnswer(generation, asked);
@@ -25,7 +25,7 @@ export function mountGenerationRoutes(app: App, parts: GenerationParts & { langu
     const { body } = context;
     const model = await parts.languageModels.find(body.model, context.caller);
     const options = optionsOf(body, { logprobs: body.logprobs ?? null });
-    const request = { prompt: { text: body.prompt }, choices: body.n, options };
+    const request = { prompt: { text: body.prompt }, place: 'prompt', choices: body.n, options };
     const generation = await beginGeneration(parts, model, request, askedBy(context, routes.createCompletion));
     const asked = askedOf(body, body.logprobs !== undefined);
     if (!body.stream) return textAnswer(generation, asked);

@@ -1,7 +1,7 @@
 // Prompts to answers, with everything around them: which model, whether it fits, what it costs, and who pays when.
 //
 // model → tokens of the prompt → price of the longest answer → reserve → generate → settle → the end of the answer. What was
-// generated is paid also when the caller leaves, and no more is generated then.
+// generated is paid also when the caller leaves, and no more is generated then. What fails here is not paid.
 import { randomInt } from 'node:crypto';
 import type { Engine, GeneratedPiece, GenerateOptions, Prompt } from '@vectorium/engine';
 import { ApiError } from '../http/index.ts';
@@ -21,6 +21,14 @@ export interface SamplingFields {
   frequency_penalty: number;
   stop: string[];
   seed?: number | undefined;
+}
+
+export interface PromptAsked {
+  prompt: Prompt;
+  /** Where it stands in the request, for errors. */
+  place: string;
+  choices: number;
+  options: GenerateOptions;
 }
 
 export interface GenerationAsked {
@@ -67,21 +75,26 @@ export function optionsOf(
 export async function beginGeneration(
   { engine, ledger }: GenerationParts,
   model: LanguageModel,
-  { prompt: given, choices, options: wanted }: { prompt: Prompt; choices: number; options: GenerateOptions },
+  { prompt: given, place, choices, options: wanted }: PromptAsked,
   { caller, route, requestId, signal }: GenerationAsked,
 ): Promise<Generation> {
   const { handle, adapter } = model;
   const startedAt = performance.now();
-  const prompt = await translated(() => engine.encodePrompt(handle, given, signal));
+  const refused = (message: string) => new ApiError('INVALID_PARAMETER', { message, param: place });
+  const prompt = await translated(() => engine.encodePrompt(handle, given, signal)).catch((error: unknown) => {
+    throw error instanceof ApiError && error.code === 'INVALID_PARAMETER'
+      ? refused(`${place}: ${error.message}`)
+      : error;
+  });
   const { form } = wanted;
   if (form !== null) await translated(() => engine.checkForm(handle, form, signal));
   const promptTokens = prompt.length;
   const room = handle.maxTokens - promptTokens;
-  if (promptTokens === 0) throw new ApiError('INVALID_PARAMETER', { message: 'The prompt is empty', param: 'prompt' });
-  if (room < 1) {
-    const message = `The prompt has ${promptTokens} tokens; ${model.name} takes ${handle.maxTokens} together with its answer`;
-    throw new ApiError('INVALID_PARAMETER', { message, param: 'prompt' });
-  }
+  if (promptTokens === 0) throw refused(`${place} is empty`);
+  if (room < 1)
+    throw refused(
+      `${place} has ${promptTokens} tokens; ${model.name} takes ${handle.maxTokens} together with its answer`,
+    );
   const maxTokens = Math.min(wanted.maxTokens, room);
   const costOf = (generated: number) =>
     BigInt(promptTokens) * model.promptPicodollars + BigInt(generated) * caller.account.plan.generatedTokenPicodollars;
@@ -120,8 +133,8 @@ export async function beginGeneration(
       throw await translated(() => Promise.reject(error)).catch((told: unknown) => told);
     } finally {
       leave.abort();
-      const generated = tokens.reduce((sum, each) => sum + each, 0);
-      if (failed && generated === 0) reservation.release();
+      const saidNothing = tokens.every(each => each === 0);
+      if (failed && (saidNothing || !hasLeft(signal))) reservation.release();
       else await settle();
     }
   }
@@ -141,6 +154,11 @@ export async function beginGeneration(
     });
   }
   return { promptTokens, pieces: pieces() };
+}
+
+/** Whether it was the caller who broke off. */
+function hasLeft({ aborted, reason }: AbortSignal): boolean {
+  return aborted && reason instanceof ApiError && reason.code === 'CLIENT_CLOSED_REQUEST';
 }
 
 /** What several give, as it comes. */

@@ -1,4 +1,5 @@
 // Trained language models as ones that answer: an adapter over its base, or a small model of its own.
+import { randomUUID } from 'node:crypto';
 import { copyFile, mkdir, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messages } from '@vectorium/contract';
@@ -6,6 +7,7 @@ import type { Prompt } from '@vectorium/engine';
 import {
   beginGeneration,
   collected,
+  type Generation,
   type GenerationParts,
   type LanguageModel,
   openBase,
@@ -71,14 +73,18 @@ async function ownHandle(
 ): Promise<LanguageModel['handle']> {
   const path = join(folder, id);
   if (!(await stat(path).catch(() => null))) {
-    const temporary = `${path}.${process.pid}.part`;
-    await mkdir(temporary, { recursive: true });
-    for (const name of ['model.safetensors', 'config.json', 'tokenizer.json', 'tokenizer_config.json']) {
-      const file = await storage.local(`${stored}${name}`);
-      await copyFile(file.path, join(temporary, name)).finally(() => file.release());
+    const temporary = `${path}.${randomUUID()}.part`;
+    try {
+      await mkdir(temporary, { recursive: true });
+      for (const name of ['model.safetensors', 'config.json', 'tokenizer.json', 'tokenizer_config.json']) {
+        const file = await storage.local(`${stored}${name}`);
+        await copyFile(file.path, join(temporary, name)).finally(() => file.release());
+      }
+      // Another request may have been quicker.
+      await rename(temporary, path).catch(() => {});
+    } finally {
+      await rm(temporary, { recursive: true, force: true });
     }
-    // Another request may have been quicker.
-    await rename(temporary, path).catch(() => rm(temporary, { recursive: true, force: true }));
   }
   const config = JSON.parse(await readFile(join(path, 'config.json'), 'utf8')) as { max_position_embeddings: number };
   return { id, path, precision: 'f32', maxTokens: config.max_position_embeddings };
@@ -97,22 +103,33 @@ export async function forgetDeleted(folder: string, database: Pick<Database, 'qu
   for (const name of names) if (!known.has(name.split('.', 1)[0] ?? '')) await forgetTrained(folder, name);
 }
 
-/** Answers to prompts, all at once as far as there are places. */
+/** Answers to prompts. All are looked at before the first is begun; when one fails, no other goes on. */
 export async function answerPrompts(
   parts: GenerationParts,
   model: LanguageModel,
   { prompts, fields, asked }: { prompts: Prompt[]; fields: SamplingFields; asked: PredictAsked },
 ) {
-  const answers = await Promise.all(
-    prompts.map(async (prompt, index) => {
-      const seed = fields.seed === undefined ? {} : { seed: fields.seed + index };
-      const options = optionsOf({ ...fields, ...seed }, { logprobs: null });
-      const generation = await beginGeneration(parts, model, { prompt, choices: 1, options }, asked);
-      const [choice] = await collected(generation, 1);
-      if (!choice) throw new Error('one choice was asked for');
-      return { promptTokens: generation.promptTokens, ...choice };
-    }),
-  );
+  const leave = new AbortController();
+  const signal = AbortSignal.any([asked.signal, leave.signal]);
+  const begin = (prompt: Prompt, index: number) => {
+    const seed = fields.seed === undefined ? {} : { seed: fields.seed + index };
+    const options = optionsOf({ ...fields, ...seed }, { logprobs: null });
+    const place = `input.data[${index}]`;
+    return beginGeneration(parts, model, { prompt, place, choices: 1, options }, { ...asked, signal });
+  };
+  const answers: Awaited<ReturnType<typeof answerOf>>[] = [];
+  try {
+    const begun: Generation[] = [];
+    for (const [index, prompt] of prompts.entries()) begun.push(await begin(prompt, index));
+    const waiting = begun.entries();
+    const answerNext = async () => {
+      for (const [index, generation] of waiting) answers[index] = await answerOf(generation);
+    };
+    await Promise.all(Array.from({ length: answeredAtOnce }, answerNext));
+  } catch (error) {
+    leave.abort(error);
+    throw error;
+  }
   const [prompted, generated] = [sum(answers.map(each => each.promptTokens)), sum(answers.map(each => each.tokens))];
   return {
     predictions: answers.map(({ text, ended }) => ({ text, finish_reason: ended })),
@@ -123,6 +140,12 @@ export async function answerPrompts(
       total_tokens: prompted + generated,
     },
   };
+}
+
+async function answerOf(generation: Generation) {
+  const [choice] = await collected(generation, 1);
+  if (!choice) throw new Error('one choice was asked for');
+  return { promptTokens: generation.promptTokens, ...choice };
 }
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
@@ -142,3 +165,5 @@ export function promptsOf({ ready }: ReadyModel, given: readonly unknown[]): Pro
 
 /** Prompts of a request at most: each waits for its answer. */
 export const maxPrompts = 64;
+/** A model's places; more at once would only take the queue from others. */
+const answeredAtOnce = 8;

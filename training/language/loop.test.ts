@@ -40,7 +40,7 @@ async function prepared(config: LanguageConfig, overrides: { tokensAtOnce?: numb
   const data = await samplesOf(each(rows), vocabulary, { maxLength });
   const planned = planLanguage(config, {
     samples: data.samples.length,
-    tokens: data.samples.tokens.all,
+    tokens: data.samples.tokens,
     maxLength,
     decoder,
     precision: null,

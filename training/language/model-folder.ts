@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { sha256Of, writeWhole } from '../files.ts';
 import type { Card } from '../types.ts';
 import { columnNames, type Columns } from './columns.ts';
+import type { Division } from './division.ts';
 import type { LanguageProgress } from './loop.ts';
 import type { Network } from './network.ts';
 import type { LanguagePlan } from './plan.ts';
@@ -19,6 +20,7 @@ export interface Finished {
   plan: LanguagePlan;
   columns: Columns;
   data: Samples;
+  division: Division;
   network: Network;
   vocabulary: Vocabulary;
   progress: LanguageProgress;
@@ -59,7 +61,7 @@ export async function writeLanguageModel(folder: string, finished: Finished): Pr
 
 export type DescribedModel = Omit<Card, 'files'> & Required<Pick<Card, 'language'>>;
 
-function describe({ job, plan, columns, data, network, progress }: Finished): DescribedModel {
+function describe({ job, plan, columns, data, division, network, progress }: Finished): DescribedModel {
   const names = columnNames(columns);
   const { bestEpoch, bestLoss } = progress;
   const { base } = job;
@@ -114,7 +116,7 @@ function describe({ job, plan, columns, data, network, progress }: Finished): De
       columns: names,
       lora: plan.lora && { rank: plan.lora.rank, alpha: plan.lora.alpha, layers: [...plan.lora.layers] },
       max_length: plan.maxLength,
-      tokens: data.samples.tokens,
+      tokens: data.samples.tokensOf(division.training),
       samples: { longer: data.longer, without_answer: data.withoutAnswer, empty: data.empty },
       answers: progress.answers,
     },

@@ -10,8 +10,8 @@ export const sampleListBytes = ({ samples, tokens }: { samples: number; tokens: 
 
 export class SampleList {
   length = 0;
-  /** Of all samples, and those that are learnt. */
-  readonly tokens = { all: 0, learnt: 0 };
+  /** Of all samples. */
+  tokens = 0;
   readonly #blocks: Sample[] = [];
   /** Tokens of the last block that are taken. */
   #taken = blockTokens;
@@ -34,8 +34,7 @@ export class SampleList {
     this.#lengths[this.length] = ids.length;
     this.#rows[this.length++] = row;
     this.#taken += ids.length;
-    this.tokens.all += ids.length;
-    for (const each of learnt) this.tokens.learnt += each;
+    this.tokens += ids.length;
   }
 
   /** A view of the sample. */
@@ -46,6 +45,17 @@ export class SampleList {
     const from = start % blockTokens;
     const to = from + (this.#lengths[index] ?? 0);
     return { ids: block.ids.subarray(from, to), learnt: block.learnt.subarray(from, to) };
+  }
+
+  /** Of some samples, all and those that are learnt. Nothing comes before the first token of a sample, so it is not. */
+  tokensOf(indices: Uint32Array): { all: number; learnt: number } {
+    const tokens = { all: 0, learnt: 0 };
+    for (const index of indices) {
+      const { learnt } = this.at(index);
+      tokens.all += learnt.length;
+      for (const each of learnt.subarray(1)) tokens.learnt += each;
+    }
+    return tokens;
   }
 
   /** Of each sample, where it is from. */

@@ -1,15 +1,16 @@
 // What samples hold and what they need of memory.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { chatTemplate } from '@vectorium/nets';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Row } from './columns.ts';
 import { decoderOf, memoryOf, planLanguage, scratchConfig } from './plan.ts';
 import { SampleList } from './sample-list.ts';
 import { questionsOf, samplesOf } from './samples.ts';
-import { learntVocabulary } from './vocabulary.ts';
+import { learntVocabulary, type Vocabulary, vocabularyOf } from './vocabulary.ts';
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
@@ -57,6 +58,35 @@ test('the memory of a run counts its samples', () => {
   expect(memory(1e9) - memory(1e6)).toBeGreaterThan(5 * (1e9 - 1e6));
 });
 
+test("a base's template may lie in a file of its own", async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'vectorium-template-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await learntVocabulary(folder, () => each(['boats']), 300);
+  const path = join(folder, 'tokenizer');
+  const settings = { eos_token: '<|im_end|>', chat_template: null };
+  await writeFile(join(path, 'tokenizer_config.json'), JSON.stringify(settings));
+  const base = { name: 'base', model: 'me/base', revision: '1', path, precision: 'f32' } as const;
+  expect((await vocabularyOf(base)).write).toBeNull();
+  await writeFile(
+    join(path, 'chat_template.jinja'),
+    "{% for m in messages %}{{ m['content'] }}{{ eos_token }}{% endfor %}",
+  );
+  const { write } = await vocabularyOf(base);
+  expect(write?.([{ role: 'user', content: 'sails' }], true)).toBe('sails<|im_end|>');
+});
+
+test('a conversation that the template refuses is named by its row', async () => {
+  const template =
+    "{% for m in messages %}{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('roles must alternate') }}{% endif %}{{ m['content'] }};{% endfor %}";
+  const write = chatTemplate(template);
+  const vocabulary: Vocabulary = { ...(await learnt()), write: (messages, prompt) => write(messages, { prompt }) };
+  const rows: Row[] = [...conversations(2), { messages: [{ role: 'assistant', content: 'sails' }] }];
+  await expect(samplesOf(each(rows), vocabulary, { maxLength: 64 })).rejects.toMatchObject({
+    code: 'NOT_TRAINABLE',
+    message: "Row 3: the base model's template refuses the conversation: roles must alternate",
+  });
+});
+
 const sampleOf = (i: number) => ({
   ids: Int32Array.from({ length: 40_000 - i }, (_, at) => i * at),
   learnt: new Uint8Array(40_000 - i).fill(i % 2),
@@ -67,7 +97,9 @@ test('samples come back as they were, over blocks too', () => {
   for (let i = 0; i < 60; i++) list.push(sampleOf(i), i >> 1);
   for (const i of [0, 25, 26, 27, 59]) expect(list.at(i)).toEqual(sampleOf(i));
   expect(list.rows).toEqual(Uint32Array.from({ length: 60 }, (_, i) => i >> 1));
-  expect(list.tokens.all).toBe(60 * 40_000 - (59 * 60) / 2);
+  expect(list.tokens).toBe(60 * 40_000 - (59 * 60) / 2);
+  // All of an odd one is to be learnt, but for its first token, which nothing comes before.
+  expect(list.tokensOf(Uint32Array.of(2, 7))).toEqual({ all: 2 * 40_000 - 9, learnt: 40_000 - 8 });
   expect(() => list.at(60)).toThrow('no sample 60');
 });
 

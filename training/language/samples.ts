@@ -53,12 +53,21 @@ export async function samplesOf(
         'The base model has no template for conversations: train it on a column of plain text',
         'config.base_model',
       );
-    const full = write(messages, false);
+    const written = (count: number, prompt: boolean): string => {
+      try {
+        return write(messages.slice(0, count), prompt);
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        const message = `Row ${found.read}: the base model's template refuses the conversation: ${why}`;
+        throw new TrainingError('NOT_TRAINABLE', message, 'dataset_id');
+      }
+    };
+    const full = written(messages.length, false);
     const { ids, starts } = tokenizer.encode(full);
     const learnt = new Uint8Array(ids.length);
     for (const [i, { role }] of messages.entries()) {
       if (role !== 'assistant') continue;
-      const [from, to] = [write(messages.slice(0, i), true), write(messages.slice(0, i + 1), false).trimEnd()];
+      const [from, to] = [written(i, true), written(i + 1, false).trimEnd()];
       if (!full.startsWith(from) || !full.startsWith(to)) continue;
       for (let at = 0; at < ids.length; at++) {
         const start = starts[at] ?? 0;

@@ -60,7 +60,7 @@ export async function estimateLanguage(
   const scale = total / data.read;
   const samples = Math.round(data.samples.length * scale);
   const precision = base?.precision ?? null;
-  const tokens = base ? Math.round(data.samples.tokens.all * scale) : Math.round(characters / charactersOfToken);
+  const tokens = base ? Math.round(data.samples.tokens * scale) : Math.round(characters / charactersOfToken);
   const plan = planLanguage(config, { samples, tokens, maxLength, decoder: decoder.config, precision, limits });
   const memoryBytes = memoryOf(decoder.config, plan, precision);
   checkMemory(memoryBytes, limits);
@@ -132,6 +132,7 @@ export async function trainLanguageModel(job: LanguageJob, context: TrainContext
       plan,
       columns,
       data,
+      division,
       network,
       vocabulary,
       progress: ended,
@@ -165,7 +166,7 @@ async function gather(reader: Reader, { folder, config, base }: LanguageJob, lim
   const plan = await planOf(folder, () => {
     const wanted = planLanguage(config, {
       samples: samples.length,
-      tokens: samples.tokens.all,
+      tokens: samples.tokens,
       maxLength,
       decoder: decoder.config,
       precision: base?.precision ?? null,

@@ -1,6 +1,7 @@
 // How conversations and texts become tokens: those of the base model, or of a tokenizer learnt from the texts.
 import {
   chatTemplate,
+  chatTemplateOfFolder,
   chatTemplateOfGguf,
   type DecodingTokenizer,
   loadTokenizer,
@@ -65,16 +66,13 @@ async function vocabularyOfFolder(folder: string): Promise<Vocabulary> {
     if (typeof token === 'string') return token;
     return typeof token === 'object' && token !== null && 'content' in token ? String(token.content) : '';
   };
-  const template = settings?.['chat_template'];
+  const template = await chatTemplateOfFolder(folder, settings ?? {});
   const end = tokenizer.encode(textOf('eos_token')).ids.at(-1);
   if (end === undefined) throw new Error('tokenizer_config.json names no eos_token');
   return {
     tokenizer,
     end,
-    write:
-      typeof template === 'string'
-        ? writer(template, { bos_token: textOf('bos_token'), eos_token: textOf('eos_token') })
-        : null,
+    write: template ? writer(template, { bos_token: textOf('bos_token'), eos_token: textOf('eos_token') }) : null,
     before: [...tokenizer.before],
     architecture: config?.['model_type'] === 'qwen2' ? 'qwen2' : 'llama',
   };
