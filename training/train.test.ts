@@ -120,7 +120,8 @@ test('a cancelled run ends soon and makes no model', async () => {
     },
   });
   await expect(run).rejects.toMatchObject({ name: 'TrainingError', code: 'CANCELLED' });
-  expect(performance.now() - cancelledAt).toBeLessThan(3500);
+  // A second or two, where nobody else has the processor; the run would take minutes.
+  expect(performance.now() - cancelledAt).toBeLessThan(10_000);
   expect(existsSync(job.target)).toBe(false);
   expect(shop.training.processIds).toEqual([]);
 });

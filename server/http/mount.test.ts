@@ -320,7 +320,7 @@ test('closing finishes what is in flight and takes nothing new', async () => {
   expect(error.code).toMatch(/ECONNREFUSED|ECONNRESET/);
   expect((await running).status).toBe(200);
   await closed;
-  expect(performance.now() - startedAt).toBeLessThan(1000);
+  expect(performance.now() - startedAt).toBeLessThan(5000);
 });
 
 test('closing does not wait for a connection that a client opened in advance', async () => {
