@@ -1,10 +1,11 @@
 /** Tokenizers of language models against Hugging Face's own results (fixtures/tokenizers/make_bpe.py). */
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { readGguf } from '../weights/gguf.ts';
-import { chatTemplateOfGguf, tokenizerOfGguf } from './gguf.ts';
+import { chatTemplateOfGguf, tokenizerJsonOfGguf, tokenizerOfGguf } from './gguf.ts';
 import { type DecodingTokenizer, loadTokenizer } from './tokenizer.ts';
 
 const fixtures = join(import.meta.dirname, '../fixtures/tokenizers');
@@ -74,6 +75,19 @@ test('a GGUF file gives its template, and one without a tokenizer is refused by 
   const other = await readGguf(join(fixtures, '../decoders/smollm.gguf'));
   expect(chatTemplateOfGguf(other)).toBe(null);
   expect(() => tokenizerOfGguf(other)).toThrow('tokenizer.ggml.tokens must be a list of strings');
+});
+
+test('a file of Llama 3 puts its first token in front without saying so, and in its tokenizer.json', async () => {
+  const smollm = await readGguf(join(fixtures, 'smollm.gguf'));
+  const metadata = new Map(smollm.metadata);
+  metadata.delete('tokenizer.ggml.add_bos_token');
+  metadata.set('tokenizer.ggml.pre', 'llama-bpe').set('tokenizer.ggml.bos_token_id', 1);
+  const gguf = { ...smollm, metadata };
+  expect([...tokenizerOfGguf(gguf).before]).toEqual([1]);
+  const folder = await mkdtemp(join(tmpdir(), 'vectorium-tokenizer-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(tokenizerJsonOfGguf(gguf)));
+  expect([...(await loadTokenizer(folder)).before]).toEqual([1]);
 });
 
 /** The least processor time of three that a text of about this length takes: others may have the processor meanwhile. */

@@ -15,7 +15,7 @@ export function tokenizerOfGguf(gguf: Gguf): DecodingTokenizer {
 /** The same as Hugging Face's tokenizer.json; null for sentencepiece's, which names no pairs of pieces that join. */
 export function tokenizerJsonOfGguf(gguf: Gguf): object | null {
   const { json, before, pairs } = partsOfGguf(gguf);
-  if (pairs || before.length > 0) return null;
+  if (pairs) return null;
   const added = json.added_tokens?.map(token => ({ ...token, normalized: false }));
   const decoder = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
   const whole = { dropout: null, continuing_subword_prefix: null, end_of_word_suffix: null, unk_token: null };
@@ -26,9 +26,25 @@ export function tokenizerJsonOfGguf(gguf: Gguf): object | null {
     added_tokens: added,
     normalizer: json.normalizer,
     pre_tokenizer: json.pre_tokenizer,
-    post_processor: null,
+    post_processor: postProcessor(json, before),
     decoder,
     model: { ...whole, fuse_unk: false, byte_fallback: false, ...json.model },
+  };
+}
+
+/** What puts these tokens in front of a text, as tokenizer.json has it. */
+function postProcessor({ added_tokens: added = [] }: BpeTokenizerJson, before: readonly number[]): object | null {
+  if (before.length === 0) return null;
+  const tokens = added.filter(({ id }) => before.includes(id));
+  const first = tokens.map(({ content: id }) => ({ SpecialToken: { id, type_id: 0 } }));
+  const single = [...first, { Sequence: { id: 'A', type_id: 0 } }];
+  return {
+    type: 'TemplateProcessing',
+    single,
+    pair: [...single, { Sequence: { id: 'B', type_id: 1 } }],
+    special_tokens: Object.fromEntries(
+      tokens.map(({ id, content }) => [content, { id: content, ids: [id], tokens: [content] }]),
+    ),
   };
 }
 
@@ -55,9 +71,10 @@ function partsOfGguf({ path, metadata }: Gguf): { json: BpeTokenizerJson; before
   });
   const model = metadata.get('tokenizer.ggml.model');
   const bos = Number(metadata.get('tokenizer.ggml.bos_token_id') ?? -1);
-  const before = flag('add_bos_token', model === 'llama') && bos >= 0 ? [bos] : [];
+  const name = metadata.get('tokenizer.ggml.pre') ?? 'default';
+  // Files of Llama 3 don't say so: llama.cpp knows it of them.
+  const before = flag('add_bos_token', model === 'llama' || name === 'llama-bpe') && bos >= 0 ? [bos] : [];
   if (model === 'gpt2') {
-    const name = metadata.get('tokenizer.ggml.pre') ?? 'default';
     const words =
       (typeof name === 'string' && WORDS[name]) || refuse(`tokenizer.ggml.pre ${String(name)} is not supported`);
     const merges = list('merges', 'string').map(String);
