@@ -44,16 +44,15 @@ export class Sampler {
     const best = greatest(logits);
     if (temperature === 0 || topK === 1) return best;
     const top = logits[best] ?? 0;
-    const ids: number[] = [];
-    for (let id = 0; id < logits.length; id++) if ((logits[id] ?? 0) >= top - FARTHEST * temperature) ids.push(id);
-    const weight = (id: number) => Math.exp(((logits[id] ?? 0) - top) / temperature);
-    let chosen = topK !== null && topK < ids.length ? atLeastKth(ids, logits, topK) : ids;
-    if (topP < 1) chosen = nucleus(chosen, weight, topP);
-    const total = chosen.reduce((sum, id) => sum + weight(id), 0);
-    let left = this.#random() * total;
-    for (const id of chosen) {
-      left -= weight(id);
-      if (left < 0) return id;
+    const likely = within(logits, top - FARTHEST * temperature);
+    let ids = topK !== null && topK < likely.length ? atLeastKth(likely, logits, topK) : likely;
+    let weights: Float64Array = new Float64Array(ids.length);
+    for (let i = 0; i < ids.length; i++) weights[i] = Math.exp(((logits[ids[i] ?? 0] ?? 0) - top) / temperature);
+    if (topP < 1) ({ ids, weights } = nucleus(ids, weights, topP));
+    let left = this.#random() * sumOf(weights);
+    for (let i = 0; i < ids.length; i++) {
+      left -= weights[i] ?? 0;
+      if (left < 0) return ids[i] ?? best;
     }
     return best;
   }
@@ -65,25 +64,68 @@ function leave(logits: Float32Array, allowed: Allowed): void {
     if ((((allowed[id >>> 5] ?? 0) >>> (id & 31)) & 1) === 0) logits[id] = -Infinity;
 }
 
+/** Ids of logits that are at least `least`. Of a vocabulary this is most of the time that a draw takes, so nothing is sorted and
+ *  no list grows. */
+function within(logits: Float32Array, least: number): Int32Array {
+  const ids = new Int32Array(logits.length);
+  let count = 0;
+  for (let id = 0; id < logits.length; id++) if ((logits[id] ?? 0) >= least) ids[count++] = id;
+  return ids.subarray(0, count);
+}
+
 /** The `k` likeliest, of equals those with the lower ids. */
-function atLeastKth(ids: readonly number[], logits: Float32Array, k: number): number[] {
-  const limit = Float32Array.from(ids, id => logits[id] ?? 0).toSorted()[ids.length - k] ?? -Infinity;
-  const above = ids.filter(id => (logits[id] ?? 0) > limit);
-  const equal = ids.filter(id => logits[id] === limit).slice(0, k - above.length);
-  return [...above, ...equal].toSorted((a, b) => a - b);
+function atLeastKth(ids: Int32Array, logits: Float32Array, k: number): Int32Array {
+  const values = new Float32Array(ids.length);
+  for (let i = 0; i < ids.length; i++) values[i] = logits[ids[i] ?? 0] ?? 0;
+  const limit = kthGreatest(values, k);
+  const least = within(logits, limit);
+  let equal = k;
+  for (const id of least) if ((logits[id] ?? 0) > limit) equal--;
+  return least.filter(id => (logits[id] ?? 0) > limit || equal-- > 0);
+}
+
+/** Hoare's selection: puts `values` in another order. */
+function kthGreatest(values: Float32Array, k: number): number {
+  let [from, to] = [0, values.length - 1];
+  while (from < to) {
+    const pivot = values[(from + to) >> 1] ?? 0;
+    let [i, j] = [from, to];
+    while (i <= j) {
+      while ((values[i] ?? 0) > pivot) i++;
+      while ((values[j] ?? 0) < pivot) j--;
+      if (i > j) break;
+      const value = values[i] ?? 0;
+      values[i++] = values[j] ?? 0;
+      values[j--] = value;
+    }
+    if (k - 1 <= j) to = j;
+    else if (k - 1 >= i) from = i;
+    else break;
+  }
+  return values[k - 1] ?? -Infinity;
 }
 
 /** The likeliest tokens that together have the share `topP`, at least one. */
-function nucleus(ids: readonly number[], weight: (id: number) => number, topP: number): number[] {
-  const weights = ids.map(weight);
-  const total = weights.reduce((sum, each) => sum + each, 0);
+function nucleus(ids: Int32Array, weights: Float64Array, topP: number) {
+  const total = sumOf(weights);
   // Whatever is less likely than this weighs less than what is left out, all together.
   const least = ((1 - topP) * total) / ids.length;
-  const sorted = ids.flatMap((id, i) => ((weights[i] ?? 0) >= least ? [{ id, weight: weights[i] ?? 0 }] : []));
+  const sorted: { id: number; weight: number }[] = [];
+  for (let i = 0; i < ids.length; i++) {
+    const weight = weights[i] ?? 0;
+    if (weight >= least) sorted.push({ id: ids[i] ?? 0, weight });
+  }
   sorted.sort((a, b) => b.weight - a.weight || a.id - b.id);
   let sum = 0;
   const count = sorted.findIndex(each => (sum += each.weight) >= topP * total);
-  return sorted.slice(0, count < 0 ? sorted.length : count + 1).map(({ id }) => id);
+  const chosen = sorted.slice(0, count < 0 ? sorted.length : count + 1);
+  return { ids: Int32Array.from(chosen, ({ id }) => id), weights: Float64Array.from(chosen, ({ weight }) => weight) };
+}
+
+function sumOf(values: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i] ?? 0;
+  return sum;
 }
 
 /** The natural logarithms of the probabilities of `id` and of the `most` likeliest tokens, as the model gives them. */
@@ -92,10 +134,11 @@ export function chancesOf(logits: Float32Array, id: number, most: number): { own
   let sum = 0;
   for (const logit of logits) sum += Math.exp(logit - top);
   const whole = top + Math.log(sum);
-  const limit = most === 0 ? Infinity : (logits.toSorted()[logits.length - most] ?? -Infinity);
-  const likeliest: TokenChance[] = [];
-  for (const [each, logit] of logits.entries())
-    if (logit >= limit) likeliest.push({ id: each, logprob: logit - whole });
+  const limit = most === 0 ? Infinity : kthGreatest(logits.slice(), most);
+  const likeliest = Array.from(within(logits, limit), (each): TokenChance => ({
+    id: each,
+    logprob: (logits[each] ?? 0) - whole,
+  }));
   likeliest.sort((a, b) => b.logprob - a.logprob || a.id - b.id);
   return { own: (logits[id] ?? 0) - whole, likeliest: likeliest.slice(0, most) };
 }
