@@ -3,13 +3,14 @@
 import { setPriority } from 'node:os';
 import { dirname } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
-import { compileAnswering, type Language, openAdapter, openLanguage } from '@vectorium/nets';
+import { compileDecoder, type Language, openAdapter, openLanguage } from '@vectorium/nets';
 import { InferenceSession } from 'onnxruntime-node';
 import { availableCores } from './cores.ts';
 import { EngineError } from './errors.ts';
 import { Forms } from './forms/forms.ts';
 import { FormRefused } from './forms/grammar.ts';
 import { CachePool } from './generation/caches.ts';
+import { Groups } from './generation/groups.ts';
 import { Runner, type Sessions } from './generation/runner.ts';
 import { Schedule } from './generation/schedule.ts';
 import { AdapterStacks } from './generation/stacks.ts';
@@ -30,9 +31,12 @@ const sets = new Map<boolean, Sessions>();
 const made: InferenceSession[] = [];
 let language: Language | null = null;
 let pool: CachePool | null = null;
+let groups: Groups | null = null;
 let schedule: Schedule | null = null;
 let forms: Forms | null = null;
 let weightBytes = 0;
+/** Of texts and their copies. */
+let toldBytes = 0;
 let turning = false;
 
 port.on('message', (message: ToGenerate) => {
@@ -52,10 +56,11 @@ async function answer(message: ToGenerate): Promise<void> {
     case 'create': {
       const { config } = await compiled(false);
       language = await openLanguage(data.path);
-      const { prompt, one } = sessionsOf(false);
-      await Promise.all([prompt(), one()]);
+      const { prompt, next } = sessionsOf(false);
+      await Promise.all([prompt(), next()]);
       pool = new CachePool(config, message.cacheBytes);
-      const runner = new Runner({ config, texts: places, sessions: sessionsOf, stacks });
+      groups = new Groups(config, pool);
+      const runner = new Runner({ config, sessions: sessionsOf, stacks, groups });
       const piece = (job: number, told: (FromGenerate & { type: 'piece' })['piece']) =>
         send({ type: 'piece', job, piece: told });
       const failed = (job: number, reason: string) => send({ type: 'failed', job, message: reason });
@@ -96,12 +101,14 @@ async function turn(): Promise<void> {
   while (!schedule.idle) {
     try {
       await schedule.step();
+      if (pool?.bytes !== toldBytes) tell();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       for (const job of schedule.clear()) send({ type: 'failed', job, message: reason });
     }
   }
   turning = false;
+  groups?.clear();
   tell();
 }
 
@@ -147,15 +154,15 @@ async function refusalOf(schema: string): Promise<FormRefusal | null> {
 
 function compiled(adapters: boolean) {
   const folder = data.path.endsWith('.gguf') ? dirname(data.path) : data.path;
-  return compileAnswering(data.path, { precision: data.precision, texts: places, adapters, folder });
+  return compileDecoder(data.path, { precision: data.precision, adapters, folder });
 }
 
 /** Without adapters there are fewer operators, so those sessions are others. */
 function sessionsOf(adapters: boolean): Sessions {
   const known = sets.get(adapters);
   if (known) return known;
-  const of = (graph: 'prompt' | 'one' | 'batch') => once(async () => createSession((await compiled(adapters))[graph]));
-  const sessions = { prompt: of('prompt'), one: of('one'), batch: of('batch') };
+  const of = (graph: keyof Sessions) => once(async () => createSession((await compiled(adapters))[graph]));
+  const sessions = { prompt: of('prompt'), next: of('next') };
   sets.set(adapters, sessions);
   return sessions;
 }
@@ -186,11 +193,12 @@ async function createSession(path: string): Promise<InferenceSession> {
   return session;
 }
 
-/** What is in memory, or will be when several texts go on: each session packs the weights for itself. */
+/** What is in memory; each session packs the weights for itself. */
 function tell(): void {
+  toldBytes = pool?.bytes ?? 0;
   send({
     type: 'resident',
-    bytes: sets.size * weightBytes + (pool?.bytes ?? 0) + stacks.bytes + (forms?.bytes ?? 0),
+    bytes: sets.size * weightBytes + toldBytes + stacks.bytes + (forms?.bytes ?? 0),
   });
 }
 

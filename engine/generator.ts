@@ -2,7 +2,7 @@
 //
 // 1. A model has one thread, which answers up to eight callers at once and keeps the others waiting. Its own thread and those of
 //    its sessions have a lower priority than the encoders': the operating system shares the cores, and a vector goes first.
-// 2. Memory. Three sessions and the memory for texts are counted against the budget of all models. Texts of one model have at most an
+// 2. Memory. Two sessions and the memory for texts are counted against the budget of all models. Texts of one model have at most an
 //    eighth of the budget. What is kept of texts that have ended is given back when others need it, and then models nobody asks.
 // 3. Bound. Beyond 64 texts that are answered or wait for one model, QUEUE_FULL.
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -6,17 +6,10 @@ export { loadTokenizer, openTokenizer, type Encoding, type Tokenizer, type Token
 export * from './tabular/index.ts';
 export type { Adapter } from './decoders/adapter.ts';
 export { ADAPTED_KINDS, type AdaptedKind, adapterNames, maskName } from './decoders/adapted.ts';
-export {
-  type AnsweringGraphs,
-  compileAnswering,
-  compileDecoder,
-  type CompileOptions,
-  type DecoderGraphs,
-  openAdapter,
-} from './decoders/compile.ts';
+export { compileDecoder, type CompileOptions, type DecoderGraphs, openAdapter } from './decoders/compile.ts';
 export type { DecoderConfig } from './decoders/config.ts';
 export { exportPortable, type PortableOptions } from './decoders/export.ts';
-export { cacheNames } from './decoders/inference.ts';
+export { cacheNames, HIDDEN } from './decoders/inference.ts';
 export { type DecoderSource, openDecoder } from './decoders/source.ts';
 export {
   ADAPTABLE,

@@ -14,4 +14,4 @@ export { showGraph } from './printing.ts';
 export * from './schedules.ts';
 export * from './tree.ts';
 export { type DataType, type External, inOrder, type Tensor } from './expression.ts';
-export { type Dimension, type Shape, ShapeError } from './shape.ts';
+export { type Dimension, product, type Shape, ShapeError } from './shape.ts';

@@ -28,11 +28,11 @@ const [model = '', precision = 'q4'] = process.argv.slice(2);
 const folder = process.env['VECTORIUM_BENCH_COMPILED'] ?? (await mkdtemp(join(tmpdir(), 'vectorium-bench-')));
 try {
   const llama = await openLlama(model);
-  const one = await compileDecoder(model, { precision: precision as Precision, texts: 1, folder });
-  const many = await compileDecoder(model, { precision: precision as Precision, texts: 8, folder });
+  const graphs = await compileDecoder(model, { precision: precision as Precision, folder });
+  const { config } = graphs;
 
-  const prompt = await session(one.prompt);
-  const ours = await least(() => promptTime(prompt, one.config));
+  const prompt = await session(graphs.prompt);
+  const ours = await least(() => promptTime(prompt, config));
   const theirs = llama && (await least(() => llama.prompt(PROMPT)));
   console.log(
     `prompt of ${PROMPT} tokens: Vectorium ${rate(PROMPT, ours)}, llama.cpp ${theirs ? rate(PROMPT, theirs) : '–'}`,
@@ -40,10 +40,10 @@ try {
   await prompt.release();
 
   console.log('| callers | context | Vectorium ms (median) | tokens/s | llama.cpp ms (median) | tokens/s |');
+  const next = await session(graphs.next);
   for (const callers of CALLERS) {
-    const together = await session(callers === 1 ? one.together : many.together);
     for (const context of CONTEXTS) {
-      const pair: Steps[] = [ourSteps(together, { config: one.config, callers, context })];
+      const pair: Steps[] = [ourSteps(next, { config, callers, context })];
       if (llama) pair.push(await llama.steps(callers, context, ROUNDS * STEPS + 8));
       const times = pair.map((): number[] => []);
       for (let round = 0; round < ROUNDS; round++)
@@ -57,8 +57,8 @@ try {
       console.log(`| ${callers} | ${context} | ${cells.join(' | ')} |`);
       for (const system of pair) await system.close();
     }
-    await together.release();
   }
+  await next.release();
   await llama?.close();
 } finally {
   if (!process.env['VECTORIUM_BENCH_COMPILED']) await rm(folder, { recursive: true });
@@ -84,20 +84,15 @@ function caches(
   { texts, total, tokens, past = total }: { texts: number; total: number; tokens: number; past?: number },
 ) {
   const { layers, keyValueHeads, headSize } = config;
-  const size = keyValueHeads * headSize;
+  const columns = texts * keyValueHeads;
+  const size = columns * headSize;
   const feeds: Record<string, Tensor> = {};
   const fetches: Record<string, Tensor | null> = { logits: null };
-  for (let text = 0; text < texts; text++) {
-    for (let layer = 0; layer < layers; layer++) {
-      for (const { input, output } of Object.values(cacheNames(layer, text))) {
-        const rows = new Float32Array(total * size).fill(0.01);
-        feeds[input] = new Tensor('float32', rows.subarray(0, past * size), [past, keyValueHeads, headSize]);
-        fetches[output] = new Tensor('float32', rows.subarray((total - tokens) * size), [
-          tokens,
-          keyValueHeads,
-          headSize,
-        ]);
-      }
+  for (let layer = 0; layer < layers; layer++) {
+    for (const { input, output } of Object.values(cacheNames(layer))) {
+      const rows = new Float32Array(total * size).fill(0.01);
+      feeds[input] = new Tensor('float32', rows.subarray(0, past * size), [past, columns, headSize]);
+      fetches[output] = new Tensor('float32', rows.subarray((total - tokens) * size), [tokens, columns, headSize]);
     }
   }
   return { feeds, fetches };
@@ -130,10 +125,11 @@ function ourSteps(
 ): Steps {
   const { feeds, fetches } = caches(config, { texts: callers, total: context + 1, tokens: 1 });
   const each = <Value>(value: Value) => Array.from({ length: callers }, () => value);
+  const bias = new Tensor('float32', new Float32Array(callers * (context + 1)), [callers, context + 1]);
   return {
     async step() {
       const start = performance.now();
-      await graph.run({ ids: whole(each(504)), positions: whole(each(context)), ...feeds }, fetches);
+      await graph.run({ ids: whole(each(504)), positions: whole(each(context)), bias, ...feeds }, fetches);
       return performance.now() - start;
     },
     close: async () => {},

@@ -38,6 +38,8 @@ export class CachePool {
   readonly #config: DecoderConfig;
   readonly #budgetBytes: number;
   readonly #caches = new Set<TextCache>();
+  /** Working copies, which are in the budget too and go when a text needs the room. */
+  copies: { readonly bytes: number; clear(): void } | null = null;
   #turn = 0;
 
   constructor(config: DecoderConfig, budgetBytes: number) {
@@ -46,7 +48,7 @@ export class CachePool {
   }
 
   get bytes(): number {
-    return [...this.#caches].reduce((sum, cache) => sum + this.bytesOf(cache.capacity), 0);
+    return [...this.#caches].reduce((sum, cache) => sum + this.bytesOf(cache.capacity), this.copies?.bytes ?? 0);
   }
 
   bytesOf(tokens: number): number {
@@ -58,7 +60,13 @@ export class CachePool {
    *  beside those in use. The last token of `ids` is never among the rows: its logits are wanted. */
   open(ids: readonly number[], { capacity, adapter }: { capacity: number; adapter: string | null }): TextCache | null {
     const source = this.longestShared(ids, adapter);
-    if (!this.#makeRoom(this.bytesOf(capacity), source?.cache)) return null;
+    const bytes = this.bytesOf(capacity);
+    const inUse = [...this.#caches].reduce((sum, cache) => sum + (cache.inUse ? this.bytesOf(cache.capacity) : 0), 0);
+    if (inUse + bytes > this.#budgetBytes) return null;
+    if (!this.makeRoom(bytes, source?.cache)) {
+      this.copies?.clear();
+      this.makeRoom(bytes, source?.cache);
+    }
     const cache = new TextCache(this.#config, { capacity, adapter });
     cache.usedAt = ++this.#turn;
     this.#caches.add(cache);
@@ -93,7 +101,8 @@ export class CachePool {
       if (!cache.inUse && (adapter === undefined || cache.adapter === adapter)) this.#caches.delete(cache);
   }
 
-  #makeRoom(bytes: number, keep?: TextCache): boolean {
+  /** Lets go what is kept until so many bytes fit beside those in use; false if they don't. */
+  makeRoom(bytes: number, keep?: TextCache): boolean {
     const kept = [...this.#caches].filter(cache => !cache.inUse).toSorted((a, b) => a.usedAt - b.usedAt);
     // Where it is to be copied from goes last.
     const order = [...kept.filter(cache => cache !== keep), ...kept.filter(cache => cache === keep)];

@@ -23,11 +23,15 @@ export class AdapterStacks {
     this.#stacks.clear();
   }
 
-  /** Inputs for tokens whose adapters are named one by one; with `masked`, also which rows are each token's own. */
-  feeds(ofTokens: readonly (string | null)[], masked: boolean): Record<string, Tensor> {
-    const ids = [...new Set(ofTokens.filter(id => id !== null))].toSorted();
-    const { feeds } = this.#stackOf(ids);
-    return masked ? { ...feeds, ...this.#masks(ofTokens, ids) } : feeds;
+  /** Inputs of one adapter. */
+  only(id: string): Record<string, Tensor> {
+    return this.#stackOf([id]).feeds;
+  }
+
+  /** Inputs for texts whose adapters are named one by one, and which rows are each text's own. */
+  feeds(ofTexts: readonly (string | null)[]): Record<string, Tensor> {
+    const ids = [...new Set(ofTexts.filter(id => id !== null))].toSorted();
+    return { ...this.#stackOf(ids).feeds, ...this.#masks(ofTexts, ids) };
   }
 
   #stackOf(ids: readonly string[]): Stack {
@@ -53,19 +57,19 @@ export class AdapterStacks {
     return made;
   }
 
-  #masks(ofTokens: readonly (string | null)[], ids: readonly string[]): Record<string, Tensor> {
+  #masks(ofTexts: readonly (string | null)[], ids: readonly string[]): Record<string, Tensor> {
     const masks: Record<string, Tensor> = {};
     for (const kind of ADAPTED_KINDS) {
       const ranks = ids.map(id => this.#adapter(id).stacks[kind].rank);
       const rank = ranks.reduce((sum, each) => sum + each, 0);
-      const mask = new Float32Array(ofTokens.length * rank);
-      for (const [token, id] of ofTokens.entries()) {
+      const mask = new Float32Array(ofTexts.length * rank);
+      for (const [text, id] of ofTexts.entries()) {
         const at = id === null ? -1 : ids.indexOf(id);
         if (at < 0) continue;
-        const from = token * rank + ranks.slice(0, at).reduce((sum, each) => sum + each, 0);
+        const from = text * rank + ranks.slice(0, at).reduce((sum, each) => sum + each, 0);
         mask.fill(1, from, from + (ranks[at] ?? 0));
       }
-      masks[maskName(kind)] = new Tensor('float32', mask, [ofTokens.length, rank]);
+      masks[maskName(kind)] = new Tensor('float32', mask, [ofTexts.length, rank]);
     }
     return masks;
   }

@@ -18,11 +18,12 @@ export const adapterNames = (layer: number, kind: AdaptedKind): { a: string; b: 
   b: `adapter.${layer}.${kind}.b`,
 });
 
-/** Name of the mask f32 [tokens, rank] of all layers of a kind. */
+/** Name of the mask f32 [texts, rank] of all layers of a kind. */
 export const maskName = (kind: AdaptedKind): string => `mask.${kind}`;
 
-/** `plain` and what the adapters add. Without the named dimension of tokens there is no mask. */
-export function withAdapter(plain: DecoderParts['linear'], tokens?: string): DecoderParts['linear'] {
+/** `plain` and what the adapters add; `texts` names the dimension of those that have one each. Without it there is one adapter for
+ *  all, and no mask. */
+export function withAdapters(plain: DecoderParts['linear'], texts?: string): DecoderParts['linear'] {
   // One input for all layers of a kind.
   const masks = new Map<AdaptedKind, Tensor>();
   const maskOf = (kind: AdaptedKind, rows: string): Tensor => {
@@ -36,7 +37,7 @@ export function withAdapter(plain: DecoderParts['linear'], tokens?: string): Dec
     const names = adapterNames(layer, kind);
     const outer = linear.parts.reduce((sum, { rows }) => sum + rows, 0);
     const down: Tensor = matmul(x, input(names.a, [rank, linear.inner]), { transB: true });
-    const own = tokens === undefined ? down : mul(down, maskOf(kind, tokens));
+    const own = texts === undefined ? down : mul(down, maskOf(kind, texts));
     return add(plain(x, linear), matmul(own, input(names.b, [rank, outer])));
   };
 }

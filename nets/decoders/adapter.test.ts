@@ -26,7 +26,7 @@ test.each(['smollm', 'qwen2'])('%s: an adapter adds the same in the rotated basi
     const folder = await mkdtemp(join(tmpdir(), 'vectorium-adapter-'));
     onTestFinished(() => rm(folder, { recursive: true }));
     const base = new DecoderWeights(source, { precision: 'f32', version: '', rotated });
-    await writeFile(join(folder, 'model.onnx'), promptGraph(config, base, { adapter: true }));
+    await writeFile(join(folder, 'model.onnx'), promptGraph(config, base, { adapters: true }));
     await base.write(join(folder, base.file));
     const session = await InferenceSession.create(join(folder, 'model.onnx'), { intraOpNumThreads: 1 });
     const cache = new Cache(config, 16);

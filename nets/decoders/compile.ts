@@ -3,26 +3,25 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { putGraph, unlessThere, versionOf } from '../weights/files.ts';
 import { type Adapter, type AdapterFiles, readAdapter, rotatedAdapter } from './adapter.ts';
-import { batchGraph } from './batch.ts';
 import type { DecoderConfig } from './config.ts';
-import { togetherGraph } from './inference.ts';
+import { nextGraph } from './inference.ts';
 import { promptGraph } from './prompt.ts';
 import { type DecoderSource, openDecoder } from './source.ts';
 import { DecoderWeights, type Precision } from './weights.ts';
 
+/** Graphs for answering: see `promptGraph` and `nextGraph`. */
 export interface DecoderGraphs {
   config: DecoderConfig;
-  /** See `promptGraph`: one text, any number of tokens. */
   prompt: string;
-  /** See `togetherGraph`: a token of each of `texts` texts. */
-  together: string;
-  texts: number;
+  next: string;
+  /** What sessions of both hold of the weights. */
+  weightBytes: number;
 }
 
 export interface CompileOptions {
   precision: Precision;
-  /** Texts that `together` goes on with in one run. */
-  texts: number;
+  /** Graphs that take adapters are graphs of their own. */
+  adapters?: boolean;
   /** Where graphs and weights are put; made if it is not there. */
   folder: string;
 }
@@ -32,41 +31,17 @@ export interface CompileOptions {
  *  supported or the weights don't fit the configuration. */
 export async function compileDecoder(
   path: string,
-  { precision, texts, folder }: CompileOptions,
+  { precision, adapters = false, folder }: CompileOptions,
 ): Promise<DecoderGraphs> {
-  const source = await openDecoder(path);
-  const weights = await weightsOf(source, precision);
-  const graphs = [promptGraph(source.config, weights.prompt), togetherGraph(source.config, weights.next, texts)];
-  const [prompt, together] = await put(folder, weights, graphs);
-  if (!prompt || !together) throw new Error('two graphs have two paths');
-  return { config: source.config, prompt, together, texts };
-}
-
-/** Graphs for answering many at once: see `promptGraph`, `togetherGraph` of one text, and `batchGraph`. */
-export interface AnsweringGraphs {
-  config: DecoderConfig;
-  prompt: string;
-  one: string;
-  batch: string;
-  /** What sessions of all three hold of the weights. */
-  weightBytes: number;
-}
-
-/** As `compileDecoder`, of the graphs that go with continuous batching; those with adapters are graphs of their own. */
-export async function compileAnswering(
-  path: string,
-  { precision, texts, adapters, folder }: CompileOptions & { adapters: boolean },
-): Promise<AnsweringGraphs> {
   const source = await openDecoder(path);
   const { config } = source;
   const weights = await weightsOf(source, precision);
-  const [prompt, one, batch] = await put(folder, weights, [
-    promptGraph(config, weights.prompt, { adapter: adapters }),
-    togetherGraph(config, weights.next, 1, { adapter: adapters }),
-    batchGraph(config, weights.next, { texts, adapters }),
+  const [prompt, next] = await put(folder, weights, [
+    promptGraph(config, weights.prompt, { adapters }),
+    nextGraph(config, weights.next, { adapters }),
   ]);
-  if (!prompt || !one || !batch) throw new Error('three graphs have three paths');
-  return { config, prompt, one, batch, weightBytes: weights.prompt.bytes + 2 * weights.next.bytes };
+  if (!prompt || !next) throw new Error('two graphs have two paths');
+  return { config, prompt, next, weightBytes: weights.prompt.bytes + weights.next.bytes };
 }
 
 interface AnsweringWeights {

@@ -9,7 +9,7 @@ import { compileDecoder } from './compile.ts';
 import { configOfJson, type DecoderConfig } from './config.ts';
 import { promptGraph } from './prompt.ts';
 import { openDecoder } from './source.ts';
-import { Cache, greatest, runPrompt, runTogether } from './testing.ts';
+import { Cache, greatest, runPrompt, runNext } from './testing.ts';
 import { DecoderWeights, type Precision } from './weights.ts';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures/decoders');
@@ -23,15 +23,15 @@ interface Text {
 const textsOf = async (name: string): Promise<Text[]> =>
   (JSON.parse(await readFile(join(FIXTURES, name, 'expected.json'), 'utf8')) as { texts: Text[] }).texts;
 
-async function opened(path: string, { precision = 'f32', texts = 3 }: { precision?: Precision; texts?: number } = {}) {
+async function opened(path: string, precision: Precision = 'f32') {
   const folder = await mkdtemp(join(tmpdir(), 'vectorium-decoder-'));
   onTestFinished(() => rm(folder, { recursive: true }));
-  const graphs = await compileDecoder(join(FIXTURES, path), { precision, texts, folder });
-  const [prompt, together] = await Promise.all(
-    [graphs.prompt, graphs.together].map(file => InferenceSession.create(file, { intraOpNumThreads: 1 })),
+  const graphs = await compileDecoder(join(FIXTURES, path), { precision, folder });
+  const [prompt, next] = await Promise.all(
+    [graphs.prompt, graphs.next].map(file => InferenceSession.create(file, { intraOpNumThreads: 1 })),
   );
-  if (!prompt || !together) throw new Error('two graphs have two sessions');
-  return { prompt, together, config: graphs.config };
+  if (!prompt || !next) throw new Error('two graphs have two sessions');
+  return { prompt, next, config: graphs.config };
 }
 
 const meanOf = (rows: readonly Float32Array[]): number[] =>
@@ -80,20 +80,20 @@ describe.each([
   });
 
   test('in 8 bits it is near to the reference, however the tokens come', async () => {
-    const { prompt, together, config } = await opened(path, { precision: 'q8', texts: 1 });
+    const { prompt, next, config } = await opened(path, 'q8');
     const distances: number[] = [];
     for (const { ids, last } of await textsOf(name)) {
       const logits = await runPrompt(prompt, new Cache(config, 128), { config, ids });
       const cache = new Cache(config, 128);
       let one: Float32Array | undefined;
-      for (const id of ids) [one] = await runTogether(together, [cache], { config, ids: [id] });
+      for (const id of ids) [one] = await runNext(next, [cache], { config, ids: [id] });
       distances.push(distance(logits.at(-1) ?? [], last), distance(one ?? [], last));
     }
     expect(distances.reduce((sum, each) => sum + each) / distances.length).toBeLessThan(0.15);
   });
 
   test('goes on as the reference goes on, several texts of different lengths at once', async () => {
-    const { prompt, together, config } = await opened(path);
+    const { prompt, next: session, config } = await opened(path);
     const texts = (await textsOf(name)).slice(1);
     const caches = texts.map(() => new Cache(config, 128));
     let next: number[] = [];
@@ -104,20 +104,20 @@ describe.each([
     const said = texts.map((): number[] => []);
     for (let step = 0; step < 8; step++) {
       next.forEach((id, i) => said[i]?.push(id));
-      next = (await runTogether(together, caches, { config, ids: next })).map(greatest);
+      next = (await runNext(session, caches, { config, ids: next })).map(greatest);
     }
     expect(said).toEqual(texts.map(({ continued }) => continued));
   });
 });
 
 test('a graph sees the rows of the cache that it writes, and writes nothing else', async () => {
-  const { prompt, together, config } = await opened('smollm', { texts: 1 });
+  const { prompt, next, config } = await opened('smollm');
   const ids = [5, 17, 3, 80, 44];
   const one = new Cache(config, 16);
   const expected = await runPrompt(prompt, one, { config, ids });
   const other = new Cache(config, 16);
   for (const [i, id] of ids.entries()) {
-    const [logits = []] = await runTogether(together, [other], { config, ids: [id] });
+    const [logits = []] = await runNext(next, [other], { config, ids: [id] });
     expect(farthest(logits, expected[i] ?? [])).toBeLessThan(1e-5);
   }
   for (const [i, row] of rows(other).entries()) {
@@ -127,7 +127,7 @@ test('a graph sees the rows of the cache that it writes, and writes nothing else
 });
 
 test.each(['q8', 'q4'] as const)('in %s, too, it makes little difference how the tokens come', async precision => {
-  const { prompt, together, config } = await opened('smollm', { precision, texts: 1 });
+  const { prompt, next, config } = await opened('smollm', precision);
   const texts = (await textsOf('smollm')).filter(({ ids }) => ids.length > 5);
   expect(texts.length).toBeGreaterThan(0);
   for (const { ids } of texts) {
@@ -138,7 +138,7 @@ test.each(['q8', 'q4'] as const)('in %s, too, it makes little difference how the
     expect(farthest(inPieces, logits)).toBeLessThan(1e-3);
     // Weights and tokens are rounded otherwise; from the reference both are twice as far.
     let again: Float32Array | undefined;
-    for (const id of ids) [again] = await runTogether(together, [other], { config, ids: [id] });
+    for (const id of ids) [again] = await runNext(next, [other], { config, ids: [id] });
     expect(farthest(again ?? [], logits)).toBeLessThan(0.6);
   }
 });
@@ -160,6 +160,4 @@ test('what does not fit is refused by name', async () => {
 
 /** What the cache holds, and what it has room for behind it. */
 const rows = (cache: Cache): number[][] =>
-  Object.values(cache.tensors(0, { first: 0, tokens: 16 - cache.length }).feeds).map(({ data }) =>
-    Array.from(data as Float32Array),
-  );
+  cache.rows.flatMap(({ key, value }) => [key, value].map(each => Array.from(each)));

@@ -12,7 +12,7 @@ import {
   transpose,
 } from '@vectorium/tensor';
 import type { DecoderConfig } from './config.ts';
-import { withAdapter } from './adapted.ts';
+import { withAdapters } from './adapted.ts';
 import { cacheNames, inLayers, logitsOf, rotation } from './inference.ts';
 import { frozenLinear } from './linear.ts';
 import { decoder, type DecoderParts, embed } from './llama.ts';
@@ -24,9 +24,9 @@ import type { DecoderWeights } from './weights.ts';
  *
  * Inputs: `ids` i64 [tokens], `positions` i64 [tokens], `wanted` i64 [wanted], the new tokens whose logits are asked for, and
  * the cache without the rows of the new tokens, [past, keyValueHeads, headSize] each. Outputs: `logits` f32 [wanted,
- * vocabulary], and the new rows of the cache. With `adapter` also the inputs of one adapter (adapted.ts).
+ * vocabulary], and the new rows of the cache. With `adapters` also the inputs of the text's adapter (adapted.ts).
  */
-export function promptGraph(config: DecoderConfig, weights: DecoderWeights, { adapter = false } = {}): Uint8Array {
+export function promptGraph(config: DecoderConfig, weights: DecoderWeights, { adapters = false } = {}): Uint8Array {
   const { heads, keyValueHeads, headSize, hidden, layers, window } = config;
   const groups = heads / keyValueHeads;
   const rowSize = keyValueHeads * headSize;
@@ -39,7 +39,7 @@ export function promptGraph(config: DecoderConfig, weights: DecoderWeights, { ad
     const rows = reshape(rotate(packed), ['tokens', (groups + 2) * keyValueHeads, headSize]);
     const [inGroups, key, value] = split(rows, 1, [heads, keyValueHeads, keyValueHeads]);
     if (!inGroups || !key || !value) throw new Error('a split in three has three parts');
-    const names = cacheNames(layer, 0);
+    const names = cacheNames(layer);
     caches[names.key.output] = key;
     caches[names.value.output] = value;
     // Queries of the same keys lie together here.
@@ -67,8 +67,8 @@ export function promptGraph(config: DecoderConfig, weights: DecoderWeights, { ad
   const plain: DecoderParts['linear'] = (from, layer) => frozenLinear(from, layer, weights, 4);
   const x = decoder(config, weights, {
     embedded: reshape(embed(ids, config, weights), [1, 'tokens', hidden]),
-    parts: { linear: adapter ? withAdapter(plain) : plain, attention, wanted: rows => gather(rows, wanted, 1) },
+    parts: { linear: adapters ? withAdapters(plain) : plain, attention, wanted: rows => gather(rows, wanted, 1) },
   });
   const logits = logitsOf(reshape(x, ['wanted', hidden]), config, weights);
-  return toOnnx({ logits, ...inLayers(caches, layers, 1) });
+  return toOnnx({ logits, ...inLayers(caches, layers) });
 }

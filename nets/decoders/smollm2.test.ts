@@ -9,7 +9,7 @@ import { chatTemplate } from '../text/chat.ts';
 import { chatTemplateOfGguf, tokenizerOfGguf } from '../text/gguf.ts';
 import { readGguf } from '../weights/gguf.ts';
 import { compileDecoder } from './compile.ts';
-import { Cache, greatest, runPrompt, runTogether } from './testing.ts';
+import { Cache, greatest, runPrompt, runNext } from './testing.ts';
 
 const path = process.env['VECTORIUM_SMOLLM2'];
 
@@ -28,10 +28,10 @@ test.skipIf(!path)('SmolLM2 says what it says in transformers', { timeout: 600_0
   onTestFinished(() => rm(folder, { recursive: true }));
   const gguf = await readGguf(path ?? '');
   const [tokenizer, write] = [tokenizerOfGguf(gguf), chatTemplate(chatTemplateOfGguf(gguf) ?? '')];
-  const graphs = await compileDecoder(path ?? '', { precision: 'f32', texts: 1, folder });
+  const graphs = await compileDecoder(path ?? '', { precision: 'f32', folder });
   const { config } = graphs;
   const prompt = await InferenceSession.create(graphs.prompt);
-  const together = await InferenceSession.create(graphs.together);
+  const next = await InferenceSession.create(graphs.next);
   for (const { question, text, ids, top, continued } of texts) {
     const written = write([{ role: 'user', content: question }]);
     expect(written).toBe(text);
@@ -42,7 +42,7 @@ test.skipIf(!path)('SmolLM2 says what it says in transformers', { timeout: 600_0
     const said: number[] = [];
     for (let step = 0; step < continued.length; step++) {
       said.push(greatest(logits));
-      [logits = logits] = await runTogether(together, [cache], { config, ids: said.slice(-1) });
+      [logits = logits] = await runNext(next, [cache], { config, ids: said.slice(-1) });
     }
     expect(said).toEqual(continued);
   }

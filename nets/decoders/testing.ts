@@ -1,53 +1,44 @@
 // What the tests of decoders share: a cache in plain arrays, and runs of the graphs on it.
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { DecoderConfig } from './config.ts';
-import { cacheNames } from './inference.ts';
+import { cacheNames, HIDDEN } from './inference.ts';
 
 /** Keys and values of one text, layer by layer. */
 export class Cache {
   length = 0;
-  readonly #config: DecoderConfig;
-  readonly #rows: { key: Float32Array; value: Float32Array }[];
+  readonly rows: { key: Float32Array; value: Float32Array }[];
+  readonly rowSize: number;
 
-  constructor(config: DecoderConfig, capacity: number) {
-    this.#config = config;
-    const size = capacity * this.#rowSize;
-    this.#rows = Array.from({ length: config.layers }, () => ({
-      key: new Float32Array(size),
-      value: new Float32Array(size),
-    }));
+  constructor({ layers, keyValueHeads, headSize }: DecoderConfig, capacity: number) {
+    this.rowSize = keyValueHeads * headSize;
+    const size = capacity * this.rowSize;
+    this.rows = Array.from({ length: layers }, () => ({ key: new Float32Array(size), value: new Float32Array(size) }));
   }
+}
 
-  get #rowSize(): number {
-    return this.#config.keyValueHeads * this.#config.headSize;
+/** Keys and values as inputs up to `seen`, and of what lies behind `length` as outputs up to `end`; `texts` lie side by side. */
+function tensors(
+  { keyValueHeads, headSize }: DecoderConfig,
+  layers: Cache['rows'],
+  { texts = 1, length, seen, end }: { texts?: number; length: number; seen: number; end: number },
+) {
+  const feeds: Record<string, Tensor> = {};
+  const fetches: Record<string, Tensor> = {};
+  const columns = texts * keyValueHeads;
+  const rows = (all: Float32Array, from: number, to: number) =>
+    new Tensor('float32', all.subarray(from * columns * headSize, to * columns * headSize), [
+      to - from,
+      columns,
+      headSize,
+    ]);
+  for (const [layer, { key, value }] of layers.entries()) {
+    const names = cacheNames(layer);
+    feeds[names.key.input] = rows(key, 0, seen);
+    feeds[names.value.input] = rows(value, 0, seen);
+    fetches[names.key.output] = rows(key, length, end);
+    fetches[names.value.output] = rows(value, length, end);
   }
-
-  /** Inputs of all rows from `first` on, together with `tokens` new ones unless only those that are there are asked for, and the
-   *  places of the new ones as outputs. */
-  tensors(
-    text: number,
-    { first, tokens, alreadyThere = false }: { first: number; tokens: number; alreadyThere?: boolean },
-  ) {
-    const feeds: Record<string, Tensor> = {};
-    const fetches: Record<string, Tensor> = {};
-    const { keyValueHeads, headSize } = this.#config;
-    const end = this.length + tokens;
-    const rows = (all: Float32Array, from: number, to = end) =>
-      new Tensor('float32', all.subarray(from * this.#rowSize, to * this.#rowSize), [
-        to - from,
-        keyValueHeads,
-        headSize,
-      ]);
-    const seenEnd = alreadyThere ? this.length : end;
-    for (const [layer, { key, value }] of this.#rows.entries()) {
-      const names = cacheNames(layer, text);
-      feeds[names.key.input] = rows(key, first, seenEnd);
-      feeds[names.value.input] = rows(value, first, seenEnd);
-      fetches[names.key.output] = rows(key, this.length);
-      fetches[names.value.output] = rows(value, this.length);
-    }
-    return { feeds, fetches };
-  }
+  return { feeds, fetches };
 }
 
 /** Runs `ids` behind what the cache has; the logits of each of them. */
@@ -58,7 +49,8 @@ export async function runPrompt(
 ): Promise<Float32Array[]> {
   const tokens = ids.length;
   const positions = ids.map((_, i) => cache.length + i);
-  const { feeds, fetches } = cache.tensors(0, { first: 0, tokens, alreadyThere: true });
+  const { length } = cache;
+  const { feeds, fetches } = tensors(config, cache.rows, { length, seen: length, end: length + tokens });
   const { logits } = await session.run(
     {
       ids: whole(ids),
@@ -73,60 +65,63 @@ export async function runPrompt(
   return rowsOf(logits, config.vocabulary);
 }
 
-/** Runs one token of each text; the logits of each. */
-export async function runTogether(
+/** Runs one token of each text; the logits of each. One text runs on its own cache, several on copies that lie side by side. */
+export async function runNext(
   session: InferenceSession,
   caches: readonly Cache[],
-  { config, ids }: { config: DecoderConfig; ids: readonly number[] },
+  { config, ids, inputs = {} }: { config: DecoderConfig; ids: readonly number[]; inputs?: Record<string, Tensor> },
 ): Promise<Float32Array[]> {
-  const all = caches.map((cache, text) => {
-    return cache.tensors(text, { first: firstSeen(cache, config), tokens: 1 });
+  const texts = caches.length;
+  const length = Math.max(...caches.map(cache => cache.length));
+  const [only] = caches;
+  const layers = only && texts === 1 ? only.rows : sideBySide(caches, length + 1);
+  const { feeds, fetches } = tensors(config, layers, { texts, length, seen: length + 1, end: length + 1 });
+  const bias = caches.flatMap(cache => {
+    const seen = Math.min(cache.length + 1, config.window ?? Infinity);
+    return Array.from({ length: length + 1 }, (_, row) => (row < length + 1 - seen ? HIDDEN : 0));
   });
   const { logits } = await session.run(
     {
       ids: whole(ids),
-      positions: whole(caches.map(({ length }) => length)),
-      ...Object.assign({}, ...all.map(({ feeds }) => feeds)),
+      positions: whole(caches.map(cache => cache.length)),
+      bias: new Tensor('float32', Float32Array.from(bias), [texts, length + 1]),
+      ...feeds,
+      ...inputs,
     },
-    { logits: null, ...Object.assign({}, ...all.map(({ fetches }) => fetches)) },
+    { logits: null, ...fetches },
   );
-  for (const cache of caches) cache.length++;
+  for (const [text, cache] of caches.entries()) {
+    if (texts > 1)
+      for (const [layer, { key, value }] of cache.rows.entries())
+        for (const [own, all] of [
+          [key, layers[layer]?.key],
+          [value, layers[layer]?.value],
+        ] as const) {
+          const from = (length * texts + text) * cache.rowSize;
+          own.set(all?.subarray(from, from + cache.rowSize) ?? [], cache.length * cache.rowSize);
+        }
+    cache.length++;
+  }
   return rowsOf(logits, config.vocabulary);
 }
 
-/** Runs one token each of the texts that are in places; the logits of each. */
-export async function runBatch(
-  session: InferenceSession,
-  caches: readonly (Cache | null)[],
-  { config, ids, inputs = {} }: { config: DecoderConfig; ids: readonly number[]; inputs?: Record<string, Tensor> },
-): Promise<Float32Array[]> {
-  const free = new Cache(config, 1);
-  const here = caches.flatMap(cache => cache ?? []);
-  const all = caches.map((cache, text) =>
-    (cache ?? free).tensors(text, { first: cache ? firstSeen(cache, config) : 0, tokens: 1 }),
-  );
-  let row = 0;
-  const { logits } = await session.run(
-    {
-      ids: whole(ids),
-      positions: whole(here.map(({ length }) => length)),
-      places: whole(caches.map(cache => (cache ? row++ : 0))),
-      rows: whole(caches.flatMap((cache, place) => (cache ? place : []))),
-      ...Object.assign({}, ...all.map(({ feeds }) => feeds)),
-      ...inputs,
-    },
-    { logits: null, ...Object.assign({}, ...all.map(({ fetches }, text) => (caches[text] ? fetches : {}))) },
-  );
-  for (const cache of here) cache.length++;
-  return rowsOf(logits, config.vocabulary);
+/** The rows of some texts, aligned at their end with room for one more, and with what nobody must see before them. */
+function sideBySide(caches: readonly Cache[], total: number): Cache['rows'] {
+  const joined = (of: 'key' | 'value', layer: number): Float32Array => {
+    const size = caches[0]?.rowSize ?? 0;
+    const all = new Float32Array(total * caches.length * size).fill(1e3);
+    for (const [text, cache] of caches.entries())
+      for (let row = 0; row < cache.length; row++) {
+        const own = cache.rows[layer]?.[of].subarray(row * size, (row + 1) * size) ?? [];
+        all.set(own, ((total - 1 - cache.length + row) * caches.length + text) * size);
+      }
+    return all;
+  };
+  return (caches[0]?.rows ?? []).map((_, layer) => ({ key: joined('key', layer), value: joined('value', layer) }));
 }
 
 export const greatest = (values: Float32Array): number =>
   values.reduce((best, value, i) => (value > (values[best] ?? -Infinity) ? i : best), 0);
-
-/** The first row that the next token of a text sees. */
-const firstSeen = ({ length }: Cache, { window }: DecoderConfig): number =>
-  window === null ? 0 : Math.max(0, length + 1 - window);
 
 const whole = (values: readonly number[]): Tensor =>
   new Tensor('int64', BigInt64Array.from(values, BigInt), [values.length]);
