@@ -64,8 +64,9 @@ async function answer(message: ToGenerate): Promise<void> {
       const piece = (job: number, told: (FromGenerate & { type: 'piece' })['piece']) =>
         send({ type: 'piece', job, piece: told });
       const failed = (job: number, reason: string) => send({ type: 'failed', job, message: reason });
-      forms = formsOf(language, config.vocabulary);
-      schedule = new Schedule({ runner, pool, forms, language, places, piece, failed });
+      const pieces = language.tokenizer.pieces?.() ?? null;
+      forms = pieces && formsOf(pieces, language, config.vocabulary);
+      schedule = new Schedule({ runner, pool, forms, language, pieces, places, piece, failed });
       return send({ type: 'created', tokenBytes: pool.bytesOf(1) });
     }
     case 'encode':
@@ -128,10 +129,8 @@ function encoded({ prompt }: ToGenerate & { type: 'encode' }): { ids: Int32Array
   }
 }
 
-/** Null for a tokenizer whose tokens stand for no bytes that could be looked at one by one. */
-function formsOf({ tokenizer, ends }: Language, vocabulary: number): Forms | null {
-  const known = tokenizer.pieces?.();
-  if (!known) return null;
+/** None for a tokenizer whose tokens stand for no bytes that could be looked at one by one. */
+function formsOf(known: readonly string[], { ends }: Language, vocabulary: number): Forms {
   // Models have a row or two more than there are tokens.
   const pieces = Array.from({ length: vocabulary }, (_, id) => known[id] ?? '');
   return new Forms({ pieces, ends: [...ends].filter(id => id < vocabulary) });

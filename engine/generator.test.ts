@@ -112,6 +112,7 @@ test('an answer ends before a stop text, at the end that the model gives, or wit
   expect(ended.tokens).toBe(continued.indexOf(continued[4] ?? 0));
   const logprobs = (await say(engine, model, { ids, options: { logprobs: 3, maxTokens: 2 } })).pieces[0]?.logprobs[0];
   expect(logprobs?.likeliest).toHaveLength(3);
+  expect(Buffer.from(logprobs?.bytes ?? []).toString()).toBe(logprobs?.text);
   expect(logprobs?.logprob).toBe(logprobs?.likeliest[0]?.logprob);
 });
 

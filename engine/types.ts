@@ -63,9 +63,10 @@ export interface TokenChance {
   logprob: number;
 }
 
-/** A token with the text and the bytes that it stands for. */
+/** A token with the text and the bytes that it stands for: of a part of a character the text is U+FFFD. */
 export interface TokenText {
   text: string;
+  bytes: number[];
   logprob: number;
 }
 

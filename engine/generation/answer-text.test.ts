@@ -17,6 +17,11 @@ test('a character comes when its last byte is there, and a broken one at the end
   expect([broken.push(0xf0), broken.push(0x9f), broken.end()]).toEqual(['', '', '\ufffd']);
 });
 
+test('follows the prompt, where a text would begin without its space', () => {
+  const answer = new AnswerText(ids => words(['is', ' Paris', '.'])(ids).trimStart(), [], [0]);
+  expect([answer.push(1), answer.push(2), answer.end()]).toEqual([' Paris', '.', '']);
+});
+
 test('what may become a stop text is held back, and given out when it becomes none', () => {
   const list = ['I say', ' EN', 'D', ' now', 'ENOUGH'];
   const stopped = new AnswerText(words(list), ['END', 'now']);

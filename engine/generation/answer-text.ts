@@ -3,17 +3,20 @@
 export class AnswerText {
   readonly #decode: (ids: Iterable<number>) => string;
   readonly #stops: readonly string[];
-  readonly #ids: number[] = [];
+  readonly #ids: number[];
   /** Tokens before `#read` are in the text already; those from `#context` on are decoded with them, since what a token
    *  reads as depends on the one before it. */
   #context = 0;
-  #read = 0;
+  #read: number;
   #held = '';
   stopped = false;
 
-  constructor(decode: (ids: Iterable<number>) => string, stops: readonly string[]) {
+  /** `before` are the last tokens of the prompt: at the beginning of a text some tokenizers leave a space out. */
+  constructor(decode: (ids: Iterable<number>) => string, stops: readonly string[], before: readonly number[] = []) {
     this.#decode = decode;
     this.#stops = stops;
+    this.#ids = before.slice();
+    this.#read = before.length;
   }
 
   /** What the answer grows by. */

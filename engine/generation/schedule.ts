@@ -7,7 +7,7 @@
 //    prompt. Of several prompts the one that came first and the one that is nearest to its end take turns.
 // 4. What begins alike. A text waits while another computes a beginning that it shares, and then copies it.
 // 5. A text whose caller has left is out before the next run.
-import type { Language } from '@vectorium/nets';
+import { bytesOfPiece, type Language } from '@vectorium/nets';
 import type { GenerateOptions, GeneratedPiece, GeneratedToken } from '../types.ts';
 import { AnswerText } from './answer-text.ts';
 import type { Allowed, FormedText, Forms } from '../forms/forms.ts';
@@ -20,6 +20,8 @@ const pieceBesideMs = 80;
 const pieceAloneMs = 500;
 const leastPiece = 16;
 const largestPiece = 256;
+/** Tokens of the prompt that the text of the answer follows: enough to hold a character. */
+const promptSeen = 4;
 /** Beginnings that are longer are waited for. */
 const worthWaiting = 32;
 
@@ -47,6 +49,8 @@ export interface ScheduleParts {
   /** Null where answers can have none. */
   forms: Forms | null;
   language: Language;
+  /** The bytes of each token as GPT-2 writes them, where they are known. */
+  pieces: readonly string[] | null;
   places: number;
   piece: (job: number, piece: GeneratedPiece) => void;
   failed: (job: number, reason: string) => void;
@@ -126,7 +130,7 @@ export class Schedule {
         cache,
         sampler: new Sampler(options, ids),
         form,
-        answer: new AnswerText(each => language.tokenizer.decode(each), options.stop),
+        answer: new AnswerText(each => language.tokenizer.decode(each), options.stop, ids.slice(-promptSeen)),
         ahead: ids.slice(cache.length),
         tokens: 0,
       });
@@ -207,13 +211,18 @@ export class Schedule {
   }
 
   #chances(logits: Float32Array, id: number, most: number): GeneratedToken {
-    const textOf = (each: number) => this.#parts.language.tokenizer.decode([each]);
     const { own, likeliest } = chancesOf(logits, id, most);
     return {
-      text: textOf(id),
+      ...this.#textOf(id),
       logprob: own,
-      likeliest: likeliest.map(each => ({ text: textOf(each.id), logprob: each.logprob })),
+      likeliest: likeliest.map(each => ({ ...this.#textOf(each.id), logprob: each.logprob })),
     };
+  }
+
+  #textOf(id: number): Pick<GeneratedToken, 'text' | 'bytes'> {
+    const { language, pieces } = this.#parts;
+    const bytes = pieces ? Buffer.from(bytesOfPiece(pieces[id] ?? '')) : Buffer.from(language.tokenizer.decode([id]));
+    return { text: bytes.toString(), bytes: [...bytes] };
   }
 
   #leave(text: Text): void {

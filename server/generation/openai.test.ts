@@ -3,8 +3,8 @@ import type { GeneratedPiece } from '@vectorium/engine';
 import { expect, test } from 'vitest';
 import { textAnswer, textChunks } from './openai.ts';
 
-const likeliest = [{ text: 'x', logprob: -0.5 }];
-const token = (text: string) => ({ text, logprob: -1, likeliest });
+const likeliest = [{ text: 'x', bytes: [120], logprob: -0.5 }];
+const token = (text: string) => ({ text, bytes: [...Buffer.from(text)], logprob: -1, likeliest });
 /** "ab" may still become a stop while "a" is there alone. */
 const pieces: GeneratedPiece[] = [
   { text: '', tokens: 1, logprobs: [token('a')], ended: null },

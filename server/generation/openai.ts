@@ -147,11 +147,7 @@ function chatLogprobs(tokens: readonly GeneratedToken[]) {
   return { content, refusal: null };
 }
 
-const chance = ({ text, logprob }: { text: string; logprob: number }) => ({
-  token: text,
-  logprob,
-  bytes: [...Buffer.from(text)],
-});
+const chance = ({ text, logprob, bytes }: Omit<GeneratedToken, 'likeliest'>) => ({ token: text, logprob, bytes });
 
 function textLogprobs(tokens: readonly GeneratedToken[], from: number) {
   let offset = from;
