@@ -30,7 +30,7 @@ export {
 export { countCharacters, maxBatchCharacters, maxTextCharacters } from './fields.ts';
 export { messages } from './generation.ts';
 export { jobShape } from './jobs.ts';
-export { aliasPattern } from './models.ts';
+export { aliasPattern } from './model-shapes.ts';
 export { errorCodesOf, openApiDocument } from './openapi.ts';
 export { type CellColumn, type CellTable, type PredictData, cellKinds, cellTable } from './rows.ts';
 export { roles, sessionCookie } from './route.ts';
