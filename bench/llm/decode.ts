@@ -24,7 +24,7 @@ interface Steps {
   close(): Promise<void>;
 }
 
-const [model = '', precision = 'q4'] = process.argv.slice(2);
+const [model = '', precision = 'q8'] = process.argv.slice(2);
 const folder = process.env['VECTORIUM_BENCH_COMPILED'] ?? (await mkdtemp(join(tmpdir(), 'vectorium-bench-')));
 try {
   const llama = await openLlama(model);

@@ -42,7 +42,7 @@ for (const [name, says] of [
 
 async function engineSays(): Promise<string[]> {
   const engine = createEngine();
-  const model: DecoderHandle = { id: 'base', path, precision: 'q4', maxTokens: 2048 };
+  const model: DecoderHandle = { id: 'base', path, precision: 'q8', maxTokens: 2048 };
   const sampling = {
     temperature: 0,
     topP: 1,
@@ -116,7 +116,7 @@ async function transformersSays(): Promise<string[] | null> {
   const { env, pipeline } = await library<Library>(folder, '@huggingface/transformers');
   const target = await mkdtemp(join(tmpdir(), 'vectorium-bench-'));
   try {
-    await exportPortable(path, { precision: 'q4', adapter: files, folder: target });
+    await exportPortable(path, { precision: 'q8', adapter: files, folder: target });
     Object.assign(env, { allowRemoteModels: false, localModelPath: `${dirname(target)}/` });
     const generate = await pipeline('text-generation', basename(target));
     const said: string[] = [];

@@ -14,7 +14,7 @@ import { openTraining } from '@vectorium/training';
 import { environment } from '../python.ts';
 
 const THREADS = 2;
-const [path = '', precision = 'q4', rounds = '2'] = process.argv.slice(2);
+const [path = '', precision = 'q8', rounds = '2'] = process.argv.slice(2);
 const text = await readFile(new URL('../../LICENSE', import.meta.url), 'utf8');
 
 interface Measured {

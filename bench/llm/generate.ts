@@ -14,7 +14,7 @@ const ROUNDS = 3;
 const VECTORS = 100;
 
 const [path = '', encoder] = process.argv.slice(2);
-const model: DecoderHandle = { id: 'bench', path, precision: 'q4', maxTokens: 8192 };
+const model: DecoderHandle = { id: 'bench', path, precision: 'q8', maxTokens: 8192 };
 const engine = createEngine();
 const options: GenerateOptions = {
   maxTokens: TOKENS,

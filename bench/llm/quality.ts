@@ -18,7 +18,7 @@ const THREADS = 2;
 const SEEDS = [1, 2];
 const [TAUGHT, HELD_OUT] = [100, 40];
 const settings = { epochs: 1, batchSize: 10, learningRate: 1e-3 };
-const [path = '', precision = 'q4'] = process.argv.slice(2);
+const [path = '', precision = 'q8'] = process.argv.slice(2);
 
 interface Country {
   name: { common: string };
