@@ -15,13 +15,13 @@ export { type DecoderSource, openDecoder } from './decoders/source.ts';
 export {
   ADAPTABLE,
   type Adaptable,
-  type Frozen,
   type Lora,
   type Trained,
   type TrainingGraphs,
   trainingGraphs,
   type TrainingSettings,
 } from './decoders/training.ts';
+export type { Frozen } from './decoders/training-inputs.ts';
 export { DecoderWeights, type Precision } from './decoders/weights.ts';
 export { chatTemplate, type ChatOptions, type Message } from './text/chat.ts';
 export { chatTemplateOfFolder, type Language, openLanguage } from './text/language.ts';

@@ -38,6 +38,22 @@ export async function readIfThere(path: string): Promise<Buffer | null> {
   }
 }
 
+/** The bytes of a file, in memory that threads share. */
+export async function readShared(path: string): Promise<Uint8Array<SharedArrayBuffer>> {
+  const file = await open(path);
+  try {
+    const bytes = new Uint8Array(new SharedArrayBuffer((await file.stat()).size));
+    for (let done = 0; done < bytes.length;) {
+      const { bytesRead } = await file.read(bytes, done, Math.min(bytes.length - done, 2 ** 30), done);
+      if (bytesRead === 0) throw new Error(`${path} ends before its last byte`);
+      done += bytesRead;
+    }
+    return bytes;
+  } finally {
+    await file.close();
+  }
+}
+
 export async function sha256Of(path: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const piece of createReadStream(path)) hash.update(piece);

@@ -18,10 +18,16 @@ export interface Graph {
   release(): Promise<void>;
 }
 
-export async function openGraph(bytes: Uint8Array, threads: number): Promise<Graph> {
+/** With `patterns` ONNX Runtime keeps a block of memory as large as a whole run of the shapes that it saw, beside its arena. */
+export async function openGraph(
+  bytes: Uint8Array,
+  threads: number,
+  { patterns = true }: { patterns?: boolean } = {},
+): Promise<Graph> {
   const session = await InferenceSession.create(bytes, {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
+    enableMemPattern: patterns,
     // Threads that wait sleep soon: the cores belong to those who ask for vectors.
     // Numbers too small for 24 bits, as a softmax gives them where a mask hides a key, count as zero: a processor takes up to a
     // hundred times as long for them. Of the thread that calls, the first session in a process decides.

@@ -11,11 +11,9 @@ import {
   clipByNorm,
   clipScale,
   concat,
-  type DataType,
   type Dimension,
   div,
   equal,
-  type External,
   filled,
   gather,
   gradients,
@@ -45,7 +43,8 @@ import { frozenLinear, multiply } from './linear.ts';
 import { decoder, embed, headOf } from './llama.ts';
 import { rotaryTables, scoreScale } from './rotary.ts';
 import { vocabularyLoss } from './vocabulary-loss.ts';
-import type { DecoderWeights, Matrix, Part, Weights } from './weights.ts';
+import { type Frozen, FrozenInputs, relative, TrainedInputs } from './training-inputs.ts';
+import type { DecoderWeights, Part, Weights } from './weights.ts';
 
 export const ADAPTABLE = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const;
 export type Adaptable = (typeof ADAPTABLE)[number];
@@ -61,15 +60,10 @@ export interface TrainingSettings {
   weightDecay: number;
   /** The longest that the gradient of all parameters together may be. */
   clip: number;
+  /** Tokens of the longest text. */
+  longest: number;
   /** Whether a layer's products wait for its way back, instead of being computed again. */
   keep: boolean;
-}
-
-/** A frozen weight: where its bytes lie, and as what they go in. */
-export interface Frozen {
-  place: External;
-  shape: readonly number[];
-  dtype: DataType;
 }
 
 /** A trained tensor: 'layers.0.self_attn.q_proj.a' [rank, inner] and '.b' [outer, rank] of adapters, else as Hugging Face
@@ -148,7 +142,7 @@ export function trainingGraphs(
           const added = lora && adapted(from, layer.parts, { adapters: ofLayer, lora });
           return product(added ? add(plain, added) : plain, relative(layer.parts[0]?.name ?? ''));
         },
-        attention: wholeAttention(config, { positions, bias }),
+        attention: wholeAttention(config, { positions, bias, longest: settings.longest }),
       },
     });
   const layerWeights = weightsOf(0, ofLayer);
@@ -251,109 +245,6 @@ function updateGraph({ weightDecay, clip }: TrainingSettings): Uint8Array {
   });
 }
 
-/** Weights of a file as inputs, under names without the layer's. */
-class FrozenInputs implements Weights {
-  readonly asked: Record<string, Frozen> = {};
-  readonly #base: DecoderWeights;
-  readonly #layer: string;
-  readonly #known = new Map<Tensor, Tensor>();
-
-  constructor(base: DecoderWeights, layer: number) {
-    this.#base = base;
-    this.#layer = `layers.${layer}.`;
-  }
-
-  has(name: string): boolean {
-    return this.#base.has(this.#own(name));
-  }
-
-  vector(...parts: readonly Part[]): Tensor {
-    return this.#input(this.#base.vector(...this.#ownParts(parts)));
-  }
-
-  matrix(parts: readonly Part[], columns: number): Matrix {
-    return this.#inputs(this.#base.matrix(this.#ownParts(parts), columns));
-  }
-
-  table(name: string, shape: readonly [number, number], reads: string | null): Matrix {
-    return this.#inputs(this.#base.table(name, shape, reads));
-  }
-
-  #own(name: string): string {
-    return name.replace('layers.0.', this.#layer);
-  }
-
-  #ownParts(parts: readonly Part[]): Part[] {
-    return parts.map(part => ({ ...part, name: this.#own(part.name) }));
-  }
-
-  #inputs(matrix: Matrix): Matrix {
-    if ('op' in matrix) return this.#input(matrix);
-    if ('transposed' in matrix)
-      return {
-        values: this.#input(matrix.values),
-        transposed: this.#input(matrix.transposed),
-        ...(matrix.scales && { scales: this.#input(matrix.scales) }),
-      };
-    if ('unit' in matrix) throw new Error('training takes weights that go both ways');
-    const { values, scales, zeros, ...how } = matrix;
-    return {
-      ...how,
-      values: this.#input(values),
-      scales: this.#input(scales),
-      ...(zeros && { zeros: this.#input(zeros) }),
-    };
-  }
-
-  #input(tensor: Tensor): Tensor {
-    if (tensor.op !== 'parameter') throw new Error('a frozen weight is a parameter');
-    const { name, data } = tensor.attributes;
-    const own = `frozen.${name.replaceAll(this.#layer, '')}`;
-    const shape = tensor.shape.map(Number);
-    this.asked[own] = { place: data, shape, dtype: tensor.dtype };
-    const made = this.#known.get(tensor) ?? input(own, shape, tensor.dtype);
-    this.#known.set(tensor, made);
-    return made;
-  }
-}
-
-/** Weights that are trained themselves. */
-class TrainedInputs implements Weights {
-  readonly #trained: Named;
-
-  constructor(trained: Named) {
-    this.#trained = trained;
-  }
-
-  has(name: string): boolean {
-    return relative(name) in this.#trained;
-  }
-
-  vector(...parts: readonly Part[]): Tensor {
-    return this.#joined(parts);
-  }
-
-  matrix(parts: readonly Part[]): Tensor {
-    return this.#joined(parts);
-  }
-
-  table(name: string): Tensor {
-    return this.#joined([{ name, rows: 0 }]);
-  }
-
-  #joined(parts: readonly Part[]): Tensor {
-    const all = parts.map(({ name, order }) => {
-      const tensor = this.#trained[relative(name)];
-      if (!tensor) throw new Error(`no ${name} is trained`);
-      return order ? gather(tensor, integers(Array.from(order))) : tensor;
-    });
-    const [only] = all;
-    return all.length === 1 && only ? only : concat(all, 0);
-  }
-}
-
-const relative = (name: string): string => name.replace(/^layers\.0\./, '');
-
 /** (x Aᵀ) Bᵀ · alpha / rank for each part, zero for one without an adapter; undefined if none has one. */
 function adapted(
   x: Tensor,
@@ -397,11 +288,11 @@ function maskOf({ window }: DecoderConfig, { texts, positions }: { texts: Tensor
 /** Attention of all tokens of a part at once, each to those before it of its own text. */
 function wholeAttention(
   config: DecoderConfig,
-  { positions, bias }: { positions: Tensor; bias: Tensor },
+  { positions, bias, longest }: { positions: Tensor; bias: Tensor; longest: number },
 ): (packed: Tensor) => Tensor {
-  const { heads, keyValueHeads, headSize, maxTokens } = config;
+  const { heads, keyValueHeads, headSize } = config;
   const groups = heads / keyValueHeads;
-  const tables = rotaryTables(config.rotary, maxTokens);
+  const tables = rotaryTables(config.rotary, longest);
   const rotate = (x: Tensor, count: number) => rotaryEmbedding(x, { positions, ...tables }, { heads: count });
   const whole = ['batch', 'tokens'];
   // [batch, tokens, …] as [batch, head of keys, group, tokens, size]: queries of a head of keys lie together.

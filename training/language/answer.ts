@@ -5,6 +5,8 @@ import type { Vocabulary } from './vocabulary.ts';
 
 const mostTokens = 32;
 const longestPrompt = 256;
+/** Tokens of the longest prompt with its answer. */
+export const longestAnswered = longestPrompt + mostTokens;
 
 export async function answersTo(
   network: Network,

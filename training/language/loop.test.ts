@@ -23,7 +23,7 @@ async function* each<Value>(values: Iterable<Value>): AsyncGenerator<Value> {
 }
 
 /** All that a run of the texts needs; `train` begins it. */
-async function prepared(config: LanguageConfig, overrides: { tokensAtOnce?: number } = {}) {
+async function prepared(config: LanguageConfig, overrides: { longestRow?: number } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'vectorium-loop-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   const maxLength = 64;
@@ -49,8 +49,9 @@ async function prepared(config: LanguageConfig, overrides: { tokensAtOnce?: numb
   const plan = { ...planned, longestRow: maxLength, ...overrides };
   const network = await Network.open({
     config: decoder,
-    settings: { weightDecay: plan.weightDecay, clip: plan.clip, keep: plan.keep },
+    settings: { weightDecay: plan.weightDecay, clip: plan.clip, keep: plan.keep, longest: maxLength },
     threads: 1,
+    learners: plan.learners,
     base: null,
     lora: null,
   });
@@ -98,7 +99,7 @@ test('weights that a broken number reached are not the best of anything', async 
 });
 
 test('the clock is looked at within a step, which is then made of the parts that are done', async () => {
-  const { network, train } = await prepared({ epochs: 1, batchSize: texts.length }, { tokensAtOnce: 64 });
+  const { network, train } = await prepared({ epochs: 1, batchSize: texts.length }, { longestRow: 64 });
   const [learn, update] = [vi.spyOn(network, 'learn'), vi.spyOn(network, 'update')];
   const { stopped, curves } = await train({ maxSeconds: 2, elapsed: () => learn.mock.calls.length });
   expect(learn).toHaveBeenCalledTimes(2);

@@ -59,7 +59,7 @@ export async function trainLanguage(
 ): Promise<LanguageProgress> {
   const { checkpoint, checkpointSeconds, maxSeconds, elapsed, signal } = options;
   const steps = stepsOfEpoch(plan);
-  const shape = { longestRow: plan.longestRow, tokensAtOnce: plan.tokensAtOnce };
+  const shape = { longestRow: plan.longestRow, learners: plan.learners };
   const at = (index: number) => samples.at(index);
   const heldOut = packed(Array.from(validation, at), shape);
 

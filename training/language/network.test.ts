@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { readShared } from '../files.ts';
 import { Network, type Part } from './network.ts';
 import { packed } from './packing.ts';
 
@@ -25,7 +26,8 @@ async function opened(
     clip = 1e9,
     weightDecay = 0.01,
     keep = true,
-  }: { precision?: Precision; clip?: number; weightDecay?: number; keep?: boolean } = {},
+    learners = 1,
+  }: { precision?: Precision; clip?: number; weightDecay?: number; keep?: boolean; learners?: number } = {},
 ) {
   const { lora } = JSON.parse(await readFile(join(fixtures, model, 'expected.json'), 'utf8')) as { lora: Expected };
   const source = await openDecoder(join(fixtures, model));
@@ -34,13 +36,14 @@ async function opened(
   onTestFinished(() => rm(folder, { recursive: true }));
   const network = await Network.open({
     config: source.config,
-    settings: { weightDecay, clip, keep },
-    threads: 1,
+    settings: { weightDecay, clip, keep, longest: 64 },
+    threads: learners,
+    learners,
     base: {
       weights,
       async bytes() {
         await weights.write(join(folder, 'base'));
-        return new Uint8Array(await readFile(join(folder, 'base')));
+        return readShared(join(folder, 'base'));
       },
     },
     lora: { rank: lora.rank, alpha: lora.alpha, layers: ADAPTABLE },
@@ -72,7 +75,7 @@ test.each(['llama', 'smollm', 'qwen2', 'mistral'])(
   '%s: fifty steps lose what PEFT loses, with texts packed one behind the other',
   async name => {
     const { lora, network, samples } = await opened(name);
-    const parts = packed(samples, { longestRow: 64, tokensAtOnce: 64 });
+    const parts = packed(samples, { longestRow: 64, learners: 1 });
     expect(parts).toHaveLength(1);
     const losses: number[] = [];
     for (let i = 0; i < 50; i++) losses.push((await step(network, parts, 1e-2)).loss);
@@ -82,7 +85,7 @@ test.each(['llama', 'smollm', 'qwen2', 'mistral'])(
 
 test.each(['llama', 'qwen2'])('%s: the gradient of every adapter is that of PEFT', async name => {
   const { lora, network, samples } = await opened(name);
-  const parts = packed(samples.toReversed(), { longestRow: 20, tokensAtOnce: 20 });
+  const parts = packed(samples.toReversed(), { longestRow: 20, learners: 1 });
   expect(parts.length).toBeGreaterThan(1);
   for (const part of parts) await network.learn(part);
   const total = parts.reduce((sum, { weights }) => sum + weights.reduce((a, b) => a + b, 0), 0);
@@ -95,25 +98,38 @@ test.each(['llama', 'qwen2'])('%s: the gradient of every adapter is that of PEFT
 test('what is kept for the way back and what is computed again give the same gradient', async () => {
   const [kept, again] = [await opened('qwen2'), await opened('qwen2', { keep: false })];
   for (const { network, samples } of [kept, again])
-    for (const part of packed(samples, { longestRow: 20, tokensAtOnce: 20 })) await network.learn(part);
+    for (const part of packed(samples, { longestRow: 20, learners: 1 })) await network.learn(part);
   expect(farthest(kept.network.gradients, again.network.gradients)).toBeLessThan(1e-4);
+});
+
+test('learners that share a part give the gradient of one', async () => {
+  const [one, three] = [await opened('smollm'), await opened('smollm', { learners: 3 })];
+  const losses = [];
+  for (const { network, samples } of [one, three]) {
+    const parts = packed(samples, { longestRow: 20, learners: 3 });
+    let loss = 0;
+    for (const part of parts) loss += await network.learn(part);
+    losses.push(loss);
+  }
+  expect(losses[0]).toBeCloseTo(losses[1] ?? NaN, 4);
+  expect(farthest(one.network.gradients, three.network.gradients)).toBeLessThan(1e-4);
 });
 
 test('parts, packing and the length of the filling change nothing', async () => {
   const { network, samples } = await opened('smollm');
-  const sums = async (options: { longestRow: number; tokensAtOnce: number }) => {
+  const sums = async (options: { longestRow: number; learners: number }) => {
     let loss = 0;
     for (const part of packed(samples, options)) loss += await network.loss(part);
     return loss;
   };
-  const whole = await sums({ longestRow: 64, tokensAtOnce: 64 });
-  expect(await sums({ longestRow: 20, tokensAtOnce: 20 })).toBeCloseTo(whole, 3);
-  expect(await sums({ longestRow: 20, tokensAtOnce: 200 })).toBeCloseTo(whole, 3);
+  const whole = await sums({ longestRow: 64, learners: 1 });
+  expect(await sums({ longestRow: 20, learners: 1 })).toBeCloseTo(whole, 3);
+  expect(await sums({ longestRow: 20, learners: 4 })).toBeCloseTo(whole, 3);
 });
 
 test('on a base in 4 bits the loss falls too', async () => {
   const { network, samples } = await opened('smollm', { precision: 'q4', clip: 0.5 });
-  const parts = packed(samples, { longestRow: 64, tokensAtOnce: 64 });
+  const parts = packed(samples, { longestRow: 64, learners: 1 });
   const steps = [];
   for (let i = 0; i < 30; i++) steps.push(await step(network, parts, 1e-2));
   expect(steps.at(-1)?.loss).toBeLessThan((steps[0]?.loss ?? 0) / 2);

@@ -11,35 +11,42 @@ export interface Sample {
 const rowStep = 16;
 
 /**
- * The samples in rows of at most `longestRow` tokens (or one sample, where that is longer), the longest first and each into the
- * first row that has room; rows in parts of at most `tokensAtOnce` tokens.
+ * The samples in rows of at most `longestRow` tokens (or one sample, where that is longer), in parts of `learners` rows: as few as
+ * have room for all, and each sample in the row that has the fewest tokens, the longest first, so that rows are about as long.
  */
 export function packed(
   samples: readonly Sample[],
-  { longestRow, tokensAtOnce }: { longestRow: number; tokensAtOnce: number },
+  { longestRow, learners }: { longestRow: number; learners: number },
 ): Part[] {
-  const longest = samples.reduce((most, { ids }) => Math.max(most, ids.length), 0);
-  const room = Math.max(longest, longestRow);
-  const rows: { samples: Sample[]; length: number }[] = [];
-  for (const sample of samples.toSorted((a, b) => b.ids.length - a.ids.length)) {
-    const row = rows.find(({ length }) => length + sample.ids.length <= room);
-    if (row) {
-      row.samples.push(sample);
-      row.length += sample.ids.length;
-    } else rows.push({ samples: [sample], length: sample.ids.length });
-  }
-  const fullest = rows.reduce((most, { length }) => Math.max(most, length), 0);
-  const tokens = Math.ceil(fullest / rowStep) * rowStep;
-  const rowsOfPart = Math.max(1, Math.floor(tokensAtOnce / tokens));
-  return Array.from({ length: Math.ceil(rows.length / rowsOfPart) }, (_, i) =>
-    partOf(
-      rows.slice(i * rowsOfPart, (i + 1) * rowsOfPart).map(row => row.samples),
-      tokens,
-    ),
+  const ordered = samples.toSorted((a, b) => b.ids.length - a.ids.length);
+  const room = Math.max(ordered[0]?.ids.length ?? 0, longestRow);
+  const tokens = samples.reduce((sum, { ids }) => sum + ids.length, 0);
+  let parts = Math.ceil(tokens / room / learners);
+  let rows = spread(ordered, parts * learners);
+  while (rows.some(({ length }) => length > room)) rows = spread(ordered, ++parts * learners);
+  return Array.from({ length: Math.ceil(rows.length / learners) }, (_, i) =>
+    partOf(rows.slice(i * learners, (i + 1) * learners)),
   );
 }
 
-function partOf(rows: readonly Sample[][], tokens: number): Part {
+interface Row {
+  samples: Sample[];
+  length: number;
+}
+
+/** Rows without samples are left out. */
+function spread(samples: readonly Sample[], count: number): Row[] {
+  const rows = Array.from({ length: count }, (): Row => ({ samples: [], length: 0 }));
+  for (const sample of samples) {
+    const row = rows.reduce((least, other) => (other.length < least.length ? other : least));
+    row.samples.push(sample);
+    row.length += sample.ids.length;
+  }
+  return rows.filter(({ length }) => length > 0);
+}
+
+function partOf(rows: readonly Row[]): Part {
+  const tokens = Math.ceil(Math.max(...rows.map(({ length }) => length)) / rowStep) * rowStep;
   const size = rows.length * tokens;
   const [ids, positions, texts] = [new BigInt64Array(size), new BigInt64Array(size), new BigInt64Array(size).fill(-1n)];
   const places: bigint[] = [];
@@ -47,7 +54,7 @@ function partOf(rows: readonly Sample[][], tokens: number): Part {
   let text = 0n;
   for (const [i, row] of rows.entries()) {
     let at = i * tokens;
-    for (const { ids: own, learnt } of row) {
+    for (const { ids: own, learnt } of row.samples) {
       for (const [position, id] of own.entries()) {
         ids[at + position] = BigInt(id);
         positions[at + position] = BigInt(position);

@@ -17,9 +17,9 @@ export interface LanguagePlan {
   earlyStopping: boolean;
   /** Null where all weights are trained. */
   lora: Lora | null;
-  /** Rows are filled up to so many tokens, and so many go through at once. */
+  /** Rows are filled up to so many tokens, and as many go through at once as there are learners. */
   longestRow: number;
-  tokensAtOnce: number;
+  learners: number;
   /** Samples: which of them are held out follows from how many and from the seed. */
   training: number;
   validation: number;
@@ -78,17 +78,18 @@ export function planLanguage(
   const training = samples - validation;
   const { rank = 16, alpha = 2 * rank, layers } = config.lora ?? {};
   const rowTokens = Math.min(maxLength, defaultRowTokens);
+  const batch = Math.min(config.batchSize ?? (training < 200 ? 4 : 8), training);
   const plan = {
     seed: config.seed ?? 0,
     epochs: config.epochs ?? (base ? 3 : 20),
-    batch: Math.min(config.batchSize ?? (training < 200 ? 4 : 8), training),
+    batch,
     rate: config.learningRate ?? (base ? 5e-4 : 3e-3),
     maxLength,
     patience: 2,
     earlyStopping: config.earlyStopping ?? true,
     lora: base ? { rank, alpha, layers: layers ? ADAPTABLE.filter(name => layers.includes(name)) : ADAPTABLE } : null,
     longestRow: rowTokens,
-    tokensAtOnce: Math.max(maxLength, 2 * defaultRowTokens),
+    learners: Math.min(limits.threads, batch),
     training,
     validation,
     tokens,
@@ -161,8 +162,9 @@ export function countParameters(config: DecoderConfig, lora: Lora | null): { all
   return { all, trained: layers * adapters };
 }
 
-/** Node with ONNX Runtime, before there is any model. */
+/** Node with ONNX Runtime, before there is any model; and a thread of it. */
 const processBytes = 350 * 2 ** 20;
+const learnerBytes = 40 * 2 ** 20;
 /** Of few bits, a base lies in whole numbers of 8 bits in both orders. */
 const bytesOfWeight = { f32: 4, q8: 2, q4: 2 } as const;
 
@@ -175,19 +177,20 @@ export function memoryOf(
   const { hidden, layers, heads, keyValueHeads, headSize, intermediate, vocabulary } = config;
   const { all, trained } = countParameters(config, plan.lora);
   const base = precision ? all * bytesOfWeight[precision] : 0;
-  // Values, gradients, two averages, the best; and a checkpoint's own.
-  const state = 7 * 4 * trained;
+  // Values, gradients, two averages, the best; a checkpoint's own; and what each learner found.
+  const state = (7 + plan.learners) * 4 * trained;
   const products = (heads + 2 * keyValueHeads) * headSize + hidden + 2 * intermediate;
-  const kept = 4 * plan.tokensAtOnce * layers * (hidden + (plan.keep ? products : 0));
-  const row = Math.max(plan.longestRow, Math.min(plan.maxLength, plan.tokensAtOnce));
-  const inner = 4 * plan.tokensAtOnce * (30 * hidden + 16 * intermediate + 8 * heads * row);
+  const row = Math.max(plan.longestRow, plan.maxLength);
+  const tokensAtOnce = plan.learners * row;
+  const kept = 4 * tokensAtOnce * layers * (hidden + (plan.keep ? products : 0));
+  const inner = 4 * tokensAtOnce * (30 * hidden + 16 * intermediate + 8 * heads * row);
   // Of a frozen output matrix a block at a time.
-  const answers = Math.min(512, plan.tokensAtOnce);
+  const answers = plan.learners * Math.min(512, row);
   const head = precision
     ? 12 * 4 * answers * Math.min(vocabulary, 4096)
     : 4 * 4 * answers * vocabulary + 3 * 4 * vocabulary * hidden;
   const data = sampleListBytes({ samples: plan.training + plan.validation, tokens: plan.tokens });
-  return Math.round(processBytes + base + state + kept + inner + head + data);
+  return Math.round(processBytes + plan.learners * learnerBytes + base + state + kept + inner + head + data);
 }
 
 /** What a core computes in a second, in a training; a guess that is right within a factor of two. */

@@ -1,16 +1,17 @@
 // One run of a language model from its table to its folder, and what can be said before.
 import { DecoderWeights, openDecoder } from '@vectorium/nets';
 import { openReader, type Reader } from '@vectorium/tables';
-import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { checkConfig } from '../config.ts';
-import { readIfThere, syncFolder, writeWhole } from '../files.ts';
+import { readIfThere, readShared, syncFolder, writeWhole } from '../files.ts';
 import { readerBytes } from '../memory.ts';
 import { readCard } from '../model-folder.ts';
 import type { Limits } from '../protocol.ts';
 import { randomNumbers } from '../random.ts';
 import type { TrainContext } from '../train.ts';
 import type { Card } from '../types.ts';
+import { longestAnswered } from './answer.ts';
 import { chooseColumns, columnNames, type Columns, rowsOf } from './columns.ts';
 import { type Division, divided } from './division.ts';
 import { trainLanguage } from './loop.ts';
@@ -97,8 +98,14 @@ export async function trainLanguageModel(job: LanguageJob, context: TrainContext
   signal.throwIfAborted();
   const network = await Network.open({
     config: decoder.config,
-    settings: { weightDecay: plan.weightDecay, clip: plan.clip, keep: plan.keep },
+    settings: {
+      weightDecay: plan.weightDecay,
+      clip: plan.clip,
+      keep: plan.keep,
+      longest: Math.max(plan.maxLength, longestAnswered),
+    },
     threads: plan.threads,
+    learners: plan.learners,
     base: base && (await frozenBase(base, folder)),
     lora: plan.lora,
   });
@@ -262,13 +269,13 @@ async function frozenBase(base: BaseModel, folder: string) {
   });
   return {
     weights,
-    async bytes(): Promise<Uint8Array> {
+    async bytes() {
       const path = join(folder, weights.file);
       if (!(await stat(path).catch(() => null))) {
         await weights.write(`${path}.part`);
         await rename(`${path}.part`, path);
       }
-      return readFile(path);
+      return readShared(path);
     },
   };
 }
