@@ -59,7 +59,7 @@ export class Network {
     const of = { config, graphs, trained, bytes, values, threads: Math.max(1, Math.floor(threads / learners)) };
     const made = Array.from({ length: learners }, () => new LearnerThread({ ...of, gradients: sharedFloats(count) }));
     const network = new Network({ config, trained, values, graphs: opened, learners: made });
-    for (const { opened: whole } of made) await whole;
+    await Promise.all(made.map(learner => learner.opened));
     return network;
   }
 
@@ -152,32 +152,38 @@ class LearnerThread {
   readonly gradients: Float32Array;
   readonly opened: Promise<unknown>;
   readonly #worker: Worker;
+  readonly #ended: Promise<unknown>;
   #waiting: { resolve: (answer: never) => void; reject: (error: Error) => void } | null = null;
+  #lost: Error | null = null;
 
   constructor(options: LearnerOptions) {
     this.gradients = options.gradients;
     this.#worker = new Worker(new URL('learner-thread.ts', import.meta.url), { workerData: options });
+    this.#ended = new Promise(resolve => this.#worker.once('exit', resolve));
     this.#worker.on('message', (answer: Answer) => {
       if ('error' in answer) this.#waiting?.reject(new Error(answer.error));
       else this.#waiting?.resolve(answer.answer as never);
     });
-    this.#worker.on('error', error => this.#waiting?.reject(error instanceof Error ? error : new Error(String(error))));
-    this.#worker.on('exit', code => this.#waiting?.reject(new Error(`a learner ended with code ${code}`)));
+    const lose = (error: unknown) => {
+      this.#lost ??= error instanceof Error ? error : new Error(String(error));
+      this.#waiting?.reject(this.#lost);
+    };
+    this.#worker.on('error', lose);
+    this.#worker.on('exit', code => lose(new Error(`a learner ended with code ${code}`)));
     this.opened = this.#answer();
   }
 
   ask<Found>(kind: 'learn' | 'loss' | 'logits', part: Part): Promise<Found> {
+    if (this.#lost) return Promise.reject(this.#lost);
     this.#send({ kind, part });
     return this.#answer();
   }
 
   /** Resolves when the thread has ended. */
-  release(): Promise<void> {
+  async release(): Promise<void> {
     this.#waiting = null;
-    return new Promise(resolve => {
-      this.#worker.once('exit', () => resolve());
-      this.#send({ kind: 'release' });
-    });
+    this.#send({ kind: 'release' });
+    await this.#ended;
   }
 
   #send(question: Question): void {
