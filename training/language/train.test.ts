@@ -9,7 +9,7 @@ import type { LanguageConfig, LanguageJob } from './types.ts';
 // Runs have the lowest priority, and other tests come first.
 vi.setConfig({ testTimeout: 240_000 });
 
-const shop = await workshop({ threads: 1, checkpointSeconds: 0 });
+const shop = await workshop({ threads: 2, checkpointSeconds: 0 });
 const colours = ['red', 'green', 'blue', 'white'];
 const things = ['house', 'car', 'door', 'tree', 'boat', 'coat'];
 const pairs = colours.flatMap(colour =>
