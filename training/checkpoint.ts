@@ -26,8 +26,8 @@ export interface Progress {
   stopped: Card['stopped'] | null;
 }
 
-/** Changes when the tensors of a state get other names or another meaning. */
-const LAYOUT = 2;
+/** Changes when what a run keeps for going on, its state or its plan, gets another form or meaning. */
+export const LAYOUT = 2;
 
 interface Head<Extra> {
   layout: number;

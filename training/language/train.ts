@@ -3,6 +3,7 @@ import { DecoderWeights, openDecoder } from '@vectorium/nets';
 import { openReader, type Reader } from '@vectorium/tables';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { LAYOUT } from '../checkpoint.ts';
 import { checkConfig } from '../config.ts';
 import { readIfThere, readShared, syncFolder, writeWhole } from '../files.ts';
 import { readerBytes } from '../memory.ts';
@@ -251,13 +252,20 @@ async function beginning({
   return { decoder: { config: decoderOf(whole), json: whole }, vocabulary, maxLength };
 }
 
+/** The plan with which the run began, unless a program of another layout made it. */
 async function planOf(folder: string, make: () => LanguagePlan): Promise<LanguagePlan> {
   const path = join(folder, 'plan.json');
   const kept = await readIfThere(path);
-  if (kept) return JSON.parse(kept.toString()) as LanguagePlan;
-  const plan = make();
-  await writeWhole(path, JSON.stringify(plan));
-  return plan;
+  const { layout, plan } = kept ? (JSON.parse(kept.toString()) as Partial<KeptPlan>) : {};
+  if (plan && layout === LAYOUT) return plan;
+  const made: KeptPlan = { layout: LAYOUT, plan: make() };
+  await writeWhole(path, JSON.stringify(made));
+  return made.plan;
+}
+
+interface KeptPlan {
+  layout: number;
+  plan: LanguagePlan;
 }
 
 /** The base's matrices in one file of the job's folder. */
