@@ -238,9 +238,8 @@ for (const kind of ['pglite', 'postgresql'] as const) {
         jobs.handle('steps', async ({ resumeFrom, checkpoint, signal, event }) => {
           resumed.push(resumeFrom);
           const step = Number((resumeFrom as { step: number } | null)?.step ?? 0) + 1;
-          await checkpoint({ step });
-          // The jobs are stopped as soon as this is seen.
           event('step', { step });
+          await checkpoint({ step });
           if (step < 6) await sleep(60_000, undefined, { signal });
           return { step };
         });

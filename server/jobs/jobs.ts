@@ -266,6 +266,8 @@ export async function createJobs(options: JobsOptions): Promise<ServedJobs> {
       retention.stop();
       for (const timer of timers) clearInterval(timer);
       for (const { run } of running.values()) run.interrupt('stop');
+      // Whoever is taking a ticket may get the very one that is put back now, and has begun it when this is over.
+      while (behind.size > 0) await Promise.all(behind);
       const all = Promise.all([...running.values()].map(({ done }) => done));
       await Promise.race([all, sleep(stopSeconds * 1000, undefined, { ref: false })]);
       // Handlers that did not listen: whatever they still write is refused.
