@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openDatabase } from '../database/index.ts';
 import { filesBelow } from '../files/testing.ts';
 import { openStorage } from '../storage/index.ts';
-import { type TestData, spawnServer, testData } from './testing.ts';
+import { type TestData, killBeforeTheEnd, spawnServer, testData } from './testing.ts';
 
 let data: TestData;
 const running = new Set<ChildProcess>();
@@ -161,6 +161,30 @@ test('processing: each version that was acknowledged is there, and none by half'
   expect([...acknowledged].filter(name => !found.has(name))).toEqual([]);
   expect(await readdir(join(data.path, 'jobs'))).toEqual([]);
 });
+
+test(
+  'a job that was killed between its versions and its end is told what it made, and leaves nothing',
+  { timeout: 60_000 },
+  async () => {
+    let server = await serve();
+    const { id: accountId, key } = await server.account();
+    const { body: source } = await server.upload<{ dataset_id: string }>(key, 'id,text\n1, a \n');
+    const operations = [{ type: 'clean' }];
+    const { body: made } = await server.ask<{ job_id: string }>('POST', '/v2/process', key, {
+      dataset_id: source.dataset_id,
+      operations,
+    });
+    await server.stop();
+    await killBeforeTheEnd(data, { accountId, id: made.job_id });
+    server = await serve();
+    await jobsDone(server, key);
+    const { body: job } = await server.ask('GET', `/v2/jobs/${made.job_id}`, key);
+    expect(job).toMatchObject({ status: 'succeeded', result: { dataset_id: source.dataset_id, version: 2, rows: 1 } });
+    expect((await server.ask('GET', `/v2/data/${source.dataset_id}`, key)).body).toMatchObject({ version_count: 2 });
+    expect(await readdir(join(data.path, 'jobs'))).toEqual([]);
+    await server.stop();
+  },
+);
 
 test('vectors for a dataset: the job goes on, and every part of it is charged once', { timeout: 120_000 }, async () => {
   let server = await serve();

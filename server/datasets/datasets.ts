@@ -4,7 +4,7 @@ import type { ColumnProfile, OperationReport, Row, Tables } from '@vectorium/tab
 import type { Account, Accounts } from '../accounts/index.ts';
 import type { Database } from '../database/index.ts';
 import { ApiError } from '../http/index.ts';
-import type { Job, Jobs } from '../jobs/index.ts';
+import { type Job, type Jobs, removeOldJobFolders } from '../jobs/index.ts';
 import type { Caller, Keys } from '../keys/index.ts';
 import type { Quota, Reservation } from '../quota/index.ts';
 import type { Storage } from '../storage/index.ts';
@@ -13,7 +13,7 @@ import { noDataset } from './errors.ts';
 import { folderOf, localFile, removeLeftovers } from './files.ts';
 import { type Download, type DownloadFormat, download, pageOfRows } from './pages.ts';
 import { type Asked, type Plan, find, planProcess } from './plan.ts';
-import { previewProcess, removeOldFolders, runProcess } from './process.ts';
+import { previewProcess, runProcess } from './process.ts';
 import { createProfiles } from './profiles.ts';
 import { parseReference } from './rules.ts';
 import type { DatasetPredictions } from './services.ts';
@@ -93,7 +93,7 @@ export async function createDatasets(parts: DatasetParts): Promise<Datasets> {
     try {
       const removed = await removeLeftovers({ storage, store }, closing.signal);
       if (removed > 0) log('datasets.leftovers_removed', { files: removed });
-      await removeOldFolders(all);
+      await removeOldJobFolders(folder, jobs);
     } catch (error) {
       if (!closing.signal.aborted) log('datasets.not_tidied', { message: messageOf(error) });
     }

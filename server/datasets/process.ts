@@ -1,11 +1,9 @@
 // The job that processes a dataset. All versions that it makes come into being in one transaction at its end, or none does.
-import { mkdir, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Column, OperationReport, Processed, Row, Tables } from '@vectorium/tables';
 import { previewRows } from '@vectorium/contract';
 import type { Accounts } from '../accounts/index.ts';
 import { newId } from '../database/index.ts';
-import { Interruption, type Jobs, type RunningJob } from '../jobs/index.ts';
+import { type RunningJob, inJobFolder } from '../jobs/index.ts';
 import type { Caller, Keys } from '../keys/index.ts';
 import type { Storage } from '../storage/index.ts';
 import type { VectorService } from '../vectors/index.ts';
@@ -37,7 +35,6 @@ export interface ProcessParts {
   predictions: DatasetPredictions;
   accounts: Pick<Accounts, 'get'>;
   keys: Pick<Keys, 'get'>;
-  jobs: Pick<Jobs, 'get'>;
   /** Where jobs keep what they have done so far, each in a folder of its own. */
   folder: string;
 }
@@ -45,53 +42,51 @@ export interface ProcessParts {
 const route = '/api/v2/process';
 
 export async function runProcess(parts: ProcessParts, job: RunningJob): Promise<Made> {
-  const { store, accounts, tables } = parts;
   const plan = job.input as Plan;
-  const before = await store.madeBy(job.id);
-  // Its process was killed after the transaction and before the job was told.
-  if (before.length > 0) return madeOf(plan, before);
-  const folder = join(parts.folder, `${job.accountId}.${job.id}`);
-  await mkdir(folder, { recursive: true });
-  let keepFolder = false;
-  try {
-    const caller = await callerOf(parts, job);
-    const services = lendServices(parts, {
-      caller,
-      route,
-      jobId: job.id,
-      requestId: job.id,
-      signal: job.signal,
-      goesOn: job.resumeFrom !== null,
-      onCharged: () => job.checkpoint({}),
-    });
-    return await withFiles(parts, job.accountId, plan, async ({ dataset, source, datasets }) => {
-      const processed = await tables
-        .process({ source, operations: plan.operations, datasets, folder }, services, {
-          account: job.accountId,
-          signal: job.signal,
-          onProgress: fraction => job.progress(fraction),
-        })
-        .catch((error: unknown) => Promise.reject(services.failure ?? operationRefused(error)));
-      job.signal.throwIfAborted();
-      const account = await accounts.get(job.accountId);
-      if (!account) throw new Error('a job without an account');
-      const reservation = await parts.quota.reserve(account);
-      const ids = processed.outputs.map(({ name }) => (name === null ? dataset.id : newDatasetId()));
-      const files = processed.outputs.map(({ path }, index) => ({ datasetId: ids[index] ?? '', path }));
-      const made = await keepFiles(
-        { storage: parts.storage, reservation },
-        { accountId: account.id, files, counted: stored => stored },
-        kept => commit(store, { dataset, plan, processed, jobId: job.id, reservationId: reservation.id }, kept),
-      );
-      if (!made) throw noDataset(dataset.id);
-      return madeOf(plan, made);
-    });
-  } catch (error) {
-    keepFolder = job.signal.aborted && !wasCancelled(job.signal);
-    throw error;
-  } finally {
-    if (!keepFolder) await rm(folder, { recursive: true, force: true });
-  }
+  return inJobFolder(parts.folder, job, async folder => {
+    const before = await parts.store.madeBy(job.id);
+    // Its process was killed after the transaction and before the job was told.
+    return madeOf(plan, before.length > 0 ? before : await make(parts, { job, plan, folder }));
+  });
+}
+
+async function make(
+  parts: ProcessParts,
+  { job, plan, folder }: { job: RunningJob; plan: Plan; folder: string },
+): Promise<Dataset[]> {
+  const { store, accounts, tables } = parts;
+  const caller = await callerOf(parts, job);
+  const services = lendServices(parts, {
+    caller,
+    route,
+    jobId: job.id,
+    requestId: job.id,
+    signal: job.signal,
+    goesOn: job.resumeFrom !== null,
+    onCharged: () => job.checkpoint({}),
+  });
+  return withFiles(parts, job.accountId, plan, async ({ dataset, source, datasets }) => {
+    const processed = await tables
+      .process({ source, operations: plan.operations, datasets, folder }, services, {
+        account: job.accountId,
+        signal: job.signal,
+        onProgress: fraction => job.progress(fraction),
+      })
+      .catch((error: unknown) => Promise.reject(services.failure ?? operationRefused(error)));
+    job.signal.throwIfAborted();
+    const account = await accounts.get(job.accountId);
+    if (!account) throw new Error('a job without an account');
+    const reservation = await parts.quota.reserve(account);
+    const ids = processed.outputs.map(({ name }) => (name === null ? dataset.id : newDatasetId()));
+    const files = processed.outputs.map(({ path }, index) => ({ datasetId: ids[index] ?? '', path }));
+    const made = await keepFiles(
+      { storage: parts.storage, reservation },
+      { accountId: account.id, files, counted: stored => stored },
+      kept => commit(store, { dataset, plan, processed, jobId: job.id, reservationId: reservation.id }, kept),
+    );
+    if (!made) throw noDataset(dataset.id);
+    return made;
+  });
 }
 
 /** The first rows of what the plan would make; nothing is made. */
@@ -112,15 +107,6 @@ export async function previewProcess(
     });
   } finally {
     await scratch.remove();
-  }
-}
-
-/** Removes the folders of jobs that have ended, which a process that was killed could not. */
-export async function removeOldFolders({ jobs, folder }: Pick<ProcessParts, 'jobs' | 'folder'>): Promise<void> {
-  for (const name of await readdir(folder).catch(() => [])) {
-    const [accountId = '', jobId = ''] = name.split('.');
-    const job = await jobs.get(accountId, jobId);
-    if (!job || job.finishedAt) await rm(join(folder, name), { recursive: true, force: true });
   }
 }
 
@@ -207,8 +193,4 @@ async function callerOf({ accounts, keys }: Pick<ProcessParts, 'accounts' | 'key
   const [account, key] = await Promise.all([accounts.get(job.accountId), keys.get(job.keyId)]);
   if (!account || !key) throw new Error('a job without an account or a key');
   return { account, key };
-}
-
-function wasCancelled({ reason }: AbortSignal): boolean {
-  return reason instanceof Interruption && reason.by === 'cancel';
 }

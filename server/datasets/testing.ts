@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -180,6 +180,19 @@ export async function spawnServer(data: TestData, running: Set<ChildProcess>) {
     return { ...client(url), url, kill: () => end('SIGKILL'), stop: () => end('SIGTERM') };
   }
   throw new Error('the server ended before it listened');
+}
+
+/** Puts a job that has succeeded back to where its process would have left it, had it been killed before the last thing that it did. */
+export async function killBeforeTheEnd(data: TestData, job: { accountId: string; id: string }): Promise<void> {
+  const database = await openDatabase({ folder: data.path });
+  const rows = await database.query(
+    `UPDATE jobs SET status = 'running', finished_at = NULL, result = NULL
+     WHERE id = $1 AND status = 'succeeded' RETURNING id`,
+    [job.id],
+  );
+  await database.close();
+  if (rows.length !== 1) throw new Error(`no job ${job.id} that has succeeded`);
+  await mkdir(join(data.path, 'jobs', `${job.accountId}.${job.id}`));
 }
 
 /** What tests ask a running server. */

@@ -2,9 +2,9 @@
 export { type WebhookTargets, webhookTargets } from './addresses.ts';
 export { answerWithJob } from './answers.ts';
 export { answerWithEvents } from './event-answers.ts';
+export { inJobFolder, removeOldJobFolders } from './folder.ts';
 export { type ServedJobs, createJobs } from './jobs.ts';
 export { mountJobRoutes } from './routes.ts';
-export { Interruption } from './run.ts';
 export type { Job, JobHandler, Jobs, RunningJob } from './types.ts';
 export { mountWebhookRoutes } from './webhook-routes.ts';
 export { createWebhooks } from './webhooks.ts';

@@ -6,7 +6,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type TestData, spawnServer, testData } from '../datasets/testing.ts';
+import { type TestData, killBeforeTheEnd, spawnServer, testData } from '../datasets/testing.ts';
 
 let data: TestData;
 const running = new Set<ChildProcess>();
@@ -23,6 +23,7 @@ afterAll(async () => {
 type Server = Awaited<ReturnType<typeof spawnServer>>;
 
 interface Shown {
+  job_id: string;
   status: string;
   error: object | null;
   curves: { epoch: number; training_loss: number }[];
@@ -100,6 +101,14 @@ test(
     expect(await readdir(join(data.path, 'jobs'))).toEqual([]);
     const kept = await readdir(join(data.path, 'storage', 'objects', 'models', accountId));
     expect(kept).toHaveLength(2);
+
+    await server.stop();
+    await killBeforeTheEnd(data, { accountId, id: shown.job_id });
+    server = await spawnServer(data, running);
+    expect((await ready(server, key, killed)).files).toEqual(shown.files);
+    const again = await server.ask('GET', `/v2/jobs/${shown.job_id}`, key, undefined, { prefer: 'wait=30' });
+    expect(again.body).toMatchObject({ status: 'succeeded', result: { model_id: killed } });
+    expect(await readdir(join(data.path, 'jobs'))).toEqual([]);
 
     await server.ask('DELETE', `/v2/models/${killed}`, key);
     expect(await readdir(join(data.path, 'storage', 'objects', 'models', accountId))).toHaveLength(1);

@@ -4,14 +4,14 @@
 // that was trained but not yet kept is found whole in that folder.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { link, mkdir, readFile, readdir, rm } from 'node:fs/promises';
+import { link, mkdir, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Tables } from '@vectorium/tables';
 import type { Card, RunOptions, TrainServices, Training } from '@vectorium/training';
 import type { Accounts } from '../accounts/index.ts';
 import type { Datasets } from '../datasets/index.ts';
-import { Interruption, type RunningJob } from '../jobs/index.ts';
+import { type RunningJob, inJobFolder } from '../jobs/index.ts';
 import type { Caller, Keys } from '../keys/index.ts';
 import { picodollarsToUsd } from '../plans/index.ts';
 import type { Models } from '../models/index.ts';
@@ -59,16 +59,13 @@ export async function runTraining(parts: TrainingParts, job: RunningJob): Promis
   const { store } = parts;
   const plan = job.input as TrainingPlan;
   const { modelId, name, type, dataset, config } = plan;
-  // The server may have died between the job and this row.
-  await store.add({ id: modelId, accountId: job.accountId, jobId: job.id, name, type, dataset, config });
-  const before = await store.get(job.accountId, modelId);
-  if (!before) throw noModel(modelId);
-  // Its process was killed after the transaction and before the job was told.
-  if (before.ready) return trainedOf(modelId, before.ready);
-  const folder = join(parts.folder, `${job.accountId}.${job.id}`);
-  await mkdir(folder, { recursive: true });
-  let keeps = false;
-  try {
+  return inJobFolder(parts.folder, job, async folder => {
+    // The server may have died between the job and this row.
+    await store.add({ id: modelId, accountId: job.accountId, jobId: job.id, name, type, dataset, config });
+    const before = await store.get(job.accountId, modelId);
+    if (!before) throw noModel(modelId);
+    // Its process was killed after the transaction and before the job was told.
+    if (before.ready) return trainedOf(modelId, before.ready);
     const caller = await callerOf(parts, job);
     const { card, example } = await trained(parts, { job, plan, caller, folder });
     job.signal.throwIfAborted();
@@ -76,12 +73,7 @@ export async function runTraining(parts: TrainingParts, job: RunningJob): Promis
     const part = { card, example, costPicodollars };
     if (!(await keep(parts, { job, caller, modelId, folder, part }))) throw noModel(modelId);
     return trainedOf(modelId, part);
-  } catch (error) {
-    keeps = job.signal.aborted && !wasCancelled(job.signal);
-    throw error;
-  } finally {
-    if (!keeps) await rm(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 interface Run {
@@ -220,8 +212,4 @@ async function callerOf(
   const [account, key] = await Promise.all([accounts.get(job.accountId), keys.get(job.keyId)]);
   if (!account || !key) throw new Error('a job without an account or a key');
   return { account, key };
-}
-
-function wasCancelled({ reason }: AbortSignal): boolean {
-  return reason instanceof Interruption && reason.by === 'cancel';
 }
