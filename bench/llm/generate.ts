@@ -55,7 +55,7 @@ for (const callers of [1, 8]) {
   const steps = await llama?.steps(callers, CONTEXT, ROUNDS * TOKENS + 8);
   for (let round = 0; round < ROUNDS; round++) {
     // Prompts are computed one after the other, and the first answer must not end before the last begins.
-    const tokens = TOKENS * callers;
+    const tokens = callers === 1 ? TOKENS : TOKENS + 5 * callers;
     const answers = await Promise.all(Array.from({ length: callers }, () => answer(CONTEXT, tokens)));
     // From when the last has begun until the first ends, all go on together.
     const [from, to] = [Math.max(...answers.map(each => each.begun)), Math.min(...answers.map(each => each.ended))];

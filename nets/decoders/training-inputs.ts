@@ -1,5 +1,14 @@
 // Weights as the graphs of training take them: inputs of each run, under names without the layer's, so that one graph serves all.
-import { concat, type DataType, type External, gather, input, integers, type Tensor } from '@vectorium/tensor';
+import {
+  concat,
+  type DataType,
+  type External,
+  gather,
+  input,
+  integers,
+  type RowQuantized,
+  type Tensor,
+} from '@vectorium/tensor';
 import type { DecoderWeights, Matrix, Part, Weights } from './weights.ts';
 
 /** A frozen weight: where its bytes lie, and as what they go in. */
@@ -47,12 +56,15 @@ export class FrozenInputs implements Weights {
 
   #inputs(matrix: Matrix): Matrix {
     if ('op' in matrix) return this.#input(matrix);
-    if ('transposed' in matrix)
+    if ('blocks' in matrix) {
+      const { transposed, scales, blocks } = matrix;
       return {
-        values: this.#input(matrix.values),
-        transposed: this.#input(matrix.transposed),
-        ...(matrix.scales && { scales: this.#input(matrix.scales) }),
+        transposed: this.#input(transposed),
+        scales: this.#input(scales),
+        blocks: blocks.map(block => this.#rows(block)),
       };
+    }
+    if ('transposed' in matrix) return this.#rows(matrix);
     if ('unit' in matrix) throw new Error('training takes weights that go both ways');
     const { values, scales, zeros, ...how } = matrix;
     return {
@@ -60,6 +72,14 @@ export class FrozenInputs implements Weights {
       values: this.#input(values),
       scales: this.#input(scales),
       ...(zeros && { zeros: this.#input(zeros) }),
+    };
+  }
+
+  #rows({ values, transposed, scales }: RowQuantized): RowQuantized {
+    return {
+      values: this.#input(values),
+      transposed: this.#input(transposed),
+      ...(scales && { scales: this.#input(scales) }),
     };
   }
 

@@ -1,19 +1,10 @@
 // The loss of a vocabulary in several blocks against that of all its logits at once, and the gradient of that.
-import {
-  gradients,
-  input,
-  matmul,
-  type RowQuantized,
-  softmaxCrossEntropy,
-  sum,
-  type Tensor,
-  toOnnx,
-} from '@vectorium/tensor';
+import { gradients, input, matmul, softmaxCrossEntropy, sum, type Tensor, toOnnx } from '@vectorium/tensor';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { expect, test } from 'vitest';
 import { roundTo8, transposed } from '../weights/rows.ts';
 import { vocabularyLoss } from './vocabulary-loss.ts';
-import type { Matrix } from './weights.ts';
+import { type Matrix, type RowBlocks, VOCABULARY_BLOCK } from './weights.ts';
 
 const [words, hidden, answers] = [9000, 32, 3];
 const noise = (length: number, seed: number) =>
@@ -32,10 +23,15 @@ for (let row = 0; row < words; row++) {
 const h = input('h', ['answers', hidden]);
 const targets = input('targets', ['answers'], 'i64');
 const table = input('table', [words, hidden]);
-const quantised: RowQuantized = {
-  values: input('values', [hidden, words], 'i8'),
+const sizes = [VOCABULARY_BLOCK, VOCABULARY_BLOCK, words - 2 * VOCABULARY_BLOCK];
+const quantised: RowBlocks = {
   transposed: input('transposed', [words, hidden], 'i8'),
   scales: input('scales', [words]),
+  blocks: sizes.map((length, i) => ({
+    values: input(`values.${i}`, [hidden, length], 'i8'),
+    transposed: input(`transposed.${i}`, [length, hidden], 'i8'),
+    scales: input(`scales.${i}`, [length]),
+  })),
 };
 
 async function computed(outputs: { loss: Tensor; dh: Tensor }) {
@@ -48,10 +44,16 @@ async function computed(outputs: { loss: Tensor; dh: Tensor }) {
     ),
     targets: new OrtTensor('int64', BigInt64Array.from([0n, 4500n, 8999n]), [answers]),
     table: new OrtTensor('float32', rounded, [words, hidden]),
-    values: new OrtTensor('int8', transposed(whole, hidden), [hidden, words]),
     transposed: new OrtTensor('int8', whole, [words, hidden]),
     scales: new OrtTensor('float32', scales, [words]),
   };
+  for (const [i, length] of sizes.entries()) {
+    const start = i * VOCABULARY_BLOCK;
+    const block = whole.subarray(start * hidden, (start + length) * hidden);
+    feeds[`values.${i}`] = new OrtTensor('int8', transposed(block, hidden), [hidden, length]);
+    feeds[`transposed.${i}`] = new OrtTensor('int8', block, [length, hidden]);
+    feeds[`scales.${i}`] = new OrtTensor('float32', scales.subarray(start, start + length), [length]);
+  }
   const found = await session.run(
     Object.fromEntries(session.inputNames.map(name => [name, feeds[name]])) as typeof feeds,
   );

@@ -19,10 +19,7 @@ import {
 } from '@vectorium/tensor';
 import { multiply } from './linear.ts';
 import { rowsOf } from './llama.ts';
-import type { Matrix } from './weights.ts';
-
-/** Rows of the output matrix that go through at once. */
-const BLOCK_ROWS = 4096;
+import { type Matrix, VOCABULARY_BLOCK } from './weights.ts';
 
 /** Of hidden states h [answers, hidden], `loss` [answers], −log softmax(h Wᵀ)[target], and its gradient `dh`. Each block gives
  *  its own softmax, whose share in the whole follows from the logarithms of their sums (Milakov and Gimelshein 2018). */
@@ -50,16 +47,12 @@ export function vocabularyLoss(h: Tensor, matrix: Matrix, targets: Tensor): { lo
 }
 
 function blocksOf(matrix: Matrix): (Tensor | RowQuantized)[] {
-  if ('blockSize' in matrix || 'unit' in matrix) throw new Error('training takes weights in rows');
-  const rows = Number('op' in matrix ? matrix.shape[0] : matrix.values.shape[1]);
-  return Array.from({ length: Math.ceil(rows / BLOCK_ROWS) }, (_, i) => {
-    const range = { start: i * BLOCK_ROWS, length: Math.min(BLOCK_ROWS, rows - i * BLOCK_ROWS) };
-    if ('op' in matrix) return slice(matrix, 0, range);
-    return {
-      values: slice(matrix.values, 1, range),
-      transposed: slice(matrix.transposed, 0, range),
-      ...(matrix.scales && { scales: slice(matrix.scales, 0, range) }),
-    };
+  if ('blocks' in matrix) return matrix.blocks;
+  if (!('op' in matrix)) throw new Error('the loss takes an output matrix in blocks of rows');
+  const rows = Number(matrix.shape[0]);
+  return Array.from({ length: Math.ceil(rows / VOCABULARY_BLOCK) }, (_, i) => {
+    const start = i * VOCABULARY_BLOCK;
+    return slice(matrix, 0, { start, length: Math.min(VOCABULARY_BLOCK, rows - start) });
   });
 }
 

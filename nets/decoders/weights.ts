@@ -24,7 +24,18 @@ export type Precision = 'f32' | 'q8' | 'q4';
 export type Form = 'blocks' | 'rows';
 
 /** One matrix [rows, columns], or several with their rows one behind the other. */
-export type Matrix = Tensor | BlockQuantized | RowQuantized | UnitQuantized;
+export type Matrix = Tensor | BlockQuantized | RowQuantized | RowBlocks | UnitQuantized;
+
+/** Rows of a table that products of training take at once. */
+export const VOCABULARY_BLOCK = 4096;
+
+/** A matrix of very many rows, of which products take some at a time; `transposed` [rows, columns] and `scales` have those of all
+ *  blocks one behind the other. */
+export interface RowBlocks {
+  transposed: Tensor;
+  scales: Tensor;
+  blocks: RowQuantized[];
+}
 
 /** What it is multiplied with is rounded to multiples of the unit. */
 export interface UnitQuantized extends OneWayRowQuantized {
@@ -57,6 +68,8 @@ interface Kind {
 interface Piece extends Kind {
   readonly parts: readonly Part[];
   readonly offset: number;
+  /** Rows of which the columns lie together; all, if it isn't said. */
+  readonly blockRows?: number;
 }
 
 interface Size {
@@ -149,9 +162,9 @@ export class DecoderWeights {
     const parts = [{ name, rows, reads }];
     if (this.precision === 'f32') return this.matrix(parts, columns);
     // Lookups in blocks are as quick as in rows.
-    return this.#rotation && reads === null
-      ? this.#blocks(parts, { rows, columns, bits: 8 })
-      : this.matrix(parts, columns, 8);
+    if (this.#rotation && reads === null) return this.#blocks(parts, { rows, columns, bits: 8 });
+    if (this.#rotation || this.#form === 'blocks') return this.matrix(parts, columns, 8);
+    return this.#rowBlocks(parts, { rows, columns });
   }
 
   #f32(parts: readonly Part[], { columns, shape }: { columns: number; shape: readonly number[] }): Tensor {
@@ -184,6 +197,24 @@ export class DecoderWeights {
     }));
   }
 
+  #rowBlocks(parts: readonly Part[], { rows, columns }: Size): RowBlocks {
+    const [each, scales] = [rows * columns, 4 * rows];
+    const piece = { columns, bits: 8, form: 'rows', blockRows: VOCABULARY_BLOCK } as const;
+    return this.#once(parts, { piece, bytes: 2 * each + scales, held: each + scales }, place => ({
+      transposed: place('.transposed', 0, ['i8', [rows, columns]]),
+      scales: place('.scales', 2 * each, ['f32', [rows]]),
+      blocks: Array.from({ length: Math.ceil(rows / VOCABULARY_BLOCK) }, (_, i) => {
+        const start = i * VOCABULARY_BLOCK;
+        const length = Math.min(VOCABULARY_BLOCK, rows - start);
+        return {
+          transposed: place(`.transposed.${i}`, start * columns, ['i8', [length, columns]]),
+          values: place(`.values.${i}`, each + start * columns, ['i8', [columns, length]]),
+          scales: place(`.scales.${i}`, 2 * each + 4 * start, ['f32', [length]]),
+        };
+      }),
+    }));
+  }
+
   #columns(parts: readonly Part[], { rows, columns }: Size): UnitQuantized {
     const each = rows * columns;
     return this.#once(parts, { piece: { columns, bits: 8, form: 'columns' }, bytes: each + 4 * rows }, place => ({
@@ -196,7 +227,7 @@ export class DecoderWeights {
   /** What was asked for before is in the file once. */
   #once<M extends Matrix>(
     parts: readonly Part[],
-    { piece, bytes, held = bytes }: { piece: Kind; bytes: number; held?: number },
+    { piece, bytes, held = bytes }: { piece: Omit<Piece, 'parts' | 'offset'>; bytes: number; held?: number },
     make: (place: (of: string, start: number, how: [Stored, number[]]) => Tensor) => M,
   ): M {
     const reads = this.#rotation && parts[0]?.reads;
@@ -219,7 +250,7 @@ export class DecoderWeights {
     return made;
   }
 
-  #planned(parts: readonly Part[], piece: Kind, bytes: number): number {
+  #planned(parts: readonly Part[], piece: Omit<Piece, 'parts' | 'offset'>, bytes: number): number {
     for (const { name, rows } of parts) {
       const stored = this.#stored(name);
       const wanted = piece.columns === 1 ? [rows] : [rows, piece.columns];
@@ -279,9 +310,10 @@ export class DecoderWeights {
     }
   }
 
-  async #writeRows(target: FileHandle, { parts, columns, bits, offset }: Piece): Promise<void> {
+  async #writeRows(target: FileHandle, { parts, columns, bits, offset, ...piece }: Piece): Promise<void> {
     if (bits === 32) throw new Error('f32 is not rounded');
     const rows = parts.reduce((sum, part) => sum + part.rows, 0);
+    const blockRows = piece.blockRows ?? rows;
     const size = rowBytes(columns, bits);
     const blocks = {
       values: new Uint8Array(size.values),
@@ -300,7 +332,10 @@ export class DecoderWeights {
       }
     }
     await writeAll(target, asBytes(whole), offset);
-    await writeAll(target, asBytes(transposed(whole, columns)), offset + whole.length);
+    for (let start = 0; start < whole.length; start += blockRows * columns) {
+      const block = whole.subarray(start, start + blockRows * columns);
+      await writeAll(target, asBytes(transposed(block, columns)), offset + whole.length + start);
+    }
     await writeAll(target, asBytes(scales), offset + 2 * whole.length);
   }
 
@@ -368,4 +403,4 @@ const ROTATED_MOST = 96;
 const BITS = { f32: 32, q8: 8, q4: 4 } as const;
 const ALIGNMENT = 64;
 /** Changes when the layout of the file does. */
-const LAYOUT = '2';
+const LAYOUT = '3';
