@@ -161,6 +161,31 @@ test(
     await expect(failing).rejects.toMatchObject({ status: 500 });
     expect((await usage()).total_tokens).toBe(after.total_tokens);
 
+    // More texts than may wait: who comes too late is told so by the status, before there is a stream.
+    const crowd = await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const body = { model: 'tiny', prompt: 'abcd', max_tokens: 4, n: 4, temperature: 0, stream: true };
+        const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+        const response = await fetch(`${server.url}/v1/completions`, {
+          method: 'POST',
+          headers,
+          body: JSON.stringify(body),
+        });
+        return { response, text: await response.text() };
+      }),
+    );
+    const late = crowd.filter(({ response }) => !response.ok);
+    expect(late.length).toBeGreaterThan(0);
+    for (const { response } of late) {
+      expect(response.status).toBe(503);
+      expect(response.headers.get('retry-after')).toBe('2');
+    }
+    const served = crowd.filter(({ response }) => response.ok);
+    for (const { text } of served)
+      expect(text).toMatch(/^(data: \{.*"object":"text_completion".*\}\n\n)+data: \[DONE\]\n\n$/);
+    const inTime = await usage();
+    expect(inTime.total_tokens - after.total_tokens).toBe(served.length * (4 + 16));
+
     const { client: poor } = await newAccount(0.000001);
     const refused = poor.completions.create({ model: 'tiny', prompt: 'abcd', max_tokens: 1 });
     await expect(refused).rejects.toMatchObject({ status: 402, code: 'insufficient_balance' });
@@ -168,9 +193,9 @@ test(
     const stream = await client.completions.create({ model: 'tiny', prompt: 'abcd', max_tokens: 120, stream: true });
     for await (const chunk of stream) if (chunk.choices[0]?.text) break;
     stream.controller.abort();
-    for (let tries = 0; tries < 100 && (await usage()).total_tokens === after.total_tokens; tries++)
+    for (let tries = 0; tries < 100 && (await usage()).total_tokens === inTime.total_tokens; tries++)
       await new Promise(resolve => setTimeout(resolve, 50));
-    expect((await usage()).total_tokens - after.total_tokens).toBeGreaterThan(4);
+    expect((await usage()).total_tokens - inTime.total_tokens).toBeGreaterThan(4);
   },
 );
 

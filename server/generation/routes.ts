@@ -3,7 +3,7 @@ import { type BodyOf, type Route, routes } from '@vectorium/contract';
 import { type App, type Context, errorAnswer, mount } from '../http/index.ts';
 import type { LanguageModels } from './models.ts';
 import { type Asked, chatAnswer, chatChunks, eventStream, textAnswer, textChunks } from './openai.ts';
-import { beginGeneration, type GenerationParts, optionsOf } from './service.ts';
+import { beginGeneration, firstSaid, type GenerationParts, optionsOf } from './service.ts';
 
 export function mountGenerationRoutes(app: App, parts: GenerationParts & { languageModels: LanguageModels }): void {
   mount(app, routes.createChatCompletion, async context => {
@@ -18,7 +18,8 @@ export function mountGenerationRoutes(app: App, parts: GenerationParts & { langu
     const generation = await beginGeneration(parts, model, request, askedBy(context, routes.createChatCompletion));
     const asked = askedOf(body, body.logprobs);
     if (!body.stream) return chatAnswer(generation, asked);
-    return eventStream(chatChunks(generation, asked), error => errorAnswer(error, context.reply));
+    const chunks = chatChunks(await firstSaid(generation), asked);
+    return eventStream(chunks, error => errorAnswer(error, context.reply));
   });
 
   mount(app, routes.createCompletion, async context => {
@@ -29,7 +30,8 @@ export function mountGenerationRoutes(app: App, parts: GenerationParts & { langu
     const generation = await beginGeneration(parts, model, request, askedBy(context, routes.createCompletion));
     const asked = askedOf(body, body.logprobs !== undefined);
     if (!body.stream) return textAnswer(generation, asked);
-    return eventStream(textChunks(generation, asked), error => errorAnswer(error, context.reply));
+    const chunks = textChunks(await firstSaid(generation), asked);
+    return eventStream(chunks, error => errorAnswer(error, context.reply));
   });
 }
 

@@ -101,9 +101,11 @@ export async function beginGeneration(
   const reservation = await reserve(ledger, caller, costOf(choices * maxTokens));
   const tokens = Array.from({ length: choices }, () => 0);
   let begun = false;
-  // A stream that is never read has no end of its own.
+  const all = pieces();
+  // What is not read to its end has no end of its own.
   const left = () => {
-    if (!begun) reservation.release();
+    if (begun) all.return().catch(() => {});
+    else reservation.release();
   };
   if (signal.aborted) left();
   signal.throwIfAborted();
@@ -153,7 +155,22 @@ export async function beginGeneration(
       requestId,
     });
   }
-  return { promptTokens, pieces: pieces() };
+  return { promptTokens, pieces: all };
+}
+
+/** The same, once there is a first piece. What fails until then is thrown: a status can still tell it. */
+export async function firstSaid({ pieces, ...generation }: Generation): Promise<Generation> {
+  const first = await pieces.next();
+  async function* whole(): Generation['pieces'] {
+    try {
+      if (first.done) return;
+      yield first.value;
+      yield* pieces;
+    } finally {
+      await pieces.return();
+    }
+  }
+  return { ...generation, pieces: whole() };
 }
 
 /** Whether it was the caller who broke off. */
