@@ -241,6 +241,53 @@ test('a caller who leaves an answer in a form leaves the others going', async ()
   }
 });
 
+test('where no token goes on with a form, its text ends, and others of the form go on', async () => {
+  const engine = opened();
+  const model = await tinyLanguage('smollm', { ends: 95 });
+  // None of these tokens has a byte of é.
+  const form = JSON.stringify({ anyOf: [{ enum: ['caté'] }, { enum: ['dog'] }] });
+  await engine.checkForm(model, form);
+  const answers = await Promise.allSettled(
+    Array.from({ length: 12 }, (_, seed) =>
+      say(engine, model, { ids: [5, 6], options: { form, maxTokens: 20, temperature: 2, seed } }),
+    ),
+  );
+  const failed = answers.flatMap(each => (each.status === 'rejected' ? [each.reason as Error] : []));
+  const said = answers.flatMap(each => (each.status === 'fulfilled' ? [each.value.text] : []));
+  expect(new Set(said)).toEqual(new Set(['"dog"']));
+  expect(new Set(failed.map(({ message }) => message))).toEqual(
+    new Set(['no token of the model goes on with the form']),
+  );
+});
+
+test('a form that is not ready holds nobody up, and its answer comes when it is', async () => {
+  const engine = opened();
+  const model = await tinyLanguage('smollm', { ends: 95 });
+  await say(engine, model, { ids: [1, 2] });
+  const ended: string[] = [];
+  const told = async (name: string, options: Partial<GenerateOptions>) => {
+    const { text } = await say(engine, model, { ids: [5, 6], options });
+    ended.push(name);
+    return text;
+  };
+  const form = JSON.stringify({ enum: ['cat', 'dog'] });
+  const [formed] = await Promise.all([
+    told('formed', { form, maxTokens: 20 }),
+    told('first', { maxTokens: 30 }),
+    told('second', { maxTokens: 30 }),
+  ]);
+  expect(formed).toMatch(/^"(cat|dog)"$/);
+  expect(ended.at(-1)).toBe('formed');
+
+  // One who leaves before it is ready leaves it to others.
+  const leaving = new AbortController();
+  const other = JSON.stringify({ enum: ['ant', 'bee'] });
+  const left = say(engine, model, { ids: [5, 6], options: { form: other, maxTokens: 20 }, signal: leaving.signal });
+  leaving.abort();
+  await expect(left).rejects.toMatchObject({ code: 'CANCELLED' });
+  expect(await told('after', { form: other, maxTokens: 20 })).toMatch(/^"(ant|bee)"$/);
+});
+
 test('room for sessions with adapters is found before they are made', async () => {
   const model = await tinyLanguage('smollm');
   const adapter = tinyAdapter('smollm', 'all');

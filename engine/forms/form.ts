@@ -7,6 +7,8 @@ export type Allowed = Int32Array;
 
 /** One answer. */
 export interface FormedText {
+  /** Whether it is known what the first token may be, or that it never will be. Compiling a form may take long. */
+  readonly isReady: boolean;
   /** For the next token, found out while the model computes. Rejects when the thread was lost. */
   allowed(): Promise<Allowed>;
   accept(id: number): void;
@@ -72,7 +74,13 @@ export class Form {
     const text = this.#nextText++;
     this.users++;
     let next = this.#ask(text, { type: 'open', text });
+    let isReady = false;
+    const ready = () => (isReady = true);
+    next.then(ready, ready);
     return {
+      get isReady() {
+        return isReady;
+      },
       allowed: () => next,
       accept: id => {
         next = this.#ask(text, { type: 'accept', text, id });

@@ -7,6 +7,8 @@
 //    prompt. Of several prompts the one that came first and the one that is nearest to its end take turns.
 // 4. What begins alike. A text waits while another computes a beginning that it shares, and then copies it.
 // 5. A text whose caller has left is out before the next run.
+// 6. A text in a form has it from when it comes, so that nobody else takes its place among the forms, and is let in when it is ready.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { bytesOfPiece, type Language } from '@vectorium/nets';
 import type { GenerateOptions, GeneratedPiece, GeneratedToken } from '../types.ts';
 import { AnswerText } from './answer-text.ts';
@@ -24,6 +26,8 @@ const largestPiece = 256;
 const promptSeen = 4;
 /** Beginnings that are longer are waited for. */
 const worthWaiting = 32;
+/** How often it is looked whether a form is ready, while nobody answers. */
+const formsPollMs = 10;
 
 export interface Asked {
   job: number;
@@ -32,12 +36,15 @@ export interface Asked {
   options: GenerateOptions;
 }
 
-interface Text extends Asked {
+interface Waiting extends Asked {
+  /** What its form allows. */
+  form: FormedText | null;
+}
+
+interface Text extends Waiting {
   cache: TextCache;
   sampler: Sampler;
   answer: AnswerText;
-  /** What its form allows. */
-  form: FormedText | null;
   /** Tokens that are not in the cache yet: what is left of the prompt, then the one that was drawn last. */
   ahead: number[];
   tokens: number;
@@ -58,7 +65,7 @@ export interface ScheduleParts {
 
 export class Schedule {
   readonly #parts: ScheduleParts;
-  readonly #waiting: Asked[] = [];
+  readonly #waiting: Waiting[] = [];
   readonly #texts: Text[] = [];
   /** Milliseconds that a token of a prompt takes, measured. */
   #tokenMs = 2;
@@ -73,12 +80,13 @@ export class Schedule {
   }
 
   add(asked: Asked): void {
-    this.#waiting.push(asked);
+    const form = this.#formOf(asked);
+    if (form !== undefined) this.#waiting.push({ ...asked, form });
   }
 
   cancel(job: number): void {
     const waiting = this.#waiting.findIndex(each => each.job === job);
-    if (waiting >= 0) this.#waiting.splice(waiting, 1);
+    if (waiting >= 0) this.#waiting.splice(waiting, 1)[0]?.form?.close();
     const text = this.#texts.find(each => each.job === job);
     if (text) this.#leave(text);
   }
@@ -86,7 +94,7 @@ export class Schedule {
   /** All jobs, which end here. */
   clear(): number[] {
     const jobs = [...this.#waiting, ...this.#texts].map(({ job }) => job);
-    this.#waiting.length = 0;
+    for (const { form } of this.#waiting.splice(0)) form?.close();
     for (const text of this.#texts.slice()) this.#leave(text);
     return jobs;
   }
@@ -96,7 +104,10 @@ export class Schedule {
     this.#admit();
     const going = this.#texts.filter(({ tokens }) => tokens > 0);
     const prompt = this.#nextPrompt();
-    if (going.length === 0 && !prompt) throw new Error('what waits does not fit the memory for texts');
+    if (going.length === 0 && !prompt) {
+      if (this.#waiting.every(isReady)) throw new Error('what waits does not fit the memory for texts');
+      return void (await sleep(formsPollMs));
+    }
     const rows = going.map(({ cache, ahead }): Row => ({ cache, ids: ahead.slice() }));
     const piece = prompt && { cache: prompt.cache, ids: this.#pieceOf(prompt, going.length > 0) };
     const started = performance.now();
@@ -115,21 +126,15 @@ export class Schedule {
     for (const asked of this.#waiting.slice()) {
       if (this.#texts.length >= places) return;
       const { ids, adapter, options } = asked;
-      if (this.#isBeingComputed(asked)) continue;
+      if (!isReady(asked) || this.#isBeingComputed(asked)) continue;
       const cache = pool.open(ids, { capacity: ids.length + options.maxTokens, adapter });
       // Whoever comes later waits as well, or one that needs much would wait for ever.
       if (!cache) return;
       this.#waiting.splice(this.#waiting.indexOf(asked), 1);
-      const form = this.#formOf(asked);
-      if (form === undefined) {
-        pool.close(cache);
-        continue;
-      }
       this.#texts.push({
         ...asked,
         cache,
         sampler: new Sampler(options, ids),
-        form,
         answer: new AnswerText(each => language.tokenizer.decode(each), options.stop, ids.slice(-promptSeen)),
         ahead: ids.slice(cache.length),
         tokens: 0,
@@ -199,10 +204,12 @@ export class Schedule {
     }
   }
 
-  /** A text whose form is lost ends, and others go on. */
+  /** A text whose form is lost ends, or which can't go on in it, and others go on. */
   async #allowed(text: Text, form: FormedText): Promise<Allowed | null> {
     try {
-      return await form.allowed();
+      const allowed = await form.allowed();
+      if (allowed.every(bits => bits === 0)) throw new Error('no token of the model goes on with the form');
+      return allowed;
     } catch (error) {
       this.#parts.failed(text.job, error instanceof Error ? error.message : String(error));
       this.#leave(text);
@@ -233,3 +240,5 @@ export class Schedule {
     text.form?.close();
   }
 }
+
+const isReady = ({ form }: Waiting): boolean => form?.isReady ?? true;
