@@ -106,6 +106,25 @@ export const messages = z
   .max(10_000)
   .transform(all => all.map(({ role, ...message }) => ({ role: role === 'developer' ? 'system' : role, ...message })));
 
+const tokenIds = z
+  .array(
+    z
+      .int()
+      .min(0)
+      .max(2 ** 31 - 1),
+  )
+  .min(1);
+const mostPrompts = 64;
+const completionPrompts = z
+  .union(
+    [z.string(), z.array(z.string()).min(1).max(mostPrompts), tokenIds, z.array(tokenIds).min(1).max(mostPrompts)],
+    `must be a text, a list of token ids, or up to ${mostPrompts} of either`,
+  )
+  .transform((given): (string | number[])[] => {
+    if (typeof given === 'string') return [given];
+    return given.every(each => typeof each === 'number') ? [given] : given;
+  });
+
 const usage = z.object({ prompt_tokens: z.int(), completion_tokens: z.int(), total_tokens: z.int() });
 const finishReason = z.enum(['stop', 'length']);
 const chance = z.object({ token: z.string(), logprob: z.number(), bytes: z.array(z.int()).nullable() });
@@ -186,13 +205,11 @@ const completions = defineRoute({
   id: 'createCompletion',
   path: '/v1/completions',
   summary: 'A text, continued by a language model',
-  description: 'One prompt, as it is: no template is put around it.',
+  description:
+    'Prompts as they are: no template is put around them. Of several, the choices of the first come first. A prompt of token ids has what the tokenizer puts before a text only if it is among them.',
   body: z.object({
     ...common,
-    prompt: z
-      .union([z.string(), z.array(z.string()).length(1, 'must be one text')], 'must be one text, not tokens or several')
-      .transform(given => (typeof given === 'string' ? given : (given[0] ?? '')))
-      .refine(given => given !== '', 'is empty'),
+    prompt: completionPrompts,
     logprobs: optional(z.int().min(0).max(20)),
     echo: unsupported(),
     suffix: unsupported(),

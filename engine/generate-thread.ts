@@ -30,6 +30,7 @@ const stacks = new AdapterStacks();
 const sets = new Map<boolean, Sessions>();
 const made: InferenceSession[] = [];
 let language: Language | null = null;
+let vocabulary = 0;
 let pool: CachePool | null = null;
 let groups: Groups | null = null;
 let schedule: Schedule | null = null;
@@ -56,6 +57,7 @@ async function answer(message: ToGenerate): Promise<void> {
     case 'create': {
       const { config } = await compiled(false);
       language = await openLanguage(data.path);
+      ({ vocabulary } = config);
       const { prompt, next } = sessionsOf(false);
       await Promise.all([prompt(), next()]);
       pool = new CachePool(config, message.cacheBytes);
@@ -65,7 +67,7 @@ async function answer(message: ToGenerate): Promise<void> {
         send({ type: 'piece', job, piece: told });
       const failed = (job: number, reason: string) => send({ type: 'failed', job, message: reason });
       const pieces = language.tokenizer.pieces?.() ?? null;
-      forms = pieces && formsOf(pieces, language, config.vocabulary);
+      forms = pieces && formsOf(pieces, language);
       schedule = new Schedule({ runner, pool, forms, language, pieces, places, piece, failed });
       return send({ type: 'created', tokenBytes: pool.bytesOf(1) });
     }
@@ -116,6 +118,11 @@ async function turn(): Promise<void> {
 function encoded({ prompt }: ToGenerate & { type: 'encode' }): { ids: Int32Array } | { ids: null; refusal: string } {
   if (!language) throw new Error('no model was created');
   const { tokenizer, encodeChat } = language;
+  if ('ids' in prompt) {
+    const unknown = prompt.ids.find(id => id >= vocabulary);
+    if (unknown === undefined) return { ids: Int32Array.from(prompt.ids) };
+    return { ids: null, refusal: `token ${unknown} is none of the ${vocabulary} that the model has` };
+  }
   if ('text' in prompt) {
     const { ids } = tokenizer.encode(prompt.text);
     return { ids: Int32Array.from([...tokenizer.before, ...ids]) };
@@ -130,7 +137,7 @@ function encoded({ prompt }: ToGenerate & { type: 'encode' }): { ids: Int32Array
 }
 
 /** None for a tokenizer whose tokens stand for no bytes that could be looked at one by one. */
-function formsOf(known: readonly string[], { ends }: Language, vocabulary: number): Forms {
+function formsOf(known: readonly string[], { ends }: Language): Forms {
   // Models have a row or two more than there are tokens.
   const pieces = Array.from({ length: vocabulary }, (_, id) => known[id] ?? '');
   return new Forms({ pieces, ends: [...ends].filter(id => id < vocabulary) });

@@ -31,7 +31,7 @@ export interface AdapterHandle {
 }
 
 /** A conversation, written by the model's template, or a text that is to be continued. */
-export type Prompt = { messages: { role: string; content: string }[] } | { text: string };
+export type Prompt = { messages: { role: string; content: string }[] } | { text: string } | { ids: readonly number[] };
 
 export interface SamplingOptions {
   /** 0: always the likeliest. */

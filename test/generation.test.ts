@@ -128,7 +128,39 @@ test(
     const complete = (body: object) =>
       client.completions.create({ model: 'tiny', prompt: 'Hi', max_tokens: 1, ...body });
     expect((await complete({ suffix: '', echo: false, best_of: 1 })).usage?.completion_tokens).toBe(1);
-    await expect(complete({ prompt: [1, 2] })).rejects.toThrow('prompt must be one text, not tokens or several');
+    const several = (prompts: unknown, also: object = {}) =>
+      complete({ prompt: prompts, temperature: 0, max_tokens: 8, ...also });
+    const both = await several([prompt, 'ab'], { n: 2 });
+    expect(both.choices.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
+    expect(both.choices.slice(0, 2).map(choice => choice.text)).toEqual([said, said]);
+    expect(both.choices[2]?.text).toBe((await several('ab')).choices[0]?.text);
+    expect(both.usage).toMatchObject({ prompt_tokens: prompt.length + 2, completion_tokens: 32 });
+    const ids = text?.ids ?? [];
+    const ofIds = await several([ids, ids.slice(0, 3), ...Array.from({ length: 10 }, () => ids)]);
+    expect(ofIds.choices).toHaveLength(12);
+    expect(ofIds.choices[0]?.text).toBe(said);
+    expect(ofIds.choices[11]?.text).toBe(said);
+    expect((await several(ids)).choices.map(choice => choice.text)).toEqual([said]);
+    const streamed = await Array.fromAsync(
+      await client.completions.create({
+        model: 'tiny',
+        prompt: [prompt, 'ab'],
+        temperature: 0,
+        max_tokens: 8,
+        stream: true,
+        stream_options: { include_usage: true },
+      }),
+    );
+    const of = (index: number) =>
+      streamed.flatMap(({ choices }) => choices.filter(choice => choice.index === index).map(each => each.text));
+    expect(of(0).join('')).toBe(said);
+    expect(of(1).join('')).toBe(both.choices[2]?.text);
+    expect(streamed.at(-1)?.usage).toMatchObject({ prompt_tokens: prompt.length + 2, completion_tokens: 16 });
+    await expect(several([])).rejects.toThrow('prompt must be a text, a list of token ids, or up to 64 of either');
+    await expect(several(['a', [1]])).rejects.toMatchObject({ status: 400, param: 'prompt[1]' });
+    await expect(several(['a', ''])).rejects.toThrow('prompt[1] is empty');
+    await expect(several([1, 99_999])).rejects.toThrow(/prompt: token 99999 is none of the \d+ that the model has/);
+    await expect(several([prompt, 'x'.repeat(200)])).rejects.toMatchObject({ param: 'prompt[1]' });
     await expect(create({ temperature: 3 })).rejects.toMatchObject({ param: 'temperature' });
   },
 );

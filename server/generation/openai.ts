@@ -8,6 +8,7 @@ import type { Generation } from './service.ts';
 
 export interface Asked {
   model: string;
+  /** Of all prompts. */
   choices: number;
   /** Whether the caller wants probabilities. */
   logprobs: boolean;

@@ -14,9 +14,10 @@ export function mountGenerationRoutes(app: App, parts: GenerationParts & { langu
       logprobs: body.logprobs ? (body.top_logprobs ?? 0) : null,
       form: formOf(body.response_format),
     });
-    const request = { prompt: { messages: body.messages }, place: 'messages', choices: body.n, options };
+    const prompts = [{ prompt: { messages: body.messages }, place: 'messages' }];
+    const request = { prompts, choices: body.n, options };
     const generation = await beginGeneration(parts, model, request, askedBy(context, routes.createChatCompletion));
-    const asked = askedOf(body, body.logprobs);
+    const asked = askedOf(body, { choices: body.n, logprobs: body.logprobs });
     if (!body.stream) return chatAnswer(generation, asked);
     const chunks = chatChunks(await firstSaid(generation), asked);
     return eventStream(chunks, error => errorAnswer(error, context.reply));
@@ -26,9 +27,13 @@ export function mountGenerationRoutes(app: App, parts: GenerationParts & { langu
     const { body } = context;
     const model = await parts.languageModels.find(body.model, context.caller);
     const options = optionsOf(body, { logprobs: body.logprobs ?? null });
-    const request = { prompt: { text: body.prompt }, place: 'prompt', choices: body.n, options };
+    const prompts = body.prompt.map((each, i) => ({
+      prompt: typeof each === 'string' ? { text: each } : { ids: each },
+      place: body.prompt.length === 1 ? 'prompt' : `prompt[${i}]`,
+    }));
+    const request = { prompts, choices: body.n, options };
     const generation = await beginGeneration(parts, model, request, askedBy(context, routes.createCompletion));
-    const asked = askedOf(body, body.logprobs !== undefined);
+    const asked = askedOf(body, { choices: body.n * prompts.length, logprobs: body.logprobs !== undefined });
     if (!body.stream) return textAnswer(generation, asked);
     const chunks = textChunks(await firstSaid(generation), asked);
     return eventStream(chunks, error => errorAnswer(error, context.reply));
@@ -49,12 +54,8 @@ function askedBy(
 }
 
 function askedOf(
-  {
-    model,
-    n,
-    stream_options: streaming,
-  }: { model: string; n: number; stream_options?: { include_usage: boolean } | undefined },
-  logprobs: boolean,
+  { model, stream_options: streaming }: { model: string; stream_options?: { include_usage: boolean } | undefined },
+  answers: Pick<Asked, 'choices' | 'logprobs'>,
 ): Asked {
-  return { model, choices: n, logprobs, includeUsage: streaming?.include_usage ?? false };
+  return { model, ...answers, includeUsage: streaming?.include_usage ?? false };
 }

@@ -23,10 +23,13 @@ export interface SamplingFields {
   seed?: number | undefined;
 }
 
-export interface PromptAsked {
-  prompt: Prompt;
-  /** Where it stands in the request, for errors. */
-  place: string;
+export interface PromptsAsked {
+  prompts: readonly {
+    prompt: Prompt;
+    /** Where it stands in the request, for errors. */
+    place: string;
+  }[];
+  /** Answers of each prompt. */
   choices: number;
   options: GenerateOptions;
 }
@@ -39,8 +42,10 @@ export interface GenerationAsked {
 }
 
 export interface Generation {
+  /** Of all prompts. */
   promptTokens: number;
-  /** Pieces of all answers as they come; the last of each has its end. Charged when the iteration is over, however it ends. */
+  /** Pieces of all answers as they come, those of the first prompt being the first choices; the last of each has its end. Charged when the
+   *  iteration is over, however it ends. */
   pieces: AsyncGenerator<{ choice: number; piece: GeneratedPiece }, void>;
 }
 
@@ -71,35 +76,40 @@ export function optionsOf(
   };
 }
 
-/** Throws ApiError for all that can be refused before anything is computed, with the money for the longest answer set aside. */
+/** Throws ApiError for all that can be refused before anything is computed, with the money for the longest answers set aside. */
 export async function beginGeneration(
   { engine, ledger }: GenerationParts,
   model: LanguageModel,
-  { prompt: given, place, choices, options: wanted }: PromptAsked,
+  { prompts: given, choices, options: wanted }: PromptsAsked,
   { caller, route, requestId, signal }: GenerationAsked,
 ): Promise<Generation> {
   const { handle, adapter } = model;
   const startedAt = performance.now();
-  const refused = (message: string) => new ApiError('INVALID_PARAMETER', { message, param: place });
-  const prompt = await translated(() => engine.encodePrompt(handle, given, signal)).catch((error: unknown) => {
-    throw error instanceof ApiError && error.code === 'INVALID_PARAMETER'
-      ? refused(`${place}: ${error.message}`)
-      : error;
-  });
+  const prompts: { ids: Int32Array; maxTokens: number }[] = [];
+  for (const { prompt, place } of given) {
+    const refused = (message: string) => new ApiError('INVALID_PARAMETER', { message, param: place });
+    const ids = await translated(() => engine.encodePrompt(handle, prompt, signal)).catch((error: unknown) => {
+      throw error instanceof ApiError && error.code === 'INVALID_PARAMETER'
+        ? refused(`${place}: ${error.message}`)
+        : error;
+    });
+    const room = handle.maxTokens - ids.length;
+    if (ids.length === 0) throw refused(`${place} is empty`);
+    if (room < 1)
+      throw refused(
+        `${place} has ${ids.length} tokens; ${model.name} takes ${handle.maxTokens} together with its answer`,
+      );
+    prompts.push({ ids, maxTokens: Math.min(wanted.maxTokens, room) });
+  }
   const { form } = wanted;
   if (form !== null) await translated(() => engine.checkForm(handle, form, signal));
-  const promptTokens = prompt.length;
-  const room = handle.maxTokens - promptTokens;
-  if (promptTokens === 0) throw refused(`${place} is empty`);
-  if (room < 1)
-    throw refused(
-      `${place} has ${promptTokens} tokens; ${model.name} takes ${handle.maxTokens} together with its answer`,
-    );
-  const maxTokens = Math.min(wanted.maxTokens, room);
+  const promptTokens = prompts.reduce((sum, { ids }) => sum + ids.length, 0);
+  const longest = prompts.reduce((sum, { maxTokens }) => sum + choices * maxTokens, 0);
   const costOf = (generated: number) =>
     BigInt(promptTokens) * model.promptPicodollars + BigInt(generated) * caller.account.plan.generatedTokenPicodollars;
-  const reservation = await reserve(ledger, caller, costOf(choices * maxTokens));
-  const tokens = Array.from({ length: choices }, () => 0);
+  const reservation = await reserve(ledger, caller, costOf(longest));
+  const wholes = prompts.flatMap(prompt => Array.from({ length: choices }, () => prompt));
+  const tokens = wholes.map(() => 0);
   let begun = false;
   const all = pieces();
   // What is not read to its end has no end of its own.
@@ -116,18 +126,20 @@ export async function beginGeneration(
     let failed = false;
     const leave = new AbortController();
     const until = AbortSignal.any([signal, leave.signal]);
-    const answers = tokens.map((_, choice) =>
+    const answers = wholes.map(({ ids, maxTokens }, choice) =>
       engine.generate(
         handle,
-        { prompt, adapter, options: { ...wanted, maxTokens, seed: wanted.seed + choice } },
+        { prompt: ids, adapter, options: { ...wanted, maxTokens, seed: wanted.seed + choice } },
         until,
       ),
     );
+    let going = answers.length;
     try {
       for await (const { choice, piece } of merged(answers)) {
         tokens[choice] = piece.tokens;
+        if (piece.ended) going--;
         // The end is told when it is paid.
-        if (piece.ended && tokens.length === 1) await settle();
+        if (going === 0) await settle();
         yield { choice, piece };
       }
     } catch (error) {
@@ -178,17 +190,23 @@ function hasLeft({ aborted, reason }: AbortSignal): boolean {
   return aborted && reason instanceof ApiError && reason.code === 'CLIENT_CLOSED_REQUEST';
 }
 
+/** A model's places; more at once would only take the queue from others. */
+const answeredAtOnce = 8;
+
 /** What several give, as it comes. */
 async function* merged(
   answers: readonly AsyncGenerator<GeneratedPiece>[],
 ): AsyncGenerator<{ choice: number; piece: GeneratedPiece }> {
   const nextOf = async (choice: number) => ({ choice, result: await answers[choice]?.next() });
-  const pending = new Map(answers.map((_, choice) => [choice, nextOf(choice)]));
+  let begun = Math.min(answeredAtOnce, answers.length);
+  const pending = new Map(Array.from({ length: begun }, (_, choice) => [choice, nextOf(choice)]));
   try {
     while (pending.size > 0) {
       const { choice, result } = await Promise.race(pending.values());
-      if (!result || result.done) pending.delete(choice);
-      else {
+      if (!result || result.done) {
+        pending.delete(choice);
+        if (begun < answers.length) pending.set(begun, nextOf(begun++));
+      } else {
         pending.set(choice, nextOf(choice));
         yield { choice, piece: result.value };
       }

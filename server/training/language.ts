@@ -7,7 +7,6 @@ import type { Prompt } from '@vectorium/engine';
 import {
   beginGeneration,
   collected,
-  type Generation,
   type GenerationParts,
   type LanguageModel,
   openBase,
@@ -109,46 +108,21 @@ export async function answerPrompts(
   model: LanguageModel,
   { prompts, fields, asked }: { prompts: Prompt[]; fields: SamplingFields; asked: PredictAsked },
 ) {
-  const leave = new AbortController();
-  const signal = AbortSignal.any([asked.signal, leave.signal]);
-  const begin = (prompt: Prompt, index: number) => {
-    const seed = fields.seed === undefined ? {} : { seed: fields.seed + index };
-    const options = optionsOf({ ...fields, ...seed }, { logprobs: null });
-    const place = `input.data[${index}]`;
-    return beginGeneration(parts, model, { prompt, place, choices: 1, options }, { ...asked, signal });
-  };
-  const answers: Awaited<ReturnType<typeof answerOf>>[] = [];
-  try {
-    const begun: Generation[] = [];
-    for (const [index, prompt] of prompts.entries()) begun.push(await begin(prompt, index));
-    const waiting = begun.entries();
-    const answerNext = async () => {
-      for (const [index, generation] of waiting) answers[index] = await answerOf(generation);
-    };
-    await Promise.all(Array.from({ length: answeredAtOnce }, answerNext));
-  } catch (error) {
-    leave.abort(error);
-    throw error;
-  }
-  const [prompted, generated] = [sum(answers.map(each => each.promptTokens)), sum(answers.map(each => each.tokens))];
+  const placed = prompts.map((prompt, index) => ({ prompt, place: `input.data[${index}]` }));
+  const request = { prompts: placed, choices: 1, options: optionsOf(fields, { logprobs: null }) };
+  const generation = await beginGeneration(parts, model, request, asked);
+  const answers = await collected(generation, prompts.length);
+  const generated = answers.reduce((sum, { tokens }) => sum + tokens, 0);
   return {
     predictions: answers.map(({ text, ended }) => ({ text, finish_reason: ended })),
     usage: {
       rows: prompts.length,
-      prompt_tokens: prompted,
+      prompt_tokens: generation.promptTokens,
       completion_tokens: generated,
-      total_tokens: prompted + generated,
+      total_tokens: generation.promptTokens + generated,
     },
   };
 }
-
-async function answerOf(generation: Generation) {
-  const [choice] = await collected(generation, 1);
-  if (!choice) throw new Error('one choice was asked for');
-  return { promptTokens: generation.promptTokens, ...choice };
-}
-
-const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
 /** A text is what a user says, unless the model was trained on plain texts, which it continues. */
 export function promptsOf({ ready }: ReadyModel, given: readonly unknown[]): Prompt[] {
@@ -165,5 +139,3 @@ export function promptsOf({ ready }: ReadyModel, given: readonly unknown[]): Pro
 
 /** Prompts of a request at most: each waits for its answer. */
 export const maxPrompts = 64;
-/** A model's places; more at once would only take the queue from others. */
-const answeredAtOnce = 8;
