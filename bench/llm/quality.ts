@@ -1,7 +1,7 @@
 // Whether a fine-tuning here learns what PEFT's does: `node bench/llm/quality.ts <model.gguf> [q4|q8|f32]`.
 //
 // Both teach the same base a LoRA of rank 16 on the same prompts and answers (countries of world-countries), with the same samples in a
-// step, number of steps, rates and optimiser, from two seeds each. PyTorch then measures all adapters, ours as the server gives them
+// step, number of steps, rates and optimiser, from four seeds each. PyTorch then measures all adapters, ours as the server gives them
 // away, on countries that none was taught: the loss of a token of an answer.
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -15,7 +15,7 @@ import { openTraining } from '@vectorium/training';
 import { environment } from '../python.ts';
 
 const THREADS = 2;
-const SEEDS = [1, 2];
+const SEEDS = [1, 2, 3, 4];
 const [TAUGHT, HELD_OUT] = [100, 40];
 const settings = { epochs: 1, batchSize: 10, learningRate: 1e-3 };
 const [path = '', precision = 'q8'] = process.argv.slice(2);

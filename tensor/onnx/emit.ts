@@ -1,14 +1,8 @@
 // Writes expressions as an ONNX model: one total table from operators to ONNX nodes, walked from the outputs.
 import { computedFrom, type Expression, inOrder, type Operator, type Tensor } from '../expression.ts';
-import { type Dimension, product, type Shape } from '../shape.ts';
-import {
-  type Attribute,
-  modelBytes,
-  ONNX_TYPE,
-  type OnnxGraph,
-  type OnnxInitializer,
-  type OnnxNode,
-} from './messages.ts';
+import { matmulInt8 } from './int8.ts';
+import { type Attribute, modelBytes, ONNX_TYPE, type OnnxGraph, type OnnxNode } from './messages.ts';
+import { type Emit, floats, type Rules, Scope } from './scope.ts';
 
 /** One ONNX model (opset 21) that computes `outputs` from the inputs that they reach. The same expressions give the same
  *  bytes. Parameters stay in their files, whose names are relative to wherever the model is put. */
@@ -17,7 +11,7 @@ export const toOnnx = (outputs: Readonly<Record<string, Tensor>>): Uint8Array =>
 export function toGraph(outputs: Readonly<Record<string, Tensor>>): OnnxGraph {
   const ordered = inOrder(Object.values(outputs), new Set(), computedFrom);
   const inputs = ordered.filter(tensor => tensor.op === 'input');
-  const scope = new Scope(inputs);
+  const scope = new Scope(inputs, RULES);
   for (const tensor of ordered) scope.emit(tensor);
   const renamed = new Map<string, string>();
   for (const [name, tensor] of Object.entries(outputs)) {
@@ -53,159 +47,6 @@ function rename(nodes: readonly OnnxNode[], names: ReadonlyMap<string, string>):
   });
 }
 
-type Domain = 'com.microsoft' | 'ai.onnx.ml';
-
-interface NodeOptions {
-  attributes?: Readonly<Record<string, Attribute>>;
-  domain?: Domain;
-  outputs?: readonly string[];
-}
-
-/** The graph as it grows, or the body of a loop in it: names are given in order of appearance, so that they don't change
- *  between runs. Weights, constants and lengths belong to the whole graph, also when a body needs them. */
-class Scope {
-  readonly nodes: OnnxNode[] = [];
-  readonly initializers: OnnxInitializer[] = [];
-  readonly #around: Scope | undefined;
-  readonly #root: Scope;
-  readonly #names = new Map<Tensor, readonly string[]>();
-  readonly #taken = new Set<string>();
-  readonly #runtimeSizes = new Map<string, string>();
-  readonly #integers = new Map<string, string>();
-  readonly #numbers = new Map<number, string>();
-  readonly #once = new Map<string, readonly string[]>();
-  readonly #inputs: readonly Expression<'input'>[];
-  #count = 0;
-
-  constructor(inputs: readonly Expression<'input'>[], around?: Scope) {
-    this.#inputs = inputs;
-    this.#around = around;
-    this.#root = around ? around.#root : this;
-    if (!around) for (const { attributes } of inputs) this.claim(attributes.name);
-  }
-
-  /** The body of a loop, which sees what is around it. */
-  body(): Scope {
-    return new Scope(this.#inputs, this);
-  }
-
-  /** Gives a variable of a body its name. */
-  bind(variable: Tensor): string {
-    const name = this.fresh(variable.op);
-    this.#names.set(variable, [name]);
-    return name;
-  }
-
-  emit(tensor: Tensor): void {
-    const of = computedFrom(tensor).map(operand => this.nameOf(operand));
-    // The table's row for `op` takes exactly the expression that has this `op`.
-    const rule = EMIT[tensor.op] as Emit<Operator>;
-    this.#names.set(tensor, rule(this, tensor as Expression<Operator>, of));
-  }
-
-  nameOf(tensor: Tensor, index = 0): string {
-    const name = this.#names.get(tensor)?.[index] ?? this.#around?.nameOf(tensor, index);
-    if (name === undefined) throw new Error(`toOnnx: ${tensor.op} has no result ${index}`);
-    return name;
-  }
-
-  node(operator: string, inputs: readonly string[], { attributes = {}, domain, outputs }: NodeOptions = {}): string[] {
-    const names = outputs ?? [this.fresh(operator)];
-    this.nodes.push({ operator, domain: domain ?? '', inputs, outputs: names, attributes });
-    return [...names];
-  }
-
-  /** As `node`, for an operator with one result that another node takes. */
-  value(operator: string, inputs: readonly string[], options: NodeOptions = {}): string {
-    const [name] = this.node(operator, inputs, options);
-    if (name === undefined) throw new Error(`toOnnx: ${operator} has no result`);
-    return name;
-  }
-
-  initializer(initializer: OnnxInitializer): string {
-    this.#root.initializers.push(initializer);
-    return initializer.name;
-  }
-
-  fresh(stem: string): string {
-    let name = '';
-    do name = `${stem}_${this.#root.#count++}`;
-    while (this.#root.#taken.has(name));
-    return this.claim(name);
-  }
-
-  claim(name: string): string {
-    if (this.#root.#taken.has(name)) throw new Error(`toOnnx: two values are named ${name}`);
-    this.#root.#taken.add(name);
-    return name;
-  }
-
-  /** A constant list of i64, shared by all that need the same one. */
-  integers(values: readonly number[]): string {
-    const key = values.join();
-    const data = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
-    const name =
-      this.#root.#integers.get(key) ??
-      this.initializer({ name: this.fresh('integers'), dtype: 'i64', shape: [values.length], data });
-    this.#root.#integers.set(key, name);
-    return name;
-  }
-
-  /** A constant number, shared by all that need the same one: ONNX Runtime sees only then that two nodes compute the same. */
-  number(value: number): string {
-    const name =
-      this.#root.#numbers.get(value) ??
-      this.initializer({ name: this.fresh('number'), dtype: 'f32', shape: [], data: floats([value]) });
-    this.#root.#numbers.set(value, name);
-    return name;
-  }
-
-  /** The values that `make` gives, made by the first who asks for `key`. */
-  once(key: string, make: () => readonly string[]): readonly string[] {
-    const values = this.#once.get(key) ?? make();
-    this.#once.set(key, values);
-    return values;
-  }
-
-  /** A shape as a list of i64. One unknown is left to ONNX as −1 where `infer` allows it. */
-  shape(shape: Shape, infer = false): string {
-    const unknown = shape.filter(dimension => typeof dimension === 'string');
-    const known = shape.every(dimension => dimension !== 0);
-    if (unknown.length === 0 || (infer && unknown.length === 1 && known))
-      return this.integers(shape.map(dimension => (typeof dimension === 'number' ? dimension : -1)));
-    return this.#root.value(
-      'Concat',
-      shape.map(dimension => this.size(dimension)),
-      { attributes: { axis: 0 } },
-    );
-  }
-
-  /** One dimension as a list of one i64; a named one is read off the first input that has it. */
-  size(dimension: Dimension): string {
-    if (typeof dimension === 'number') return this.integers([dimension]);
-    if (this.#root !== this) return this.#root.size(dimension);
-    const known = this.#runtimeSizes.get(dimension);
-    if (known !== undefined) return known;
-    const factors = dimension.split('*');
-    const [first = '', ...rest] = factors.map(factor =>
-      factors.length === 1 ? this.#readSize(factor) : this.size(Number(factor) || factor),
-    );
-    const name = rest.reduce((a, b) => this.value('Mul', [a, b]), first);
-    this.#runtimeSizes.set(dimension, name);
-    return name;
-  }
-
-  #readSize(dimension: string): string {
-    for (const { attributes, shape } of this.#inputs) {
-      const axis = shape.indexOf(dimension);
-      if (axis >= 0) return this.value('Shape', [attributes.name], { attributes: { start: axis, end: axis + 1 } });
-    }
-    throw new Error(`toOnnx: no input has the dimension ${dimension}, so its length can't be known`);
-  }
-}
-
-type Emit<O extends Operator> = (scope: Scope, tensor: Expression<O>, of: readonly string[]) => readonly string[];
-
 const plain =
   <O extends Operator>(
     operator: string,
@@ -220,7 +61,7 @@ const microsoft = <O extends Operator>(
   attributes?: (tensor: Expression<O>) => Record<string, Attribute>,
 ): Emit<O> => plain(operator, attributes, 'com.microsoft');
 
-const EMIT: { readonly [O in Operator]: Emit<O> } = {
+const RULES: Rules = {
   input: (_, { attributes }) => [attributes.name],
   constant: (scope, { attributes: { data }, shape, dtype }) => [
     scope.initializer({
@@ -379,41 +220,7 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
       domain: 'com.microsoft',
     });
   },
-  matmulInt8: (
-    scope,
-    { of: [from, values], shape, attributes: { parts, unit: known } },
-    [x = '', whole = '', scales = ''],
-  ) => {
-    const [inner = 0, rows = 0] = (values?.shape ?? []).map(Number);
-    const byColumn = scales || scope.value('Expand', [scope.number(1), scope.integers([rows])]);
-    if (known !== null) {
-      const [zero, step] = [
-        scope.value('Cast', [scope.number(128)], { attributes: { to: ONNX_TYPE.u8 } }),
-        scope.number(known),
-      ];
-      const [rounded = ''] = scope.once(`${x} in units of ${known}`, () => [
-        scope.value('QuantizeLinear', [x, step, zero]),
-      ]);
-      return scope.node('MatMulIntegerToFloat', [rounded, whole, step, byColumn, zero], { domain: 'com.microsoft' });
-    }
-    // ONNX Runtime computes it once for each product that takes it, if it is written more than once.
-    const [unit = '', ofRows = '', ...quantised] = scope.once(`${x} in ${parts} parts`, () => {
-      const all = scope.value('Reshape', [x, scope.integers([-1, inner])]);
-      const [, scale] = from?.op === 'rmsNorm' ? from.of : [];
-      return scale
-        ? unitOfNorm(scope, all, { scale: scope.nameOf(scale), inner, parts })
-        : unitsOfRows(scope, all, { rows: product(shape.slice(0, -1)), parts });
-    });
-    const products = quantised.map((part, i) => {
-      const own = ofRows ? scope.number(INT8_UNIT ** i) : scope.value('Mul', [unit, scope.number(INT8_UNIT ** i)]);
-      return scope.value('MatMulIntegerToFloat', [part, whole, own, byColumn, int8Zero(scope)], {
-        domain: 'com.microsoft',
-      });
-    });
-    const summed = products.reduce((a, b) => scope.value('Add', [a, b]));
-    const result = ofRows ? scope.value('Mul', [summed, ofRows]) : summed;
-    return scope.node('Reshape', [result, scope.shape(shape, true)]);
-  },
+  matmulInt8,
   gatherBlockQuantized: microsoft('GatherBlockQuantized', ({ attributes: { bits, blockSize } }) => ({
     bits,
     block_size: blockSize,
@@ -528,59 +335,3 @@ const EMIT: { readonly [O in Operator]: Emit<O> } = {
     return scope.node('Reshape', [x, scope.value('Add', [scope.shape(shape), zero])]);
   },
 };
-
-/** Rows of `matmulInt8` become whole numbers from 64 − 63 to 64 + 63; what a part leaves is at most half of its unit, so that
- *  the unit of the next is a 126th. */
-const [INT8_ZERO, INT8_MOST] = [64, 63];
-const INT8_UNIT = 1 / (2 * INT8_MOST);
-
-const int8Zero = (scope: Scope) => scope.value('Cast', [scope.number(INT8_ZERO)], { attributes: { to: ONNX_TYPE.u8 } });
-
-/** The parts of [rows, inner] with a unit for each row, which is its largest value: no unit for all, the rows' units [rows, 1],
- *  then the parts u8. */
-function unitsOfRows(scope: Scope, all: string, { rows, parts }: { rows: Dimension; parts: number }): string[] {
-  // Two reductions only read, where an absolute value would be written.
-  const [most = '', least = ''] = ['ReduceMax', 'ReduceMin'].map(operator =>
-    scope.value(operator, [all, scope.integers([-1])], { attributes: { keepdims: 0 } }),
-  );
-  // A row of zeros has a unit too.
-  const largest = scope.value('Max', [most, scope.value('Neg', [least]), scope.number(1e-30)]);
-  const unit = scope.value('Mul', [largest, scope.number(1 / INT8_MOST)]);
-  const [zeros = ''] = scope.once(`zeros of ${rows} rows`, () => [
-    scope.value('Expand', [int8Zero(scope), scope.value('Shape', [unit])]),
-  ]);
-  const whole = partsOf(scope, all, { unit, zeros, parts });
-  return ['', scope.value('Unsqueeze', [unit, scope.integers([1])]), ...whole];
-}
-
-/** The same of what a norm gives, which is at most √inner of its scale: that unit for all rows, nothing, then the parts. */
-function unitOfNorm(
-  scope: Scope,
-  all: string,
-  { scale, inner, parts }: { scale: string; inner: number; parts: number },
-): string[] {
-  const largest = scope.value('ReduceMax', [scope.value('Abs', [scale])], { attributes: { keepdims: 0 } });
-  const reached = scope.value('Mul', [largest, scope.number(Math.sqrt(inner) / INT8_MOST)]);
-  const unit = scope.value('Max', [reached, scope.number(1e-30)]);
-  return [unit, '', ...partsOf(scope, all, { unit, zeros: int8Zero(scope), parts })];
-}
-
-function partsOf(
-  scope: Scope,
-  all: string,
-  { unit, zeros, parts }: { unit: string; zeros: string; parts: number },
-): string[] {
-  const byRow = { attributes: { axis: 0 } };
-  const quantised: string[] = [];
-  let rest = all;
-  for (let part = 0; part < parts; part++) {
-    const own = part === 0 ? unit : scope.value('Mul', [unit, scope.number(INT8_UNIT ** part)]);
-    const whole = scope.value('QuantizeLinear', [rest, own, zeros], byRow);
-    quantised.push(whole);
-    if (part < parts - 1)
-      rest = scope.value('Sub', [rest, scope.value('DequantizeLinear', [whole, own, zeros], byRow)]);
-  }
-  return quantised;
-}
-
-const floats = (numbers: readonly number[]): Uint8Array => new Uint8Array(Float32Array.from(numbers).buffer);
