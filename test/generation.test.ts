@@ -315,6 +315,16 @@ test(
         body: { model_id: made.model_id, input: { data: [{ prompt: 'a' }] } },
       });
       expect(rowsRefused).toMatchObject({ status: 400, body: { code: 'INVALID_PARAMETER' } });
+
+      const formats = base_model === 'scratch' ? ['zip', 'onnx'] : ['zip', 'peft', 'gguf', 'onnx'];
+      for (const format of formats) {
+        const address = `${server.url}/api/v2/models/${made.model_id}/download?format=${format}`;
+        const taken = await fetch(address, { headers: { authorization: `Bearer ${key}` } });
+        const bytes = Buffer.from(await taken.arrayBuffer());
+        expect(taken.status, `${format}: ${bytes.toString('latin1', 0, 300)}`).toBe(200);
+        expect(bytes.toString('latin1', 0, 4)).toBe(format === 'gguf' ? 'GGUF' : 'PK\u0003\u0004');
+        if (format === 'onnx') expect(bytes.includes('onnx/model.onnx')).toBe(true);
+      }
     }
   },
 );

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { cacheNames, compileDecoder, type DecoderConfig, type Precision } from '@vectorium/nets';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { openLlama } from './llama.ts';
+import { productsGraph } from './products.ts';
 
 const CONTEXTS = [128, 512, 2048];
 const CALLERS = [1, 8];
@@ -39,11 +40,16 @@ try {
   );
   await prompt.release();
 
-  console.log('| callers | context | Vectorium ms (median) | tokens/s | llama.cpp ms (median) | tokens/s |');
+  const bare = precision === 'f32' ? null : await session(productsGraph(config, precision === 'q4' ? 'q4' : 'q8'));
+  const systems = ['Vectorium', ...(bare ? ['its products alone'] : []), ...(llama ? ['llama.cpp'] : [])];
+  console.log(
+    `| callers | context | ${systems.map(name => `${name} ms (median) | tokens/s`).join(' | ')} |\n|${'---|'.repeat(2 + 2 * systems.length)}`,
+  );
   const next = await session(graphs.next);
   for (const callers of CALLERS) {
     for (const context of CONTEXTS) {
       const pair: Steps[] = [ourSteps(next, { config, callers, context })];
+      if (bare) pair.push(productSteps(bare, callers, config.hidden));
       if (llama) pair.push(await llama.steps(callers, context, ROUNDS * STEPS + 8));
       const times = pair.map((): number[] => []);
       for (let round = 0; round < ROUNDS; round++)
@@ -59,6 +65,7 @@ try {
     }
   }
   await next.release();
+  await bare?.release();
   await llama?.close();
 } finally {
   if (!process.env['VECTORIUM_BENCH_COMPILED']) await rm(folder, { recursive: true });
@@ -68,8 +75,9 @@ function rate(tokens: number, ms: number): string {
   return `${((1000 * tokens) / ms).toFixed(0)} tokens/s`;
 }
 
-function session(path: string): Promise<InferenceSession> {
-  return InferenceSession.create(path, { intraOpNumThreads: 2 });
+function session(path: string | Uint8Array): Promise<InferenceSession> {
+  const options = { intraOpNumThreads: 2, logSeverityLevel: 3 } as const;
+  return typeof path === 'string' ? InferenceSession.create(path, options) : InferenceSession.create(path, options);
 }
 
 async function least(run: () => Promise<number>): Promise<number> {
@@ -116,6 +124,18 @@ async function promptTime(graph: InferenceSession, config: DecoderConfig): Promi
     fetches,
   );
   return performance.now() - start;
+}
+
+function productSteps(graph: InferenceSession, callers: number, hidden: number): Steps {
+  const x = new Tensor('float32', new Float32Array(callers * hidden).fill(0.5), [callers, hidden]);
+  return {
+    async step() {
+      const start = performance.now();
+      await graph.run({ x });
+      return performance.now() - start;
+    },
+    close: async () => {},
+  };
 }
 
 /** The last row of each cache is written again at every step: the time is that of this length. */

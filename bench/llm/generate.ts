@@ -2,7 +2,7 @@
 //
 // The time until the first token of a prompt of 500 tokens, and the rate at which 1 and 8 callers get tokens at a context of about
 // 128, both in turns with llama.cpp on the same file, threads and bits; the median and the best of the rounds. Then what vectors of
-// one short text take, alone and while eight callers are answered: `encoder` is the folder of a mean-pooled model of 384 dimensions.
+// one short text take, alone and while eight callers are answered, in turns: `encoder` is the folder of a mean-pooled model of 384 dimensions.
 // For llama.cpp see decode.ts.
 import { createEngine, type DecoderHandle, type GenerateOptions, type ModelHandle } from '@vectorium/engine';
 import { openLlama } from './llama.ts';
@@ -11,7 +11,7 @@ const PROMPT = 500;
 const CONTEXT = 128;
 const TOKENS = 24;
 const ROUNDS = 3;
-const VECTORS = 100;
+const VECTORS = 300;
 
 const [path = '', encoder] = process.argv.slice(2);
 const model: DecoderHandle = { id: 'bench', path, precision: 'q8', maxTokens: 8192 };
@@ -82,16 +82,27 @@ if (encoder) {
     prefixes: {},
   };
   await vectorTimes(handle, 20);
-  const idle = await vectorTimes(handle, VECTORS);
-  const over = new AbortController();
-  const callers = Array.from({ length: 8 }, async () => {
-    while (!over.signal.aborted) await answer(CONTEXT, TOKENS);
-  });
-  await new Promise(resolve => setTimeout(resolve, 1000));
-  const beside = await vectorTimes(handle, VECTORS);
-  over.abort();
-  await Promise.all(callers);
-  console.log(`a vector alone: ${percentiles(idle)}; beside eight answers: ${percentiles(beside)}`);
+  const idle: number[] = [];
+  const beside: number[] = [];
+  const ratios: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const alone = await vectorTimes(handle, VECTORS);
+    const over = new AbortController();
+    const callers = Array.from({ length: 8 }, async () => {
+      while (!over.signal.aborted) await answer(CONTEXT, TOKENS);
+    });
+    await new Promise(resolve => setTimeout(resolve, 1000));
+    const together = await vectorTimes(handle, VECTORS);
+    over.abort();
+    await Promise.all(callers);
+    idle.push(...alone);
+    beside.push(...together);
+    ratios.push(at(together, 0.99) / at(alone, 0.99));
+  }
+  const ratio = at(ratios, 0.5).toFixed(2);
+  console.log(
+    `a vector alone: ${percentiles(idle)}; beside eight answers: ${percentiles(beside)}; ratio of p99 ${ratio}`,
+  );
 }
 await engine.close();
 
@@ -128,9 +139,12 @@ function shown(values: readonly number[]): string {
 }
 
 function percentiles(times: readonly number[]): string {
-  const sorted = times.toSorted((a, b) => a - b);
-  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]?.toFixed(1);
-  return `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms`;
+  return `p50 ${at(times, 0.5).toFixed(1)} ms, p99 ${at(times, 0.99).toFixed(1)} ms`;
+}
+
+function at(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? NaN;
 }
 
 function megabytes(bytes: number): string {

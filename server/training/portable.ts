@@ -31,12 +31,14 @@ export function createPortable({ storage, training }: PortableParts) {
     const scratch = await storage.scratch();
     try {
       const target = join(scratch.path, 'model');
-      const files = adapter && (await adapter.open());
+      const opened = adapter && (await adapter.open());
       try {
         const { path, precision } = handle;
+        // Only what another process can be sent.
+        const files = opened && { weights: opened.weights, config: opened.config };
         await training.exportLanguage({ base: { path, precision }, adapter: files, target }, { signal });
       } finally {
-        files?.release();
+        opened?.release();
       }
       const entries = await entriesOf(target);
       for (const name of ['card.json', 'README.md']) {
