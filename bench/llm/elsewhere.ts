@@ -3,7 +3,7 @@
 // The folder has what `download` gives of a model that was trained over that file. The same prompts go to this engine and, as far as
 // they are there, to llama.cpp with adapter.gguf (VECTORIUM_BENCH_LLAMA: a folder with node-llama-cpp), to Transformers.js with the
 // ONNX folder (VECTORIUM_BENCH_TRANSFORMERS: a folder with @huggingface/transformers) and to PEFT. All take the likeliest token always;
-// shown is what each says, and up to which character that is what this engine says. They round otherwise: here in 4 bits with rows in
+// shown is what each says, and up to which character that is what this engine says. They round otherwise: here weights and rows in
 // 8, llama.cpp in the file's own blocks, PEFT in f32.
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
