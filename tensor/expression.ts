@@ -98,7 +98,7 @@ export interface Attributes {
   output: { readonly index: number };
   // products
   matmul: { readonly transA: boolean; readonly transB: boolean; readonly alpha: number };
-  matmulByToken: { readonly transHeads: boolean; readonly transB: boolean; readonly alpha: number };
+  matmulByToken: { readonly transB: boolean };
   matmulNBits: {
     readonly bits: 4 | 8;
     readonly blockSize: number;

@@ -235,17 +235,17 @@ const CASES: Record<string, Case> = {
   },
   matmulByToken: {
     shapes: ({ m, n, k }) => [
-      [2, m, k],
-      [n, 2, k],
+      [2, m, 1, k],
+      [n, 2, 1, k],
     ],
-    of: ([a, b]) => t.matmulByToken(must(a), must(b), { transB: true, alpha: 0.3 }),
+    of: ([a, b]) => t.matmulByToken(must(a), must(b), { transB: true }),
   },
-  'matmulByToken by its rows': {
+  'matmulByToken of several rows': {
     shapes: ({ m, n, k }) => [
-      [m, 2, n],
-      [n, 2, k],
+      [2, 1, m, n],
+      [n, 2, 1, k],
     ],
-    of: ([a, b]) => t.matmulByToken(must(a), must(b), { transHeads: true }),
+    of: ([a, b]) => t.matmulByToken(must(a), must(b)),
   },
   checkpoint: two((a, b) => checkpoint(x => t.exp(t.mul(t.sin(must(x)), b)), t.square(a))),
 };

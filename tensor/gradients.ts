@@ -263,11 +263,7 @@ export const RULES: { readonly [O in Operator]: Rule<O> | NoRule } = {
   output: refused('it is one of several results'),
   // C = α A B: dA = α dC Bᵀ, dB = α Aᵀ dC, each with its operand's transposition
   matmul: (g, { of: [a, b], attributes }) => (a && b ? matmulGradients(g, [a, b], attributes) : []),
-  matmulByToken: byParts(y => {
-    const { transHeads, transB, alpha } = y.attributes;
-    const a = transHeads ? t.transpose(first(y), [1, 0, 2]) : first(y);
-    return t.matmul(a, t.transpose(second(y), [1, 0, 2]), { transB, alpha });
-  }),
+  matmulByToken: byParts(y => t.matmul(first(y), t.transpose(second(y), [1, 2, 0, 3]), y.attributes)),
   // y = x Wᵀ + b: dx = dy W, with W unpacked only then
   matmulNBits: (g, y) => {
     const frozen = refused('its weight is frozen; use matmul for one that is trained');

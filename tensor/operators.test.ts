@@ -291,26 +291,30 @@ describe('reductions and selection', () => {
   });
 
   test('matmulByToken multiplies each head by its own part of every token', async () => {
-    const [heads, rows, tokens, size] = [2, 3, 4, 5];
-    const [keys, query, share] = [noise(tokens, heads, size), noise(rows, heads, size), noise(heads, rows, tokens)];
-    const cache = t.input('keys', ['tokens', heads, size]);
-    const scores = t.matmulByToken(t.input('query', ['rows', heads, size]), cache, {
-      transHeads: true,
-      transB: true,
-      alpha: 0.5,
-    });
-    expectClose(
-      await evaluate(scores, { query, keys }),
-      build([heads, rows, tokens], ([h = 0, r = 0, token = 0]) =>
-        sumOf(size, i => 0.5 * pick(query, [r, h, i]) * pick(keys, [token, h, i])),
-      ),
-    );
-    expectClose(
-      await evaluate(t.matmulByToken(t.input('share', [heads, 'rows', 'tokens']), cache), { share, keys }),
-      build([heads, rows, size], ([h = 0, r = 0, i = 0]) =>
-        sumOf(tokens, token => pick(share, [h, r, token]) * pick(keys, [token, h, i])),
-      ),
-    );
+    const [heads, tokens, size] = [2, 4, 5];
+    for (const [times, rows] of [
+      [3, 1],
+      [1, 3],
+    ] as const) {
+      const keys = noise(tokens, heads, 1, size);
+      const [query, share] = [noise(heads, times, rows, size), noise(heads, times, rows, tokens)];
+      const cache = t.input('keys', ['tokens', heads, 1, size]);
+      expectClose(
+        await evaluate(t.matmulByToken(t.input('query', [heads, times, rows, size]), cache, { transB: true }), {
+          query,
+          keys,
+        }),
+        build([heads, times, rows, tokens], ([h = 0, i = 0, r = 0, token = 0]) =>
+          sumOf(size, j => pick(query, [h, i, r, j]) * pick(keys, [token, h, 0, j])),
+        ),
+      );
+      expectClose(
+        await evaluate(t.matmulByToken(t.input('share', [heads, times, rows, 'tokens']), cache), { share, keys }),
+        build([heads, times, rows, size], ([h = 0, i = 0, r = 0, j = 0]) =>
+          sumOf(tokens, token => pick(share, [h, i, r, token]) * pick(keys, [token, h, 0, j])),
+        ),
+      );
+    }
   });
 
   test('topK gives the greatest and where they are', async () => {
@@ -438,8 +442,8 @@ describe('errors name the operator and both shapes', () => {
     [() => t.oneHot(a, 3), 'oneHot: indices are integers, not f32'],
     [() => t.split(a, 2, [300, 80]), 'split: [300, 80] do not add up to 384'],
     [
-      () => t.matmulByToken(f32('q', [3, 2, 8]), f32('k', [5, 3, 4])),
-      'matmulByToken: [3, 2, 8] and [5, 3, 4] do not fit',
+      () => t.matmulByToken(f32('q', [3, 2, 1, 8]), f32('k', [5, 3, 1, 4])),
+      'matmulByToken: [3, 2, 1, 8] and [5, 3, 1, 4] do not fit',
     ],
     [() => t.topK(a, 400), 'topK: 400 of the last axis of [batch, tokens, 384]'],
     [() => t.constant(new Float32Array(3), [2]), 'constant: 3 values for shape [2]'],

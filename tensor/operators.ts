@@ -335,26 +335,22 @@ export function matmul(
   return expression('matmul', [a, b], { shape, dtype: a.dtype, attributes: { transA, transB, alpha } });
 }
 
-/** A times matrices that lie token by token, b [tokens, heads, size], as caches of keys and values do. With `transB`
- *  a [heads, rows, size] gives [heads, rows, tokens], without it a [heads, rows, tokens] gives [heads, rows, size]. With
- *  `transHeads` a itself lies by its rows: [rows, heads, …]. */
-export function matmulByToken(
-  a: Tensor,
-  b: Tensor,
-  { transHeads = false, transB = false, alpha = 1 }: { transHeads?: boolean; transB?: boolean; alpha?: number } = {},
-): Tensor {
-  const [first, second, inner] = a.shape;
-  const [heads, rows] = transHeads ? [second, first] : [first, second];
-  const [tokens, headsOfB, size] = b.shape;
+/** A times matrices that lie token by token, b [tokens, heads, 1, size], as caches of keys and values do. With `transB`
+ *  a [heads, times, rows, size] gives [heads, times, rows, tokens], without it a [heads, times, rows, tokens] gives
+ *  [heads, times, rows, size]. Of a single row the product reads b where it lies, each time again; of more it packs b first. */
+export function matmulByToken(a: Tensor, b: Tensor, { transB = false }: { transB?: boolean } = {}): Tensor {
+  const [heads = 0, times = 0, rows = 0, inner] = a.shape;
+  const [tokens = 0, headsOfB, single, size = 0] = b.shape;
   const [shared, result] = transB ? [size, tokens] : [tokens, size];
-  require(a.shape.length === 3 &&
-    b.shape.length === 3 &&
+  require(a.shape.length === 4 &&
+    b.shape.length === 4 &&
+    single === 1 &&
     heads === headsOfB &&
     inner === shared, `matmulByToken: ${show(a.shape)} and ${transB ? 'transposed ' : ''}${show(b.shape)} do not fit`);
   return expression('matmulByToken', sameType('matmulByToken', [a, b]), {
-    shape: [heads ?? 0, rows ?? 0, result ?? 0],
+    shape: [heads, times, rows, result],
     dtype: a.dtype,
-    attributes: { transHeads, transB, alpha },
+    attributes: { transB },
   });
 }
 

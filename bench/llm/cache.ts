@@ -28,15 +28,16 @@ interface Form {
   attend: (query: Tensor, key: Tensor, value: Tensor) => { context: Tensor; given?: Record<string, Tensor> };
 }
 
-const byToken = (rows: number | string) => [rows, KEYS, SIZE];
 const byHead = (rows: number | string) => [KEYS, rows, SIZE];
 const forms: Form[] = [
   {
-    name: 'outside, token by token',
-    shape: byToken,
-    attend: (query, key, value) => ({
-      context: matmulByToken(softmax(matmulByToken(query, key, { transB: true })), value),
-    }),
+    name: 'outside, token by token, each query head alone',
+    shape: rows => [rows, KEYS, 1, SIZE],
+    attend: (query, key, value) => {
+      const rows = reshape(query, [KEYS, GROUPS, 1, SIZE]);
+      const context = matmulByToken(softmax(matmulByToken(rows, key, { transB: true })), value);
+      return { context: reshape(context, [KEYS, GROUPS, SIZE]) };
+    },
   },
   {
     name: 'outside, head by head',
@@ -44,7 +45,7 @@ const forms: Form[] = [
     attend: (query, key, value) => ({ context: matmul(softmax(matmul(query, key, { transB: true })), value) }),
   },
   {
-    name: 'outside, each query head alone',
+    name: 'outside, head by head, each query head alone',
     shape: rows => [KEYS, 1, rows, SIZE],
     attend: (query, key, value) => {
       const rows = reshape(query, [KEYS, GROUPS, 1, SIZE]);

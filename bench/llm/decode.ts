@@ -99,8 +99,9 @@ function caches(
   for (let layer = 0; layer < layers; layer++) {
     for (const { input, output } of Object.values(cacheNames(layer))) {
       const rows = new Float32Array(total * size).fill(0.01);
-      feeds[input] = new Tensor('float32', rows.subarray(0, past * size), [past, columns, headSize]);
-      fetches[output] = new Tensor('float32', rows.subarray((total - tokens) * size), [tokens, columns, headSize]);
+      feeds[input] = new Tensor('float32', rows.subarray(0, past * size), [past, columns, 1, headSize]);
+      const added = [tokens * texts, keyValueHeads, headSize];
+      fetches[output] = new Tensor('float32', rows.subarray((total - tokens) * size), added);
     }
   }
   return { feeds, fetches };

@@ -118,16 +118,19 @@ export class Runner {
     const { keyValueHeads, headSize } = this.#options.config;
     const columns = texts * keyValueHeads;
     const size = columns * headSize;
-    const rows = (values: Float32Array, start: number, stop: number) =>
-      new Tensor('float32', values.subarray(start * size, stop * size), [stop - start, columns, headSize]);
+    const rows = (values: Float32Array, start: number, stop: number) => values.subarray(start * size, stop * size);
+    const seen = (values: Float32Array) =>
+      new Tensor('float32', rows(values, first, past), [past - first, columns, 1, headSize]);
+    const added = (values: Float32Array) =>
+      new Tensor('float32', rows(values, from, to), [(to - from) * texts, keyValueHeads, headSize]);
     const feeds: Record<string, Tensor> = {};
     const fetches: Record<string, Tensor> = {};
     for (const [layer, { key, value }] of layers.entries()) {
       const names = cacheNames(layer);
-      feeds[names.key.input] = rows(key, first, past);
-      feeds[names.value.input] = rows(value, first, past);
-      fetches[names.key.output] = rows(key, from, to);
-      fetches[names.value.output] = rows(value, from, to);
+      feeds[names.key.input] = seen(key);
+      feeds[names.value.input] = seen(value);
+      fetches[names.key.output] = added(key);
+      fetches[names.value.output] = added(value);
     }
     return { feeds, fetches };
   }

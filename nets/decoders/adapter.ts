@@ -144,11 +144,9 @@ async function readLinear({ folder, stored, scale }: From, parts: readonly Part[
   for (const each of found) {
     a.set(await readValues(folder, each.a), row * inner);
     const values = await readValues(folder, each.b);
-    for (let i = 0; i < each.part.rows; i++) {
-      const published = each.part.order?.[i] ?? i;
+    for (let i = 0; i < each.part.rows; i++)
       for (let r = 0; r < each.rank; r++)
-        b[(row + r) * outer + each.from + i] = scale * (values[published * each.rank + r] ?? 0);
-    }
+        b[(row + r) * outer + each.from + i] = scale * (values[i * each.rank + r] ?? 0);
     row += each.rank;
   }
   return { rank, outer, a, b };

@@ -21,7 +21,6 @@ import {
   split,
   type Tensor,
   toOnnx,
-  transpose,
 } from '@vectorium/tensor';
 import type { DecoderConfig } from './config.ts';
 import { withAdapters } from './adapted.ts';
@@ -45,15 +44,19 @@ interface CacheName {
  *  numbers too small for full precision, which take products ten times as long. */
 export const HIDDEN = -1e30;
 
+/** So many queries of the same keys read these one after the other, where they lie; for more of them they are packed once. */
+const FEW_QUERIES = 4;
+
 /**
  * The next token of each of any number of texts, so that the weights are read once for all of them.
  *
- * Their rows lie side by side, [rows, texts · keyValueHeads, headSize] for each layer's keys and for its values, aligned at
+ * Their rows lie side by side, [rows, texts · keyValueHeads, 1, headSize] for each layer's keys and for its values, aligned at
  * their end: the new row of all texts is one piece of memory. Where a text is shorter than the longest, what lies before it is
  * hidden by the bias, and so is what is out of its window.
  *
  * Inputs: `ids` and `positions` i64 [texts], `bias` f32 [texts, rows], 0 or `HIDDEN`, and the caches. Outputs: `logits` f32
- * [texts, vocabulary], and the new rows of the caches. With `adapters` also those of all texts and their masks (adapted.ts).
+ * [texts, vocabulary], and the new rows of the caches, [texts, keyValueHeads, headSize]. With `adapters` also those of all texts
+ * and their masks (adapted.ts).
  */
 export function nextGraph(config: DecoderConfig, weights: DecoderWeights, { adapters = false } = {}): Uint8Array {
   const { heads, keyValueHeads, headSize, hidden, layers } = config;
@@ -62,19 +65,19 @@ export function nextGraph(config: DecoderConfig, weights: DecoderWeights, { adap
   const ids = input('ids', ['texts'], 'i64');
   const rotate = rotation(config, 'texts');
   const ofTexts = reshape(input('bias', ['texts', 'rows']), ['texts', 1, 'rows']);
-  const bias = reshape(expand(ofTexts, ['texts', keyValueHeads, 'rows']), [columns, 1, 'rows']);
+  const bias = reshape(expand(ofTexts, ['texts', keyValueHeads, 'rows']), [columns, 1, 1, 'rows']);
   const caches: Record<string, Tensor> = {};
   const attention = (packed: Tensor, layer: number): Tensor => {
-    // Group by group, each of which then has the shape of a row of the cache.
-    const rows = reshape(transpose(rotate(packed), [1, 0, 2]), [groups + 2, columns, headSize]);
-    const [query, key, value] = split(rows, 0, [groups, 1, 1]);
-    if (!query || !key || !value) throw new Error('a split in three has three parts');
+    const { query, key, value } = rotate(packed);
     const names = cacheNames(layer);
     caches[names.key.output] = key;
     caches[names.value.output] = value;
-    const cache = (name: string) => input(name, ['rows', columns, headSize]);
-    const how = { transHeads: true, transB: true, alpha: scoreScale(config) };
-    const scores = add(matmulByToken(query, cache(names.key.input), how), bias);
+    const cache = (name: string) => input(name, ['rows', columns, 1, headSize]);
+    const byHead = reshape(
+      query,
+      groups <= FEW_QUERIES ? [columns, groups, 1, headSize] : [columns, 1, groups, headSize],
+    );
+    const scores = add(matmulByToken(byHead, cache(names.key.input), { transB: true }), bias);
     return reshape(matmulByToken(softmax(scores), cache(names.value.input)), [1, 'texts', heads * headSize]);
   };
   const plain: DecoderParts['linear'] = (from, layer) => frozenLinear(from, layer, weights, 4);
@@ -85,23 +88,37 @@ export function nextGraph(config: DecoderConfig, weights: DecoderWeights, { adap
   return toOnnx({ logits: logitsOf(reshape(x, ['texts', hidden]), config, weights), ...inLayers(caches, layers) });
 }
 
-/** Rotates queries and keys of packed [1, tokens, groups · …], whose values turn by the angle of position 0: not at all.
- *  Tokens stand where the operator has texts, since it takes no text longer than its tables. */
-export function rotation(config: DecoderConfig, tokens: 'tokens' | 'texts'): (packed: Tensor) => Tensor {
-  const { heads, keyValueHeads, headSize, maxTokens } = config;
-  const groups = heads / keyValueHeads + 2;
-  const tables = rotaryTables(config.rotary, Math.max(maxTokens, groups));
-  const turns = integers(
-    Array.from({ length: groups }, (_, group) => Number(group < groups - 1)),
-    [1, groups],
-  );
-  const positions = mul(reshape(input('positions', [tokens], 'i64'), [tokens, 1]), turns);
-  return packed =>
-    rotaryEmbedding(
-      reshape(packed, [tokens, groups, keyValueHeads * headSize]),
-      { positions, ...tables },
-      { heads: keyValueHeads },
+/** Of a token: `query` [tokens, heads, headSize], the others [tokens, keyValueHeads, headSize]. */
+interface Rotated {
+  query: Tensor;
+  key: Tensor;
+  value: Tensor;
+}
+
+/** Rotates the queries and the keys of packed [1, tokens, …]. One operator turns all heads and one divides them, so that whoever has the
+ *  queries finds the rows of keys and values written. Values turn by the angle of position 0: not at all. Queries have the scale of the
+ *  scores from tables of their own, for a product with a factor isn't read where it lies.
+ *
+ *  To the first of these operators a token is a text, whose tokens are its heads: no text may be longer than the tables. */
+export function rotation(config: DecoderConfig, tokens: 'tokens' | 'texts'): (packed: Tensor) => Rotated {
+  const { heads, keyValueHeads, headSize, maxTokens, rotary } = config;
+  const sizes = [heads, keyValueHeads, keyValueHeads];
+  const all = heads + 2 * keyValueHeads;
+  const rows = Math.max(maxTokens, all);
+  const tables = rotaryTables(rotary, { positions: rows, scales: [scoreScale(config), 1] });
+  const ofHeads = (values: readonly number[]) =>
+    integers(
+      values.flatMap((value, i) => Array.from({ length: sizes[i] ?? 0 }, () => value)),
+      [1, all],
     );
+  const given = reshape(input('positions', [tokens], 'i64'), [tokens, 1]);
+  const positions = add(mul(given, ofHeads([1, 1, 0])), ofHeads([0, rows, rows]));
+  return packed => {
+    const turned = rotaryEmbedding(reshape(packed, [tokens, all, headSize]), { positions, ...tables }, { heads: 1 });
+    const [query, key, value] = split(turned, 1, sizes);
+    if (!query || !key || !value) throw new Error('a split in three has three parts');
+    return { query, key, value };
+  };
 }
 
 /** Logits of hidden states, their products rounded to 8 bits. */

@@ -105,18 +105,11 @@ export function linearsOf(config: DecoderConfig, layer: string) {
   };
 }
 
-/** Queries, keys and values of a token as heads / keyValueHeads groups of queries, one of keys and one of values, each
- *  [keyValueHeads, headSize]: a group has the queries that go to different keys, so that every group, whatever it is,
- *  multiplies a cache head by head without being moved. */
+/** Queries, keys and values of a token, head by head as they are published: query heads of the same keys lie together. */
 export function queryKeyValue({ heads, keyValueHeads, headSize }: DecoderConfig, layer: string): Part[] {
-  const order = Int32Array.from({ length: heads * headSize }, (_, row) => {
-    const [head, within] = [Math.floor(row / headSize), row % headSize];
-    const [group, key] = [Math.floor(head / keyValueHeads), head % keyValueHeads];
-    return (key * (heads / keyValueHeads) + group) * headSize + within;
-  });
   const reads = `${layer}.input_layernorm`;
   return [
-    { name: `${layer}.self_attn.q_proj`, rows: heads * headSize, order, reads },
+    { name: `${layer}.self_attn.q_proj`, rows: heads * headSize, reads },
     { name: `${layer}.self_attn.k_proj`, rows: keyValueHeads * headSize, reads },
     { name: `${layer}.self_attn.v_proj`, rows: keyValueHeads * headSize, reads },
   ];

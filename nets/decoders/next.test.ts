@@ -1,19 +1,53 @@
 // The next token of several texts in one run against the same texts one by one.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
 import { expect, onTestFinished, test } from 'vitest';
 import { farthest } from '../encoders/testing.ts';
+import { safetensorsOf } from '../weights/write-safetensors.ts';
 import { compileDecoder } from './compile.ts';
+import { configOfJson } from './config.ts';
 import { Cache, runNext, runPrompt } from './testing.ts';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures/decoders');
 
+/** A small random model with five query heads for each head of keys. */
+async function manyQueries(folder: string): Promise<string> {
+  const path = join(folder, 'model');
+  await mkdir(path);
+  const fixture = JSON.parse(await readFile(join(FIXTURES, 'llama/config.json'), 'utf8')) as object;
+  const config = { ...fixture, num_attention_heads: 10, num_key_value_heads: 2, head_dim: 16, num_hidden_layers: 2 };
+  await writeFile(join(path, 'config.json'), JSON.stringify(config));
+  const { hidden, intermediate, vocabulary, tied } = configOfJson(JSON.stringify(config));
+  const layer = (index: number): [string, number[]][] => [
+    [`layers.${index}.input_layernorm`, [hidden]],
+    [`layers.${index}.post_attention_layernorm`, [hidden]],
+    [`layers.${index}.self_attn.q_proj`, [160, hidden]],
+    [`layers.${index}.self_attn.k_proj`, [32, hidden]],
+    [`layers.${index}.self_attn.v_proj`, [32, hidden]],
+    [`layers.${index}.self_attn.o_proj`, [hidden, 160]],
+    [`layers.${index}.mlp.gate_proj`, [intermediate, hidden]],
+    [`layers.${index}.mlp.up_proj`, [intermediate, hidden]],
+    [`layers.${index}.mlp.down_proj`, [hidden, intermediate]],
+  ];
+  const table = [vocabulary, hidden];
+  const all: [string, number[]][] = [...layer(0), ...layer(1), ['norm', [hidden]], ['embed_tokens', table]];
+  if (!tied) all.push(['lm_head', table]);
+  const tensors = all.map(([name, shape], at) => ({
+    name: `${name}.weight`,
+    shape,
+    data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => 0.3 * Math.sin(12.9898 * i + at)),
+  }));
+  await writeFile(join(path, 'model.safetensors'), safetensorsOf(tensors, {}));
+  return path;
+}
+
 async function opened(name: string) {
   const folder = await mkdtemp(join(tmpdir(), 'vectorium-decoder-'));
   onTestFinished(() => rm(folder, { recursive: true }));
-  const graphs = await compileDecoder(join(FIXTURES, name), { precision: 'f32', folder });
+  const path = name === 'many queries' ? await manyQueries(folder) : join(FIXTURES, name);
+  const graphs = await compileDecoder(path, { precision: 'f32', folder });
   const [alone, next] = await Promise.all(
     [graphs.prompt, graphs.next].map(file => InferenceSession.create(file, { intraOpNumThreads: 1 })),
   );
@@ -21,7 +55,7 @@ async function opened(name: string) {
   return { alone, next, config: graphs.config };
 }
 
-test.each(['llama', 'smollm', 'qwen2', 'mistral'])(
+test.each(['llama', 'smollm', 'qwen2', 'mistral', 'many queries'])(
   '%s: texts that go on together say what each says alone, whoever comes and goes',
   async name => {
     const { alone, next, config } = await opened(name);

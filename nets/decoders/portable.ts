@@ -55,23 +55,28 @@ export function portableGraph(
   const rotate = rotation(config, positions);
   const presents: Record<string, Tensor> = {};
   const attention = (packed: Tensor, layer: number): Tensor => {
-    const byHead = transpose(
-      reshape(rotate(packed), ['batch', 'tokens', groups + 2, keyValueHeads, headSize]),
-      [0, 3, 2, 1, 4],
-    );
+    const turned = rotate(packed);
+    // [batch, tokens, keyValueHeads · length, headSize] as [batch, keyValueHeads, length · tokens, headSize].
     const part = (start: number, length: number) =>
-      reshape(slice(byHead, 2, { start, length }), [
-        'batch',
-        keyValueHeads,
-        length === 1 ? 'tokens' : `${length}*tokens`,
-        headSize,
-      ]);
+      reshape(
+        transpose(
+          reshape(slice(turned, 2, { start, length: length * keyValueHeads }), [
+            'batch',
+            'tokens',
+            keyValueHeads,
+            length,
+            headSize,
+          ]),
+          [0, 2, 3, 1, 4],
+        ),
+        ['batch', keyValueHeads, length === 1 ? 'tokens' : `${length}*tokens`, headSize],
+      );
     const whole = (of: 'key' | 'value', added: Tensor): Tensor => {
       const past = input(`past_key_values.${layer}.${of}`, ['batch', keyValueHeads, 'past', headSize]);
       return (presents[`present.${layer}.${of}`] = concat([past, added], 2));
     };
-    const key = whole('key', part(groups, 1));
-    const value = whole('value', part(groups + 1, 1));
+    const key = whole('key', part(heads, 1));
+    const value = whole('value', part(heads + keyValueHeads, 1));
     const scores = matmul(part(0, groups), key, { transB: true, alpha: scoreScale(config) });
     const context = reshape(matmul(softmax(add(scores, hides)), value), [
       'batch',
@@ -112,23 +117,23 @@ function hiddenOf({ window }: DecoderConfig, positions: Tensor): Tensor {
   return reshape(all, ['batch', 1, 1, 'tokens', TOTAL]);
 }
 
-/** As `rotation` of inference.ts, of texts one behind the other. */
+/** Queries, keys and values, all rotated by the positions but the values, [batch, tokens, all heads, headSize]: as `rotation` of
+ *  inference.ts does, of texts one behind the other. */
 function rotation(
   { heads, keyValueHeads, headSize, maxTokens, rotary }: DecoderConfig,
   positions: Tensor,
 ): (packed: Tensor) => Tensor {
-  const groups = heads / keyValueHeads + 2;
-  const tables = rotaryTables(rotary, Math.max(maxTokens, groups));
+  const all = heads + 2 * keyValueHeads;
+  const tables = rotaryTables(rotary, { positions: Math.max(maxTokens, all) });
   const turns = integers(
-    Array.from({ length: groups }, (_, group) => Number(group < groups - 1)),
-    [1, groups],
+    Array.from({ length: all }, (_, head) => Number(head < heads + keyValueHeads)),
+    [1, all],
   );
   const every = mul(reshape(positions, ['batch*tokens', 1]), turns);
   return packed =>
-    rotaryEmbedding(
-      reshape(packed, ['batch*tokens', groups, keyValueHeads * headSize]),
-      { positions: every, ...tables },
-      { heads: keyValueHeads },
+    reshape(
+      rotaryEmbedding(reshape(packed, ['batch*tokens', all, headSize]), { positions: every, ...tables }, { heads: 1 }),
+      ['batch', 'tokens', all, headSize],
     );
 }
 

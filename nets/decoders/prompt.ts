@@ -1,34 +1,22 @@
 // The graph that begins a text: any number of new tokens behind those of its cache, which lies outside as inference.ts says. Here
 // what goes in are the rows of the past alone.
-import {
-  after,
-  gather,
-  groupQueryAttention,
-  input,
-  reshape,
-  split,
-  type Tensor,
-  toOnnx,
-  transpose,
-} from '@vectorium/tensor';
+import { after, gather, groupQueryAttention, input, reshape, type Tensor, toOnnx, transpose } from '@vectorium/tensor';
 import type { DecoderConfig } from './config.ts';
 import { withAdapters } from './adapted.ts';
 import { cacheNames, inLayers, logitsOf, rotation } from './inference.ts';
 import { frozenLinear } from './linear.ts';
 import { decoder, type DecoderParts, embed } from './llama.ts';
-import { scoreScale } from './rotary.ts';
 import type { DecoderWeights } from './weights.ts';
 
 /**
  * One text, any number of new tokens.
  *
  * Inputs: `ids` i64 [tokens], `positions` i64 [tokens], `wanted` i64 [wanted], the new tokens whose logits are asked for, and
- * the cache without the rows of the new tokens, [past, keyValueHeads, headSize] each. Outputs: `logits` f32 [wanted,
- * vocabulary], and the new rows of the cache. With `adapters` also the inputs of the text's adapter (adapted.ts).
+ * the cache without the rows of the new tokens, [past, keyValueHeads, 1, headSize] each. Outputs: `logits` f32 [wanted,
+ * vocabulary], and the new rows of the cache, [tokens, keyValueHeads, headSize]. With `adapters` also the inputs of the text's adapter (adapted.ts).
  */
 export function promptGraph(config: DecoderConfig, weights: DecoderWeights, { adapters = false } = {}): Uint8Array {
   const { heads, keyValueHeads, headSize, hidden, layers, window } = config;
-  const groups = heads / keyValueHeads;
   const rowSize = keyValueHeads * headSize;
   const ids = input('ids', ['tokens'], 'i64');
   const wanted = input('wanted', ['wanted'], 'i64');
@@ -36,20 +24,15 @@ export function promptGraph(config: DecoderConfig, weights: DecoderWeights, { ad
   const caches: Record<string, Tensor> = {};
   let before: { keys: Tensor; values: Tensor } | null = null;
   const attention = (packed: Tensor, layer: number): Tensor => {
-    const rows = reshape(rotate(packed), ['tokens', (groups + 2) * keyValueHeads, headSize]);
-    const [inGroups, key, value] = split(rows, 1, [heads, keyValueHeads, keyValueHeads]);
-    if (!inGroups || !key || !value) throw new Error('a split in three has three parts');
+    const { query, key, value } = rotate(packed);
     const names = cacheNames(layer);
     caches[names.key.output] = key;
     caches[names.value.output] = value;
-    // Queries of the same keys lie together here.
-    const query = transpose(reshape(inGroups, ['tokens', groups, keyValueHeads, headSize]), [0, 2, 1, 3]);
     // What the layer before saw is taken here, or ONNX Runtime holds that of all layers until the end; nor does it turn the
     // caches of all layers first then.
     const past = (name: string, known?: Tensor) => {
-      const cache = input(name, ['past', keyValueHeads, headSize]);
-      const turned = transpose(known ? after(cache, known) : cache, [1, 0, 2]);
-      return reshape(turned, [1, keyValueHeads, 'past', headSize]);
+      const cache = input(name, ['past', keyValueHeads, 1, headSize]);
+      return transpose(known ? after(cache, known) : cache, [2, 1, 0, 3]);
     };
     const { attended, ...saw } = groupQueryAttention(
       {
@@ -59,7 +42,7 @@ export function promptGraph(config: DecoderConfig, weights: DecoderWeights, { ad
         pastKey: past(names.key.input, before?.keys),
         pastValue: past(names.value.input, before?.values),
       },
-      { heads, keyValueHeads, scale: scoreScale(config), window },
+      { heads, keyValueHeads, scale: 1, window },
     );
     before = saw;
     return attended;

@@ -73,15 +73,25 @@ function yarn(
 export const scoreScale = ({ headSize, rotary: { magnitude } }: { headSize: number; rotary: Rotary }): number =>
   magnitude ** 2 / Math.sqrt(headSize);
 
-/** Cosines and sines of all positions, each [positions, headSize / 2]. */
-export function rotaryTables({ inverse }: Rotary, positions: number): { cosines: Tensor; sines: Tensor } {
+/** Cosines and sines of all positions, each [positions, headSize / 2]; with `scales` once for each of these, multiplied by it, one
+ *  behind the other. */
+export function rotaryTables(
+  { inverse }: Rotary,
+  { positions, scales = [1] }: { positions: number; scales?: readonly number[] },
+): { cosines: Tensor; sines: Tensor } {
   const half = inverse.length;
   const angles = Float32Array.from(
     { length: positions * half },
     (_, i) => Math.floor(i / half) * (inverse[i % half] ?? 0),
   );
-  return {
-    cosines: constant(angles.map(Math.cos), [positions, half]),
-    sines: constant(angles.map(Math.sin), [positions, half]),
+  const table = (of: (angle: number) => number): Tensor => {
+    const values = new Float32Array(scales.length * angles.length);
+    for (const [i, scale] of scales.entries())
+      values.set(
+        angles.map(angle => scale * of(angle)),
+        i * angles.length,
+      );
+    return constant(values, [scales.length * positions, half]);
   };
+  return { cosines: table(Math.cos), sines: table(Math.sin) };
 }

@@ -26,17 +26,16 @@ function tensors(
   const fetches: Record<string, Tensor> = {};
   const columns = texts * keyValueHeads;
   const rows = (all: Float32Array, from: number, to: number) =>
-    new Tensor('float32', all.subarray(from * columns * headSize, to * columns * headSize), [
-      to - from,
-      columns,
-      headSize,
-    ]);
+    all.subarray(from * columns * headSize, to * columns * headSize);
+  const past = (all: Float32Array) => new Tensor('float32', rows(all, 0, seen), [seen, columns, 1, headSize]);
+  const added = (all: Float32Array) =>
+    new Tensor('float32', rows(all, length, end), [(end - length) * texts, keyValueHeads, headSize]);
   for (const [layer, { key, value }] of layers.entries()) {
     const names = cacheNames(layer);
-    feeds[names.key.input] = rows(key, 0, seen);
-    feeds[names.value.input] = rows(value, 0, seen);
-    fetches[names.key.output] = rows(key, length, end);
-    fetches[names.value.output] = rows(value, length, end);
+    feeds[names.key.input] = past(key);
+    feeds[names.value.input] = past(value);
+    fetches[names.key.output] = added(key);
+    fetches[names.value.output] = added(value);
   }
   return { feeds, fetches };
 }

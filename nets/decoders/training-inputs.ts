@@ -1,14 +1,5 @@
 // Weights as the graphs of training take them: inputs of each run, under names without the layer's, so that one graph serves all.
-import {
-  concat,
-  type DataType,
-  type External,
-  gather,
-  input,
-  integers,
-  type RowQuantized,
-  type Tensor,
-} from '@vectorium/tensor';
+import { concat, type DataType, type External, input, type RowQuantized, type Tensor } from '@vectorium/tensor';
 import type { DecoderWeights, Matrix, Part, Weights } from './weights.ts';
 
 /** A frozen weight: where its bytes lie, and as what they go in. */
@@ -120,10 +111,10 @@ export class TrainedInputs implements Weights {
   }
 
   #joined(parts: readonly Part[]): Tensor {
-    const all = parts.map(({ name, order }) => {
+    const all = parts.map(({ name }) => {
       const tensor = this.#trained[relative(name)];
       if (!tensor) throw new Error(`no ${name} is trained`);
-      return order ? gather(tensor, integers(Array.from(order))) : tensor;
+      return tensor;
     });
     const [only] = all;
     return all.length === 1 && only ? only : concat(all, 0);

@@ -19,7 +19,6 @@ import {
   gradients,
   greater,
   input,
-  integers,
   matmul,
   max,
   mul,
@@ -257,14 +256,12 @@ function adapted(
   const downs = parts.flatMap(({ name }) => adapters[`${relative(name)}.a`] ?? []);
   const inner = matmul(x, downs.length === 1 && downs[0] ? downs[0] : concat(downs, 0), { transB: true });
   let start = 0;
-  const pieces = parts.map(({ name, rows, order }) => {
+  const pieces = parts.map(({ name, rows }) => {
     const up = adapters[`${relative(name)}.b`];
     if (!up) return filled(['batch', 'tokens', rows], 0);
     const own = downs.length === 1 ? inner : slice(inner, 2, { start, length: lora.rank });
     start += lora.rank;
-    // The base has these rows in another order; B is small, so it is what moves.
-    const b = order ? gather(up, integers(Array.from(order))) : up;
-    return matmul(own, b, { transB: true, alpha: scale });
+    return matmul(own, up, { transB: true, alpha: scale });
   });
   const [only, ...others] = pieces;
   return others.length === 0 ? only : concat(pieces, 2);
@@ -292,12 +289,12 @@ function wholeAttention(
 ): (packed: Tensor) => Tensor {
   const { heads, keyValueHeads, headSize } = config;
   const groups = heads / keyValueHeads;
-  const tables = rotaryTables(config.rotary, longest);
+  const tables = rotaryTables(config.rotary, { positions: longest });
   const rotate = (x: Tensor, count: number) => rotaryEmbedding(x, { positions, ...tables }, { heads: count });
   const whole = ['batch', 'tokens'];
   // [batch, tokens, …] as [batch, head of keys, group, tokens, size]: queries of a head of keys lie together.
   const byHead = (x: Tensor, of: number) =>
-    transpose(reshape(x, [...whole, of, keyValueHeads, headSize]), [0, 3, 2, 1, 4]);
+    transpose(reshape(x, [...whole, keyValueHeads, of, headSize]), [0, 2, 3, 1, 4]);
   const rows = (x: Tensor, of: number, size: Dimension) =>
     reshape(x, ['batch', keyValueHeads, of === 1 ? 'tokens' : `${of}*tokens`, size]);
   return packed => {

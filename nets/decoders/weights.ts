@@ -42,11 +42,10 @@ export interface UnitQuantized extends OneWayRowQuantized {
   unit: number;
 }
 
-/** A stored matrix of `rows` rows, which are wanted in another order if `order` says which one comes where. */
+/** A stored matrix of `rows` rows. */
 export interface Part {
   readonly name: string;
   readonly rows: number;
-  readonly order?: Int32Array;
   /** Its columns are hidden states, behind the norm of this name, or as they are. */
   readonly reads?: string | null;
   /** What its rows give is added to the hidden states. */
@@ -354,9 +353,9 @@ export class DecoderWeights {
     await writeAll(target, asBytes(scales), offset + whole.length);
   }
 
-  /** The part's rows as f32, in the order and in the basis that are wanted. */
+  /** The part's rows as f32, in the basis that is wanted. */
   async #rowsOf(part: Part, columns: number): Promise<Float32Array> {
-    const matrix = await this.#inOrder(part, columns);
+    const matrix = await this.#published(part, columns);
     if (!this.#rotation) return matrix;
     if (part.adds) this.#rotation.columns(matrix);
     // A bias reads nothing.
@@ -369,23 +368,19 @@ export class DecoderWeights {
     return matrix;
   }
 
-  async #inOrder({ name, rows, order }: Part, columns: number): Promise<Float32Array> {
+  /** In the order of rows in which it was published. */
+  async #published({ name, rows }: Part, columns: number): Promise<Float32Array> {
     const values = await readValues(this.source.folder, this.#stored(name));
     const heads = this.source.reorderedHeads(name);
-    const published = heads > 0 ? rowsInOrder(rows, heads) : null;
-    if (!published && !order) return values;
+    if (heads === 0) return values;
     const ordered = new Float32Array(values.length);
-    for (let row = 0; row < rows; row++) {
-      const wanted = order?.[row] ?? row;
-      const from = published?.[wanted] ?? wanted;
+    for (const [row, from] of rowsInOrder(rows, heads).entries())
       ordered.set(values.subarray(from * columns, (from + 1) * columns), row * columns);
-    }
     return ordered;
   }
 }
 
-const labelOf = (parts: readonly Part[]): string =>
-  parts.map(({ name, order }) => (order ? `${name}*` : name)).join('+');
+const labelOf = (parts: readonly Part[]): string => parts.map(({ name }) => name).join('+');
 const asBytes = (values: Float32Array | Int8Array): Uint8Array =>
   new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 
@@ -403,4 +398,4 @@ const ROTATED_MOST = 96;
 const BITS = { f32: 32, q8: 8, q4: 4 } as const;
 const ALIGNMENT = 64;
 /** Changes when the layout of the file does. */
-const LAYOUT = '3';
+const LAYOUT = '4';

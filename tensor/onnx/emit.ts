@@ -204,11 +204,9 @@ const RULES: Rules = {
           domain: 'com.microsoft',
         })
       : scope.node('MatMul', of),
-  matmulByToken: microsoft('FusedMatMul', ({ attributes: { transHeads, transB, alpha } }) => ({
-    transBatchA: Number(transHeads),
+  matmulByToken: microsoft('FusedMatMul', ({ attributes: { transB } }) => ({
     transB: Number(transB),
     transBatchB: 1,
-    alpha: { float: alpha },
   })),
   matmulNBits: (scope, tensor, [x = '', values = '', scales = '', ...others]) => {
     const { bits, blockSize, accuracyLevel, zeros } = tensor.attributes;
