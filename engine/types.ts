@@ -30,7 +30,7 @@ export interface AdapterHandle {
   open(): Promise<{ weights: string; config: string; release(): void }>;
 }
 
-/** A conversation, written by the model's template, or a text that is to be continued. */
+/** A conversation, written by the model's template, or a text that is to be continued, as it is or as its tokens. */
 export type Prompt = { messages: { role: string; content: string }[] } | { text: string } | { ids: readonly number[] };
 
 export interface SamplingOptions {

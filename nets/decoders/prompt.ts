@@ -13,7 +13,8 @@ import type { DecoderWeights } from './weights.ts';
  *
  * Inputs: `ids` i64 [tokens], `positions` i64 [tokens], `wanted` i64 [wanted], the new tokens whose logits are asked for, and
  * the cache without the rows of the new tokens, [past, keyValueHeads, 1, headSize] each. Outputs: `logits` f32 [wanted,
- * vocabulary], and the new rows of the cache, [tokens, keyValueHeads, headSize]. With `adapters` also the inputs of the text's adapter (adapted.ts).
+ * vocabulary], and the new rows of the cache, [tokens, keyValueHeads, headSize]. With `adapters` also the inputs of the text's
+ * adapter (adapted.ts).
  */
 export function promptGraph(config: DecoderConfig, weights: DecoderWeights, { adapters = false } = {}): Uint8Array {
   const { heads, keyValueHeads, headSize, hidden, layers, window } = config;
