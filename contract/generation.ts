@@ -1,9 +1,22 @@
-// The routes by which language models answer, in OpenAI's shapes. What a language model predicts natively is in models.ts.
+// The routes by which language models answer, in OpenAI's shapes. What a language model predicts natively is in model-predict.ts.
 import { z } from 'zod';
 import { line, optional, withDefault } from './fields.ts';
 import { type Route, defineRoute } from './route.ts';
 
 const mebibyte = 1024 * 1024;
+
+/** By which an answer of a model may be refused; also of `predict`. */
+export const answerErrors = [
+  'INVALID_PARAMETER',
+  'MODEL_NOT_FOUND',
+  'MODEL_NOT_READY',
+  'MODEL_NOT_ALLOWED',
+  'MODEL_UNAVAILABLE',
+  'INSUFFICIENT_BALANCE',
+  'KEY_BUDGET_EXCEEDED',
+  'QUEUE_FULL',
+  'WORKER_LOST',
+] as const;
 
 const generation = {
   method: 'POST',
@@ -14,17 +27,7 @@ const generation = {
   dialect: 'openai',
   maxBodyBytes: 16 * mebibyte,
   alternatives: { 'text/event-stream': 'With `stream`: chunks as they come, then `data: [DONE]`.' },
-  errors: [
-    'INVALID_PARAMETER',
-    'MODEL_NOT_FOUND',
-    'MODEL_NOT_READY',
-    'MODEL_NOT_ALLOWED',
-    'MODEL_UNAVAILABLE',
-    'INSUFFICIENT_BALANCE',
-    'KEY_BUDGET_EXCEEDED',
-    'QUEUE_FULL',
-    'WORKER_LOST',
-  ],
+  errors: answerErrors,
 } as const;
 
 const stopText = z.string().min(1).max(200);

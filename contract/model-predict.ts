@@ -1,7 +1,7 @@
 // The route that predicts with a trained model.
 import { z } from 'zod';
 import { withDefault } from './fields.ts';
-import { sampling, temperature } from './generation.ts';
+import { answerErrors, sampling, temperature } from './generation.ts';
 import { defineRoute } from './route.ts';
 import { maxPredictRows, predictData } from './rows.ts';
 import { bothSpellings, exampleModel, models, reference } from './model-shapes.ts';
@@ -71,18 +71,7 @@ export const predict = defineRoute({
       total_tokens: z.int(),
     }),
   }),
-  errors: [
-    'INVALID_PARAMETER',
-    'MODEL_NOT_FOUND',
-    'MODEL_NOT_READY',
-    'MODEL_NOT_ALLOWED',
-    'MODEL_UNAVAILABLE',
-    'INSUFFICIENT_BALANCE',
-    'KEY_BUDGET_EXCEEDED',
-    'BUDGET_EXCEEDED',
-    'QUEUE_FULL',
-    'WORKER_LOST',
-  ],
+  errors: [...answerErrors, 'BUDGET_EXCEEDED'],
   example: {
     body: {
       model_id: 'churn@production',

@@ -273,8 +273,8 @@ test('a form that is not ready holds nobody up, and its answer comes when it is'
   const form = JSON.stringify({ enum: ['cat', 'dog'] });
   const [formed] = await Promise.all([
     told('formed', { form, maxTokens: 20 }),
-    told('first', { maxTokens: 30 }),
-    told('second', { maxTokens: 30 }),
+    told('first', { maxTokens: 8 }),
+    told('second', { maxTokens: 8 }),
   ]);
   expect(formed).toMatch(/^"(cat|dog)"$/);
   expect(ended.at(-1)).toBe('formed');

@@ -112,7 +112,7 @@ export async function beginGeneration(
   const tokens = wholes.map(() => 0);
   let begun = false;
   const all = pieces();
-  // What is not read to its end has no end of its own.
+  // What is not read to its end has no end of its own. Whoever does read is told what fails in it.
   const left = () => {
     if (begun) all.return().catch(() => {});
     else reservation.release();
